@@ -1,0 +1,27 @@
+package record
+
+import "errors"
+
+var (
+	// ErrNotFound: the named tenant, item, profile, key or list does not exist.
+	ErrNotFound = errors.New("not found")
+	// ErrExists: a tenant, or a key, of that name exists already.
+	ErrExists = errors.New("already exists")
+	// ErrConflict: the id was used before with other content; the first stands.
+	ErrConflict = errors.New("id already used with other content")
+	// ErrExpired: the event is older than the retention, so that a duplicate of
+	// it could not be recognised.
+	ErrExpired = errors.New("older than the retention")
+	// ErrLimit: a configured bound of the tenant is reached (items, users).
+	ErrLimit = errors.New("limit reached")
+	// ErrOverloaded: a queue is full; nothing was done, retry later.
+	ErrOverloaded = errors.New("overloaded")
+	// ErrDiskFull: the disk refused the write; nothing was acknowledged.
+	ErrDiskFull = errors.New("no space left on the disk")
+	// ErrClosed: the store is shut.
+	ErrClosed = errors.New("closed")
+	// ErrCorrupt: a stored value fails its checksum or cannot be read.
+	ErrCorrupt = errors.New("corrupt value")
+	// ErrHeld: another process has the store open.
+	ErrHeld = errors.New("held by another process")
+)

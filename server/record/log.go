@@ -1,0 +1,128 @@
+package record
+
+import "time"
+
+// Mutation is one change to a tenant: exactly one field is set.
+type Mutation struct {
+	Event   *Event
+	Item    *Item
+	Patch   *Patch
+	Delete  *Delete
+	Profile *Profile
+	Merge   *Merge
+	Erase   *Erase
+}
+
+// Delete removes an item from the catalog; its number and its counters stay.
+type Delete struct{ ID string }
+
+// Merge makes a session an alias of a user; later events of the session follow.
+type Merge struct{ Session, User string }
+
+// Erase removes a user, or a session where Session is set, and all their rows.
+type Erase struct{ User, Session string }
+
+// Status says what became of one mutation.
+type Status uint8
+
+// The outcomes. Only Added, Changed and Removed wrote to the log.
+const (
+	Added     Status = iota + 1
+	Changed          // replaced an existing row
+	Removed          // deleted or erased
+	Unchanged        // equal to what is stored; for an event: a true duplicate
+	Stale            // older source time than the stored row; the stored row stays
+	Refused          // Err says why
+)
+
+// String returns the name used in replies.
+func (s Status) String() string {
+	switch s {
+	case Added:
+		return "added"
+	case Changed:
+		return "changed"
+	case Removed:
+		return "removed"
+	case Unchanged:
+		return "unchanged"
+	case Stale:
+		return "stale"
+	case Refused:
+		return "refused"
+	}
+	return "unknown"
+}
+
+// Outcome answers one mutation, in the order of the batch.
+type Outcome struct {
+	Status Status
+	Seq    uint64 // of this mutation, or of the first write that a duplicate repeats
+	Err    error  // why it was refused: ErrConflict, ErrNotFound, ErrExpired, ErrLimit
+	// Unjoined says that an event names an item that is not in the catalog yet;
+	// it counts as soon as the item arrives.
+	Unjoined bool
+}
+
+// Entry is one mutation in the log, with what the store resolved.
+type Entry struct {
+	Seq      uint64
+	Received time.Time
+	Mutation
+	// Stored is the event with its numbers when Mutation.Event is set.
+	Stored *Stored
+	// Row is the item as it stands after a put, and also after a patch.
+	Row        *Item
+	ItemNumber uint32 // of the item put, patched or deleted; NoItem otherwise
+	UserNumber uint64 // of the user of a profile, merge or erase; 0 otherwise
+	// MergedNumber is the number the merged session had of its own; 0: none.
+	MergedNumber uint64
+}
+
+// Token names a place in a tenant's log: what was written up to it. Epoch
+// changes when a store is restored, so that a token of another past is noticed.
+type Token struct {
+	Epoch uint64
+	Seq   uint64
+}
+
+// Decision is what one reply showed and why, kept for a while so that models can
+// be trained on and policies judged by what was really shown.
+type Decision struct {
+	ID         string // recommendation id
+	Time       time.Time
+	UserNumber uint64 // 0: anonymous
+	Surface    string
+	Context    []string
+	Policy     string
+	Generation string
+	Seed       uint64
+	Tier       string
+	Profile    Token
+	Candidates int32
+	Items      []Shown
+	// Losers is a seeded sample of candidates that were not shown.
+	Losers []Shown
+	// FeatureNames names the columns of Shown.Features.
+	FeatureNames []string
+}
+
+// Shown is one item of a decision.
+type Shown struct {
+	Item       uint32
+	Score      float32
+	Propensity float32
+	Features   []float32
+}
+
+// List is a ranked list kept so that a page token can continue it.
+type List struct {
+	ID         string // recommendation id of its first page
+	UserNumber uint64
+	Time       time.Time
+	Items      []Shown
+	Tier       string
+	Why        string
+	Generation string
+	Seed       uint64
+}

@@ -1,0 +1,75 @@
+package record
+
+import "time"
+
+// Tenant is one shop: its settings. Its data hang under its number.
+type Tenant struct {
+	Name     string // 1 to 63 of a-z, 0-9 and '-', starting with a letter
+	Number   uint32 // given by the store, prefix of every key
+	Created  time.Time
+	Currency string // ISO 4217; empty: the first price decides
+	Clock    Clock
+	// EventTypes holds declared types and changed weights by name; a built-in
+	// type that is absent has its default weight.
+	EventTypes []EventType
+	Surfaces   []Surface
+	Attributes []Attribute
+	// Retention is how long events and their idempotency keys live; zero: 400 days.
+	Retention time.Duration
+}
+
+// Clock says what a tenant takes for now.
+type Clock uint8
+
+const (
+	// ClockWall is the machine's time.
+	ClockWall Clock = iota
+	// ClockLog is the largest event time seen, so that an old log replays with
+	// its own decay and trends.
+	ClockLog
+)
+
+// EventType gives a type its weight in a user's taste and in popularity.
+type EventType struct {
+	Name      string
+	Weight    float64 // -10 to 10; negative: the user does not want it
+	NeedsItem bool
+}
+
+// Surface is a place where results are shown, with its default policy.
+type Surface struct {
+	Name      string
+	Limit     int32   // items returned when the request says none; 0: 10
+	Seen      string  // keep, hide_purchased, hide_interacted; empty: hide_purchased
+	Diversity float64 // 0 to 1
+	Filter    string  // CEL, combined with the request's by "and"
+}
+
+// Attribute declares one typed attribute of items.
+type Attribute struct {
+	Name string
+	Kind Kind
+	List bool
+}
+
+// Role says what an API key may do.
+type Role string
+
+// The roles. Admin may do all.
+const (
+	RoleFrontend  Role = "frontend"  // recommend and write events
+	RoleMerchant  Role = "merchant"  // catalog
+	RoleScientist Role = "scientist" // read logs, evaluate
+	RoleAdmin     Role = "admin"
+)
+
+// Key is an API key as it is stored: never the secret, only its hash.
+type Key struct {
+	ID      string // public handle, part of the secret's text
+	Tenant  string
+	Role    Role
+	Name    string // what it is for
+	Hash    [32]byte
+	Created time.Time
+	Revoked time.Time // zero: in force
+}
