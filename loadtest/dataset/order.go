@@ -1,0 +1,91 @@
+package dataset
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// eventSorter holds a log in memory, bounded, to give it back in time order.
+type eventSorter struct {
+	rows []sortedRow
+	ids  map[string]string // one copy of each user and item id: a row's strings would keep its whole line alive
+	max  int
+}
+
+// sortedRow is what the fields of a movielens row need, less than half the size of an Event.
+type sortedRow struct {
+	time             time.Time
+	user, item, text string
+	value            float64
+	rating           bool
+}
+
+func newEventSorter(max int) *eventSorter {
+	return &eventSorter{ids: map[string]string{}, max: max}
+}
+
+func (s *eventSorter) add(e Event) error {
+	if len(s.rows) == s.max {
+		return fmt.Errorf("dataset: %w: more than %d events to bring into time order; raise MaxSortedEvents, or sort the file by time and read it as csv",
+			ErrLimit, s.max)
+	}
+	s.rows = append(s.rows, sortedRow{time: e.Time, user: s.one(e.User), item: s.one(e.Item), text: strings.Clone(e.Text),
+		value: e.Value, rating: e.HasValue})
+	return nil
+}
+
+func (s *eventSorter) one(id string) string {
+	if kept, ok := s.ids[id]; ok {
+		return kept
+	}
+	id = strings.Clone(id)
+	s.ids[id] = id
+	return id
+}
+
+func (s *eventSorter) each(opts Options, yield func(Event, error) bool) {
+	s.ids = nil
+	slices.SortStableFunc(s.rows, func(a, b sortedRow) int { return a.time.Compare(b.time) })
+	ties := ordinals{max: opts.MaxTies}
+	for _, r := range s.rows {
+		e := Event{User: r.user, Item: r.item, Type: TypeComment, Text: r.text, Time: r.time}
+		if r.rating {
+			e.Type, e.Value, e.HasValue = TypeRating, r.value, true
+		}
+		err := ties.name(&e)
+		if !yield(e, err) || err != nil {
+			return
+		}
+	}
+}
+
+// ordinals gives ids to events and tells apart those alike in user, item, type and time. It remembers the events of one
+// time only: equal rows with other times between them get one id, and count once.
+type ordinals struct {
+	now  time.Time
+	seen map[[16]byte]uint32
+	max  int
+}
+
+func (o *ordinals) name(e *Event) error {
+	if o.seen == nil || !e.Time.Equal(o.now) {
+		o.now = e.Time
+		if o.seen == nil || len(o.seen) > 1024 {
+			o.seen = make(map[[16]byte]uint32) // clear keeps the room of the largest tie for ever
+		} else {
+			clear(o.seen)
+		}
+	}
+	key := e.key(0)
+	n, known := o.seen[key]
+	if !known && len(o.seen) == o.max {
+		*e = Event{}
+		return fmt.Errorf("dataset: %w: more than %d events share the time %s; give events an id column or raise MaxTies",
+			ErrLimit, o.max, o.now.Format(time.RFC3339Nano))
+	}
+	o.seen[key] = n + 1
+	e.ID = e.DeriveID(n)
+	return nil
+}
