@@ -1,0 +1,127 @@
+package record
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Bounds of a tenant's settings.
+const (
+	MaxDeclared    = 64 // event types, surfaces, attributes: each
+	MaxLimit       = 1000
+	MaxFilter      = 4 << 10
+	MinRetention   = 24 * time.Hour
+	MaxRetention   = 100 * 365 * 24 * time.Hour
+	MaxEventWeight = 10
+)
+
+// DefaultRetention is how long events live where the tenant does not say.
+const DefaultRetention = 400 * 24 * time.Hour
+
+// Seen policies of a surface.
+const (
+	SeenKeep           = "keep"
+	SeenHidePurchased  = "hide_purchased"
+	SeenHideInteracted = "hide_interacted"
+)
+
+// Validate returns what is wrong with a tenant's settings, nil if nothing is.
+func (t *Tenant) Validate() []Violation {
+	var c checker
+	if !ValidTenantName(t.Name) {
+		c.add("name", "%.80q is no tenant name: use a letter, then at most 62 of a-z, 0-9 and '-'", t.Name)
+	}
+	if t.Currency != "" {
+		c.money("currency", &Money{Currency: t.Currency})
+	}
+	if t.Retention != 0 && (t.Retention < MinRetention || t.Retention > MaxRetention) {
+		c.add("retention", "is %s: give 1 day to 100 years, or leave it out for 400 days", t.Retention)
+	}
+	c.eventTypes(t.EventTypes)
+	c.surfaces(t.Surfaces)
+	c.declarations(t.Attributes)
+	return c.found
+}
+
+// ValidTenantName reports whether s can name a tenant.
+func ValidTenantName(s string) bool {
+	if s == "" || len(s) > 63 || s[0] < 'a' || s[0] > 'z' {
+		return false
+	}
+	return !strings.ContainsFunc(s, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-'
+	})
+}
+
+func (c *checker) eventTypes(list []EventType) {
+	if len(list) > MaxDeclared {
+		c.add("event_types", "has %d entries, at most %d are taken", len(list), MaxDeclared)
+		return
+	}
+	seen := map[string]bool{}
+	for i, e := range list {
+		field := fmt.Sprintf("event_types[%d]", i)
+		if !validTypeName(e.Name) {
+			c.add(field+".name", "%.80q is no type name: use 1 to 63 of a-z, 0-9, '_'", e.Name)
+		}
+		if !(e.Weight >= -MaxEventWeight && e.Weight <= MaxEventWeight) { // also refuses NaN
+			c.add(field+".weight", "is %v: give -%d to %d", e.Weight, MaxEventWeight, MaxEventWeight)
+		}
+		c.once(seen, field+".name", e.Name)
+	}
+}
+
+func (c *checker) surfaces(list []Surface) {
+	if len(list) > MaxDeclared {
+		c.add("surfaces", "has %d entries, at most %d are taken", len(list), MaxDeclared)
+		return
+	}
+	seen := map[string]bool{}
+	for i, s := range list {
+		field := fmt.Sprintf("surfaces[%d]", i)
+		if s.Name == "" {
+			c.add(field+".name", "is missing: give 1 to %d bytes", MaxSurface)
+		}
+		c.text(field+".name", s.Name, MaxSurface)
+		if s.Limit < 0 || s.Limit > MaxLimit {
+			c.add(field+".limit", "is %d: give 1 to %d, or 0 for 10", s.Limit, MaxLimit)
+		}
+		switch s.Seen {
+		case "", SeenKeep, SeenHidePurchased, SeenHideInteracted:
+		default:
+			c.add(field+".seen_policy", "%.40q is unknown: use %s, %s or %s", s.Seen, SeenKeep, SeenHidePurchased, SeenHideInteracted)
+		}
+		if !(s.Diversity >= 0 && s.Diversity <= 1) {
+			c.add(field+".diversity", "is %v: give 0 to 1", s.Diversity)
+		}
+		c.text(field+".filter", s.Filter, MaxFilter)
+		c.once(seen, field+".name", s.Name)
+	}
+}
+
+func (c *checker) declarations(list []Attribute) {
+	if len(list) > MaxDeclared {
+		c.add("attributes", "has %d entries, at most %d are taken", len(list), MaxDeclared)
+		return
+	}
+	seen := map[string]bool{}
+	for i, a := range list {
+		field := fmt.Sprintf("attributes[%d]", i)
+		if !validAttributeName(a.Name) {
+			c.add(field+".name", "%.80q is no attribute name: use a letter, then at most 62 of a-z, A-Z, 0-9, '_'", a.Name)
+		}
+		if a.Kind < KindString || a.Kind > KindTime {
+			c.add(field+".kind", "is not set: use string, number, bool or time")
+		}
+		c.once(seen, field+".name", a.Name)
+	}
+}
+
+// once notes a name and reports one that stands twice.
+func (c *checker) once(seen map[string]bool, field, name string) {
+	if seen[name] {
+		c.add(field, "%q stands twice", name)
+	}
+	seen[name] = true
+}
