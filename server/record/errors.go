@@ -12,6 +12,9 @@ var (
 	// ErrExpired: the event is older than the retention, so that a duplicate of
 	// it could not be recognised.
 	ErrExpired = errors.New("older than the retention")
+	// ErrInvalid: the value is malformed (missing id, text that is not UTF-8, a
+	// mutation without or with several changes).
+	ErrInvalid = errors.New("invalid")
 	// ErrLimit: a configured bound of the tenant is reached (items, users).
 	ErrLimit = errors.New("limit reached")
 	// ErrOverloaded: a queue is full; nothing was done, retry later.
