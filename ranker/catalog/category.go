@@ -1,36 +1,34 @@
 package catalog
 
-import (
-	"fmt"
-	"strings"
-)
+import "strings"
 
 // PathSeparator stands between the levels of a category path.
 const PathSeparator = " > "
+
+// badLevel returns the first level of a category path that is empty or has
+// white space around it, and false; or true when there is none.
+func badLevel(path string) (level string, ok bool) {
+	for level := range strings.SplitSeq(path, PathSeparator) {
+		if level == "" || strings.TrimSpace(level) != level {
+			return level, false
+		}
+	}
+	return "", true
+}
 
 // expandPath calls emit for what a category path makes an item belong to: every
 // prefix from the root to the whole path, then the leaf alone. "Office > Paper"
 // gives "Office", "Office > Paper" and "Paper". A path of one level gives
 // itself twice; the caller drops repetitions.
-func expandPath(path string, emit func(name string) error) error {
-	rest := path
-	end := 0 // of the prefix that is complete
-	leaf := path
+func expandPath(path string, emit func(name string)) {
+	leaf := 0 // where the last level starts
 	for {
-		level, after, more := strings.Cut(rest, PathSeparator)
-		if strings.TrimSpace(level) != level || level == "" {
-			return fmt.Errorf("%w: category path %q has level %q; write levels that are not empty, with %q between them",
-				ErrInvalid, path, level, PathSeparator)
-		}
-		end += len(level)
-		if err := emit(path[:end]); err != nil {
-			return err
-		}
-		leaf = level
+		level, _, more := strings.Cut(path[leaf:], PathSeparator)
+		emit(path[:leaf+len(level)])
 		if !more {
-			return emit(leaf)
+			emit(level)
+			return
 		}
-		end += len(PathSeparator)
-		rest = after
+		leaf += len(level) + len(PathSeparator)
 	}
 }

@@ -38,6 +38,28 @@ func (e *FieldError) Error() string { return e.Field + ": " + e.Err.Error() }
 // Unwrap makes errors.Is find the sentinel.
 func (e *FieldError) Unwrap() error { return e.Err }
 
+// A place is a field that is only written out when it is refused.
+type place struct {
+	field   string
+	element string // of an attribute: its name
+	index   int    // of a list, from 0
+}
+
+// whole is the place of a field that is neither a list nor an attribute.
+func whole(field string) place { return place{field: field, index: -1} }
+
+func attributePlace(name string) place { return place{"attributes", name, -1} }
+
+func (p place) String() string {
+	switch {
+	case p.index >= 0:
+		return fmt.Sprintf("%s[%d]", p.field, p.index)
+	case p.element != "":
+		return p.field + "." + p.element
+	}
+	return p.field
+}
+
 // FieldErrors is every field of one item that was refused, in the order of the
 // fields of [Item]. [Table.Put] and [Table.Patch] return it, found with errors.As.
 type FieldErrors []*FieldError
@@ -59,9 +81,9 @@ func (e FieldErrors) Unwrap() []error {
 	return errs
 }
 
-// refuse appends a refusal of field; format wraps a sentinel with %w.
-func (e *FieldErrors) refuse(field, format string, args ...any) {
-	*e = append(*e, &FieldError{Field: field, Err: fmt.Errorf(format, args...)})
+// refuse appends a refusal; err wraps a sentinel.
+func (e *FieldErrors) refuse(at place, err error) {
+	*e = append(*e, &FieldError{Field: at.String(), Err: err})
 }
 
 // orNil keeps an empty list from becoming a non-nil error.

@@ -1,6 +1,9 @@
 package catalog
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Unlimited is the stock of an item that never runs out.
 const Unlimited = -1
@@ -67,6 +70,22 @@ func (r *Row) Attribute(slot uint32) []uint64 {
 		}
 	}
 	return nil
+}
+
+// equal reports whether both rows say the same; other may be nil.
+func (r *Row) equal(other *Row) bool {
+	return other != nil &&
+		r.ID == other.ID && r.Title == other.Title && r.Number == other.Number &&
+		(r.Price == other.Price || !r.HasPrice() && !other.HasPrice()) &&
+		r.Stock == other.Stock && r.Hidden == other.Hidden &&
+		r.AvailableFrom == other.AvailableFrom && r.AvailableUntil == other.AvailableUntil &&
+		r.Created == other.Created && r.Category == other.Category &&
+		r.Brand == other.Brand && r.Seller == other.Seller &&
+		r.Language == other.Language && r.Group == other.Group &&
+		slices.Equal(r.Categories, other.Categories) && slices.Equal(r.Tags, other.Tags) &&
+		slices.EqualFunc(r.Attributes, other.Attributes, func(a, b Cell) bool {
+			return a.Slot == b.Slot && slices.Equal(a.Words, b.Words)
+		})
 }
 
 // A Reason says why an item may not be shown.

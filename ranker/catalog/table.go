@@ -89,7 +89,8 @@ func (t *Table) All() iter.Seq2[uint32, *Row] {
 	}
 }
 
-// Put publishes item at number, in place of what stood there. It returns
+// Put publishes item at number, in place of what stood there; an item equal to
+// it changes nothing, so that a feed sent again moves no version. It returns
 // [FieldErrors] naming every field refused, [ErrLimit] for a number at or past
 // Limits.MaxItems, and [ErrTaken] when an item with another id stands there.
 func (t *Table) Put(number uint32, item Item) error {
@@ -103,11 +104,16 @@ func (t *Table) Put(number uint32, item Item) error {
 	if old != nil && old.ID != item.ID {
 		return fmt.Errorf("%w: number %d is item %.80q, not %.80q; delete that one first", ErrTaken, number, old.ID, item.ID)
 	}
+	if err := t.check(item); err != nil {
+		return err
+	}
 	row, err := t.builder.build(number, item)
 	if err != nil {
 		return err
 	}
-	t.publish(number, old, row)
+	if !row.equal(old) {
+		t.publish(number, old, row)
+	}
 	return nil
 }
 
@@ -124,7 +130,9 @@ func (t *Table) Patch(number uint32, patch Patch) error {
 	if err := patch.apply(&row); err != nil {
 		return err
 	}
-	t.publish(number, old, &row)
+	if !row.equal(old) {
+		t.publish(number, old, &row)
+	}
 	return nil
 }
 
