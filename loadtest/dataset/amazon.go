@@ -1,6 +1,9 @@
 package dataset
 
-import "iter"
+import (
+	"encoding/json"
+	"iter"
+)
 
 // amazon reads items.jsonl (item_id, title, description), train.jsonl (user_id, items in time order) and test.jsonl
 // (user_id, history, target). These are reviews by buyers, so that the events are purchases. There are no times.
@@ -37,43 +40,67 @@ func (s *amazon) Cases() iter.Seq2[Case, error] {
 }
 
 func parseAmazonItem(_ int64, line []byte, emit func(Item) bool) error {
-	var row struct {
-		ID          string `json:"item_id"`
-		Title       string `json:"title"`
-		Description string `json:"description"`
-	}
-	if err := decodeStrict(line, &row); err != nil {
+	var item Item
+	if err := eachMember(line, func(key string, raw json.RawMessage) (err *RowError) {
+		switch key {
+		case "item_id":
+			item.ID, err = jsonString(key, raw)
+		case "title":
+			item.Title, err = jsonString(key, raw)
+		case "description":
+			item.Description, err = jsonString(key, raw)
+		default:
+			err = unknownField(key)
+		}
+		return err
+	}); err != nil {
 		return err
 	}
-	if row.ID == "" {
+	if item.ID == "" {
 		return bad("item_id", "", "must not be empty")
 	}
-	emit(Item{ID: row.ID, Title: row.Title, Description: row.Description})
+	emit(item)
 	return nil
 }
 
 func (s *amazon) parseSequence(_ int64, line []byte, emit func(Event) bool) error {
-	var row struct {
-		User  string   `json:"user_id"`
-		Items []string `json:"items"`
-	}
-	if err := decodeStrict(line, &row); err != nil {
+	var user string
+	var items []string
+	if err := eachMember(line, func(key string, raw json.RawMessage) (err *RowError) {
+		switch key {
+		case "user_id":
+			user, err = jsonString(key, raw)
+		case "items":
+			items, err = jsonStrings(key, raw)
+		default:
+			err = unknownField(key)
+		}
+		return err
+	}); err != nil {
 		return err
 	}
-	if err := checkSequence(row.User, "user_id", row.Items, "items"); err != nil {
+	if err := checkSequence(user, "user_id", items, "items"); err != nil {
 		return err
 	}
-	emitSequence(row.User, row.Items, s.opts, emit)
+	emitSequence(user, items, s.opts, emit)
 	return nil
 }
 
 func parseAmazonCase(_ int64, line []byte, emit func(Case) bool) error {
-	var row struct {
-		User    string   `json:"user_id"`
-		History []string `json:"history"`
-		Target  string   `json:"target"`
-	}
-	if err := decodeStrict(line, &row); err != nil {
+	var row Case
+	if err := eachMember(line, func(key string, raw json.RawMessage) (err *RowError) {
+		switch key {
+		case "user_id":
+			row.User, err = jsonString(key, raw)
+		case "history":
+			row.History, err = jsonStrings(key, raw)
+		case "target":
+			row.Target, err = jsonString(key, raw)
+		default:
+			err = unknownField(key)
+		}
+		return err
+	}); err != nil {
 		return err
 	}
 	if err := checkSequence(row.User, "user_id", row.History, "history"); err != nil {
@@ -82,6 +109,6 @@ func parseAmazonCase(_ int64, line []byte, emit func(Case) bool) error {
 	if row.Target == "" {
 		return bad("target", "", "must not be empty")
 	}
-	emit(Case(row))
+	emit(row)
 	return nil
 }

@@ -7,14 +7,20 @@ import (
 	"time"
 )
 
-// The types of events that the readers themselves give. Files may name others.
+// The types of events, named as on the wire, in lower case. A file may name others: a tenant can declare its own.
 const (
-	TypeView     = "view"
-	TypeClick    = "click"
-	TypeCart     = "cart"
-	TypePurchase = "purchase"
-	TypeRating   = "rating"
-	TypeComment  = "comment"
+	TypeImpression = "impression"
+	TypeView       = "view"
+	TypeClick      = "click"
+	TypeLike       = "like"
+	TypeDislike    = "dislike"
+	TypeAddToCart  = "add_to_cart"
+	TypePurchase   = "purchase"
+	TypeRating     = "rating" // Value is the rating
+	TypeComment    = "comment"
+	TypeSearch     = "search" // Text is the query; the one type that needs no item
+	TypeShare      = "share"
+	TypeHide       = "hide"
 )
 
 // Event is one act of a user on an item.
@@ -22,7 +28,7 @@ type Event struct {
 	ID      string // stable: reading the same file again gives the same id
 	User    string // may be empty if Session is not
 	Session string
-	Item    string
+	Item    string // empty for searches only
 	Type    string // TypeView, ...; never empty
 
 	Value    float64 // finite; the rating, the quantity, ...; holds only where HasValue

@@ -21,6 +21,7 @@ type Item struct {
 	AvailableFrom  time.Time // zero: always
 	AvailableUntil time.Time // zero: for ever
 	Created        time.Time // zero: not known
+	SourceTime     time.Time // when the source last changed this row; zero: not known
 
 	URL        string
 	ImageURL   string
@@ -47,6 +48,7 @@ const (
 	KindBool
 	KindTime
 	KindStrings
+	KindNumbers
 )
 
 // String is the kind's name, as it stands in column names of csv files ("attributes.year:number").
@@ -62,6 +64,8 @@ func (k Kind) String() string {
 		return "time"
 	case KindStrings:
 		return "strings"
+	case KindNumbers:
+		return "numbers"
 	}
 	return "invalid"
 }
@@ -74,6 +78,7 @@ type Value struct {
 	Bool    bool
 	Time    time.Time
 	Strings []string
+	Numbers []float64 // finite
 }
 
 // StringValue is an attribute of kind string.
@@ -90,3 +95,6 @@ func TimeValue(t time.Time) Value { return Value{Kind: KindTime, Time: t} }
 
 // StringsValue is an attribute that is a list of strings; the list is kept, not copied.
 func StringsValue(list []string) Value { return Value{Kind: KindStrings, Strings: list} }
+
+// NumbersValue is an attribute that is a list of finite numbers; the list is kept, not copied.
+func NumbersValue(list []float64) Value { return Value{Kind: KindNumbers, Numbers: list} }

@@ -125,7 +125,7 @@ func (s *movieLens) rows(path, what string, act func(string) (Event, *RowError))
 			if e.User, e.Item = f[at[0]], f[at[1]]; e.User == "" || e.Item == "" {
 				return bad("", strings.Join(f, ","), "userId and movieId must not be empty")
 			}
-			if e.Time, err = parseTime("timestamp", f[at[3]], Seconds); err != nil {
+			if e.Time, err = parseTime("timestamp", f[at[3]], s.opts.TimeUnit); err != nil {
 				return err
 			}
 			emit(e)

@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
@@ -72,7 +73,7 @@ type ordinals struct {
 func (o *ordinals) name(e *Event) error {
 	if o.seen == nil || !e.Time.Equal(o.now) {
 		o.now = e.Time
-		if o.seen == nil || len(o.seen) > 1024 {
+		if o.seen == nil || len(o.seen) > 64 {
 			o.seen = make(map[[16]byte]uint32) // clear keeps the room of the largest tie for ever
 		} else {
 			clear(o.seen)
@@ -86,6 +87,10 @@ func (o *ordinals) name(e *Event) error {
 			ErrLimit, o.max, o.now.Format(time.RFC3339Nano))
 	}
 	o.seen[key] = n + 1
-	e.ID = e.DeriveID(n)
+	if n == 0 {
+		e.ID = hex.EncodeToString(key[:])
+	} else {
+		e.ID = e.DeriveID(n)
+	}
 	return nil
 }

@@ -106,9 +106,9 @@ func decodeMember(d *json.Decoder) (Item, error) {
 	case id == "" || strings.ContainsRune(id, utf8.RuneError):
 		return Item{}, bad("", id, "item id must be valid UTF-8 and not empty")
 	}
-	item := Item{ID: id, Tags: make([]string, len(attributes))}
-	for i, a := range attributes {
-		item.Tags[i] = fmt.Sprintf("a%d", a)
+	item := Item{ID: id}
+	for _, a := range attributes {
+		item.Tags = append(item.Tags, fmt.Sprintf("a%d", a))
 	}
 	return item, nil
 }

@@ -62,19 +62,19 @@ func parseNumber(column, text string) (float64, *RowError) {
 // parsePrice reads a decimal exactly: no more than nine places after the point, no exponent, no thousands separator.
 func parsePrice(column, text, currency string) (Price, *RowError) {
 	if currency == "" {
-		return Price{}, bad(column, text, "price without a currency; give the row one, or set Options.Currency")
+		return Price{}, bad("currency", "", "must not be empty where there is a price; give the row one, or set Options.Currency")
 	}
 	if !isCurrency(currency) {
-		return Price{}, bad(column, currency, "currency must be three capital letters, as EUR")
+		return Price{}, bad("currency", currency, "must be three capital letters, as EUR")
 	}
 	digits, negative := strings.CutPrefix(text, "-")
 	whole, part, point := strings.Cut(digits, ".")
 	if !allDigits(whole) || whole == "" || len(part) > 9 || !allDigits(part) || point && part == "" {
-		return Price{}, bad(column, text, "price must be a plain decimal with at most nine places, as 12.99")
+		return Price{}, bad(column, text, "must be a plain decimal with at most nine places, as 12.99")
 	}
 	units, err := strconv.ParseInt(whole, 10, 64)
 	if err != nil {
-		return Price{}, bad(column, text, "price is beyond %d", int64(math.MaxInt64))
+		return Price{}, bad(column, text, "must not be beyond %d", int64(math.MaxInt64))
 	}
 	nanos, _ := strconv.ParseInt((part + "000000000")[:9], 10, 32) // nine digits: cannot fail
 	if negative {
@@ -85,4 +85,15 @@ func parsePrice(column, text, currency string) (Price, *RowError) {
 
 func allDigits(s string) bool {
 	return strings.IndexFunc(s, func(r rune) bool { return r < '0' || r > '9' }) < 0
+}
+
+// parseBool reads true, false, 1 and 0.
+func parseBool(column, text string) (bool, *RowError) {
+	switch strings.ToLower(text) {
+	case "true", "1":
+		return true, nil
+	case "false", "0":
+		return false, nil
+	}
+	return false, bad(column, text, "must be true, false, 1 or 0")
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/kindred-rec/kindred/loadtest/dataset/internal/delimited"
 )
 
 // Format names a way of laying out a catalog and a log in files.
@@ -77,7 +79,7 @@ type Options struct {
 	IgnoreColumns []string
 	// Comma separates the columns of csv; 0 means ','.
 	Comma rune
-	// TimeUnit is the unit of numeric times in csv, jsonl, recbole and parquet.
+	// TimeUnit is the unit of numeric times, in every format that has times.
 	TimeUnit TimeUnit
 	// EventType is the type of events whose file names none. Empty means the default of the format.
 	EventType string
@@ -127,7 +129,10 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Comma == 0 {
 		o.Comma = ','
 	}
-	return o, nil
+	if !delimited.ValidComma(o.Comma) {
+		return o, fmt.Errorf("dataset: Comma %q: must be a character other than a quote or a line break", o.Comma)
+	}
+	return o, o.checkMap()
 }
 
 func isCurrency(s string) bool {

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -37,8 +38,12 @@ type Reader struct {
 	quoted  bool
 	max     int
 	width   int
+	pending []line // lines of a refused record, to be read again, the next one last; at most max bytes
+
+	// The record at hand.
 	fields  []string
-	pending []line // lines of a record that was refused, to be read again; at most max bytes
+	partial []byte // of a quoted field, up to where it was read
+	open    bool   // the last field goes on in the next line
 }
 
 // NewReader reads records of at most max bytes. Without quoted, quotes are plain text (the atomic files of RecBole).
@@ -60,7 +65,7 @@ func (r *Reader) Next() ([]string, int64, error) {
 			return nil, first.number, err
 		}
 		if first.err != nil {
-			return nil, first.number, &SyntaxError{-1, fmt.Sprintf("row is longer than %d bytes", r.max)}
+			return nil, first.number, &SyntaxError{-1, fmt.Sprintf("row is longer than %d bytes; raise MaxRowBytes", r.max)}
 		}
 		if first.text == "" {
 			continue
@@ -71,9 +76,9 @@ func (r *Reader) Next() ([]string, int64, error) {
 }
 
 func (r *Reader) line() (line, error) {
-	if len(r.pending) > 0 {
-		next := r.pending[0]
-		r.pending = r.pending[1:]
+	if last := len(r.pending) - 1; last >= 0 {
+		next := r.pending[last]
+		r.pending = r.pending[:last]
 		return next, nil
 	}
 	text, number, err := r.in.Next()
@@ -85,35 +90,36 @@ func (r *Reader) line() (line, error) {
 
 // record reads the record that begins with a line, and puts the lines after the first back if it is refused.
 func (r *Reader) record(first line) ([]string, error) {
-	text, rest := first.text, []line(nil)
-	for {
-		open, wrong := r.split(text)
-		if wrong == nil && !open {
-			wrong = r.checkWidth()
+	var rest []line
+	r.fields, r.partial, r.open = r.fields[:0], r.partial[:0], false
+	size := len(first.text)
+	wrong := r.feed(first.text)
+	for wrong == nil && r.open {
+		next, err := r.line()
+		if err == io.EOF {
+			wrong = &SyntaxError{len(r.fields), "quote is not closed before the end of the file"}
+			break
 		}
-		if wrong == nil && !open {
-			return r.fields, nil
+		if err != nil {
+			return nil, err
 		}
-		if wrong == nil {
-			next, err := r.line()
-			switch {
-			case err == io.EOF:
-				wrong = &SyntaxError{len(r.fields), "quote is not closed before the end of the file"}
-			case err != nil:
-				return nil, err
-			default:
-				rest = append(rest, next)
-				if next.err != nil || len(text)+1+len(next.text) > r.max {
-					wrong = &SyntaxError{len(r.fields), fmt.Sprintf("quote is not closed within %d bytes", r.max)}
-				}
-			}
+		rest = append(rest, next)
+		if size += 1 + len(next.text); next.err != nil || size > r.max {
+			wrong = &SyntaxError{len(r.fields), fmt.Sprintf("quote is not closed within %d bytes", r.max)}
+			break
 		}
-		if wrong != nil {
-			r.pending = append(rest, r.pending...)
-			return nil, wrong
-		}
-		text += "\n" + rest[len(rest)-1].text
+		r.partial = append(r.partial, '\n')
+		wrong = r.feed(next.text)
 	}
+	if wrong == nil {
+		wrong = r.checkWidth()
+	}
+	if wrong != nil {
+		slices.Reverse(rest)
+		r.pending = append(r.pending, rest...)
+		return nil, wrong
+	}
+	return r.fields, nil
 }
 
 func (r *Reader) checkWidth() *SyntaxError {
@@ -126,47 +132,52 @@ func (r *Reader) checkWidth() *SyntaxError {
 	return nil
 }
 
-// split cuts text into r.fields. open reports that the text ends inside quotes.
-func (r *Reader) split(text string) (open bool, wrong *SyntaxError) {
-	r.fields = r.fields[:0]
-	for {
+// feed cuts one line of the record into fields. An open field goes on where the line before left it.
+func (r *Reader) feed(text string) *SyntaxError {
+	for last := false; !last; {
 		var field string
-		var last bool
-		if r.quoted && strings.HasPrefix(text, `"`) {
-			if field, text, last, open, wrong = r.quotedField(text[1:]); open || wrong != nil {
-				return open, wrong
+		if r.open || r.quoted && strings.HasPrefix(text, `"`) {
+			if !r.open {
+				text = text[1:]
+			}
+			var wrong *SyntaxError
+			if field, text, last, wrong = r.quotedField(text); wrong != nil || r.open {
+				return wrong
 			}
 		} else {
 			before, after, found := strings.Cut(text, r.comma)
 			if r.quoted && strings.Contains(before, `"`) {
-				return false, &SyntaxError{len(r.fields), `a quote inside an unquoted field; quote the field and double the quote`}
+				return &SyntaxError{len(r.fields), "a quote inside an unquoted field; quote the field and double the quote"}
 			}
 			field, text, last = before, after, !found
 		}
 		r.fields = append(r.fields, field)
-		if last {
-			return false, nil
-		}
 	}
+	return nil
 }
 
-// quotedField reads up to the closing quote; text begins behind the opening one.
-func (r *Reader) quotedField(text string) (field, rest string, last, open bool, wrong *SyntaxError) {
+// quotedField reads up to the closing quote, or to the end of the line, and then sets open. text begins behind the opening
+// quote. A field without doubled quotes or line breaks is not copied.
+func (r *Reader) quotedField(text string) (field, rest string, last bool, wrong *SyntaxError) {
 	for {
 		before, after, found := strings.Cut(text, `"`)
-		if !found {
-			return "", "", false, true, nil
+		if r.open = !found; r.open {
+			r.partial = append(r.partial, before...)
+			return "", "", true, nil
 		}
-		field += before
-		switch {
-		case strings.HasPrefix(after, `"`):
-			field, text = field+`"`, after[1:]
-		case after == "":
-			return field, "", true, false, nil
-		case strings.HasPrefix(after, r.comma):
-			return field, after[len(r.comma):], false, false, nil
-		default:
-			return "", "", false, false, &SyntaxError{len(r.fields), "text after a closing quote; double a quote inside a quoted field"}
+		if strings.HasPrefix(after, `"`) {
+			r.partial = append(append(r.partial, before...), '"')
+			text = after[1:]
+			continue
 		}
+		if field = before; len(r.partial) > 0 {
+			field = string(append(r.partial, before...))
+			r.partial = r.partial[:0]
+		}
+		rest, found = strings.CutPrefix(after, r.comma)
+		if !found && after != "" {
+			return "", "", true, &SyntaxError{len(r.fields), "text after a closing quote; double a quote inside a quoted field"}
+		}
+		return field, rest, !found, nil
 	}
 }
