@@ -1,0 +1,253 @@
+package importer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/kindred-rec/kindred/loadtest/dataset"
+	kindredv1 "github.com/kindred-rec/kindred/proto/kindred/v1"
+)
+
+// importItems uploads the catalog, from its beginning as often as the connection breaks.
+func (t *transfer) importItems(ctx context.Context) error {
+	mode, err := t.chooseMode()
+	if err != nil {
+		return err
+	}
+	patient := t.patience(0)
+	bar := newProgress(t.progressOut, "items")
+	defer bar.finish()
+	for {
+		t.sum.Items = ItemCounts{Restarts: t.sum.Items.Restarts}
+		began := time.Now()
+		err := t.uploadItems(ctx, mode, bar)
+		if err == nil || !retryable(err) {
+			return err
+		}
+		if t.sum.Items.Restarts == maxRestarts {
+			return fmt.Errorf("importer: %w: the upload of the items broke %d times: %s", ErrGaveUp, maxRestarts+1, oneLine(status.Convert(err).Message()))
+		}
+		if time.Since(began) > t.opts.RetryFor {
+			patient = t.patience(0) // it went well for a while: not the same fault
+		}
+		if err := patient.wait(ctx, err, retryHint(err)); err != nil {
+			return err
+		}
+		t.sum.Items.Restarts++
+	}
+}
+
+// maxRestarts bounds the uploads that go well for a while and break again.
+const maxRestarts = 10
+
+// patience is for one line of requests; which tells the jitter of one line from that of another.
+func (t *transfer) patience(which uint64) *patience {
+	return &patience{limit: t.opts.RetryFor, rand: rand.New(rand.NewPCG(t.opts.Seed, which))}
+}
+
+// chooseMode reads a catalog that is to replace another through once: a row that cannot be read must not take its item away.
+func (t *transfer) chooseMode() (kindredv1.ImportMode, error) {
+	if t.opts.Mode == Merge {
+		return kindredv1.ImportMode_IMPORT_MODE_MERGE, nil
+	}
+	var rows, bad int64
+	for _, err := range t.source.Items() {
+		rows++
+		if err == nil {
+			continue
+		}
+		if _, ok := rowError(err); !ok {
+			return 0, fmt.Errorf("importer: %w", err)
+		}
+		bad++
+	}
+	if bad == 0 {
+		return kindredv1.ImportMode_IMPORT_MODE_REPLACE, nil
+	}
+	t.sum.Notes = append(t.sum.Notes, fmt.Sprintf("nothing was removed, the rows were merged: to replace a catalog all of its rows must be good, and %s of %s are not",
+		grouped(bad), grouped(rows)))
+	return kindredv1.ImportMode_IMPORT_MODE_MERGE, nil
+}
+
+// uploadItems is one reading of the catalog into one stream. A retryable error is returned as it is.
+func (t *transfer) uploadItems(ctx context.Context, mode kindredv1.ImportMode, bar progress) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // a stream that is left before its end removes nothing
+	stream, err := t.catalog.ImportItems(ctx)
+	if err != nil {
+		return t.uploadFailed(err)
+	}
+	up := &upload{stream: stream, max: t.opts.Batch, bar: bar}
+	up.send(&kindredv1.ImportItemsRequest{Part: &kindredv1.ImportItemsRequest_Options{Options: &kindredv1.ImportOptions{
+		Mode: mode, DryRun: t.opts.DryRun, ConfirmDropShare: t.opts.ConfirmDrop, MaxErrors: int32(t.opts.MaxErrors),
+	}}})
+	reading := t.readItems(up)
+	if reading != nil && mode == kindredv1.ImportMode_IMPORT_MODE_REPLACE {
+		return reading
+	}
+	reply, err := stream.CloseAndRecv()
+	if err != nil {
+		return t.uploadFailed(err)
+	}
+	if err := t.bookItems(reply, up.numbers); err != nil {
+		return err
+	}
+	if reading == nil && t.bad.enough() {
+		return fmt.Errorf("importer: %w: %s", ErrTooManyErrors, count(t.bad.total, "row"))
+	}
+	return reading
+}
+
+func (t *transfer) uploadFailed(err error) error {
+	if retryable(err) {
+		return err
+	}
+	return refusal("the items", err)
+}
+
+// readItems sends the catalog until it ends, the service ends the stream, or too many rows are bad.
+func (t *transfer) readItems(up *upload) error {
+	var bad int64
+	for item, err := range t.source.Items() {
+		row, isRow := rowError(err)
+		switch {
+		case err != nil && !isRow:
+			return fmt.Errorf("importer: %w", err)
+		case isRow:
+			t.sum.Items.Read++
+			t.sum.Items.Rejected++
+			if bad++; bad > t.badItemsSeen {
+				t.badItemsSeen = bad
+				t.bad.add(fromFile(kindItem, t.sum.Items.Read, row))
+			}
+		default:
+			t.sum.Items.Read++
+			up.add(t.sum.Items.Read, itemMessage(item))
+		}
+		if up.ended || t.bad.enough() {
+			break
+		}
+	}
+	up.flush()
+	return nil
+}
+
+// upload fills batches and sends them. After the service has ended the stream it takes no more: the reason comes with the
+// reply.
+type upload struct {
+	stream interface {
+		Send(*kindredv1.ImportItemsRequest) error
+	}
+	max   int // items a batch
+	bar   progress
+	batch []*kindredv1.Item
+	bytes int
+	// numbers maps the rows sent to rows read where they differ.
+	numbers numbering
+	ended   bool
+}
+
+func (u *upload) add(number int64, item *kindredv1.Item) {
+	size := proto.Size(item) + framing
+	if len(u.batch) == u.max || len(u.batch) > 0 && u.bytes+size > maxBatchBytes {
+		u.flush()
+	}
+	u.numbers.add(number)
+	u.batch, u.bytes = append(u.batch, item), u.bytes+size
+}
+
+// framing bounds the bytes that a row's tag and length take in a batch.
+const framing = 8
+
+func (u *upload) flush() {
+	if len(u.batch) == 0 {
+		return
+	}
+	u.send(&kindredv1.ImportItemsRequest{Part: &kindredv1.ImportItemsRequest_Items{Items: &kindredv1.ItemBatch{Items: u.batch}}})
+	if !u.ended {
+		u.bar.add(len(u.batch))
+	}
+	u.batch, u.bytes = nil, 0 // not reused: an interceptor or a retry buffer may still hold it
+}
+
+func (u *upload) send(m *kindredv1.ImportItemsRequest) {
+	if !u.ended {
+		u.ended = u.stream.Send(m) != nil
+	}
+}
+
+// bookItems takes over the service's counts, which must cover every row sent.
+func (t *transfer) bookItems(reply *kindredv1.ImportItemsResponse, numbers numbering) error {
+	c, it := reply.GetCounts(), &t.sum.Items
+	it.Added, it.Changed, it.Unchanged, it.Stale = c.GetAdded(), c.GetChanged(), c.GetUnchanged(), c.GetStale()
+	it.Rejected += c.GetRejected()
+	it.Removed, it.Catalog = c.GetRemoved(), reply.GetCatalogItems()
+	for _, e := range reply.GetErrors() {
+		t.bad.add(fromService(kindItem, numbers.of(e.GetRow()), e))
+	}
+	t.bad.unlisted(reply.GetErrorsOmitted())
+	if omitted := reply.GetErrorsOmitted(); omitted > 0 {
+		t.sum.Notes = append(t.sum.Notes, fmt.Sprintf("the service named the first %s and counted %s more",
+			count(int64(len(reply.GetErrors())), "rejected item"), grouped(omitted)))
+	}
+	answered := c.GetAdded() + c.GetChanged() + c.GetUnchanged() + c.GetStale() + c.GetRejected()
+	if answered != numbers.rows && !t.bad.enough() {
+		return fmt.Errorf("importer: the service answered for %s of %s sent", grouped(answered), count(numbers.rows, "item"))
+	}
+	return nil
+}
+
+// numbering maps the place of a row among those sent to its place among those read. It grows with the gaps that bad rows
+// leave, and stops growing at a bound, past which the place is not known.
+type numbering struct {
+	rows int64 // sent so far
+	gaps []gap
+	lost int64 // from this sent row on the place is not known; 0: it always is
+}
+
+type gap struct{ sent, skipped int64 } // from the row `sent` on, from 0, so many read rows were skipped
+
+const maxGaps = 10_000
+
+func (n *numbering) add(number int64) {
+	skipped := number - 1 - n.rows
+	last := int64(0)
+	if len(n.gaps) > 0 {
+		last = n.gaps[len(n.gaps)-1].skipped
+	}
+	if skipped != last && n.lost == 0 {
+		if len(n.gaps) == maxGaps {
+			n.lost = n.rows
+		} else {
+			n.gaps = append(n.gaps, gap{n.rows, skipped})
+		}
+	}
+	n.rows++
+}
+
+// of gives the 1-based place among the rows read of the row that was sent as number sent, from 0; 0: not known.
+func (n *numbering) of(sent int64) int64 {
+	if n.lost > 0 && sent >= n.lost {
+		return 0
+	}
+	skipped := int64(0)
+	for _, g := range n.gaps {
+		if g.sent > sent {
+			break
+		}
+		skipped = g.skipped
+	}
+	return sent + skipped + 1
+}
+
+func rowError(err error) (*dataset.RowError, bool) {
+	var row *dataset.RowError
+	ok := errors.As(err, &row)
+	return row, ok
+}
