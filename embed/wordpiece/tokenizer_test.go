@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"unicode/utf8"
 
@@ -19,15 +20,19 @@ import (
 
 var everyOptions = []Options{{}, {KeepAccents: true}, {KeepCase: true}, {KeepCase: true, KeepAccents: true}}
 
+var readBERT = sync.OnceValues(func() (*Vocabulary, error) {
+	f, err := os.Open("../static/model/vocab.txt")
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return ReadVocabulary(f)
+})
+
 // bert is the vocabulary of BERT base uncased.
 func bert(t testing.TB) *Vocabulary {
 	t.Helper()
-	f, err := os.Open("../static/model/vocab.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	v, err := ReadVocabulary(f)
+	v, err := readBERT()
 	if err != nil {
 		t.Fatal(err)
 	}
