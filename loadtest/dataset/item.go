@@ -30,7 +30,7 @@ type Item struct {
 	Attributes map[string]Value // nil where there are none
 }
 
-// Price is an exact amount of money: Units + Nanos/1e9, both of the same sign, Nanos in [-999999999, 999999999].
+// Price is an exact amount of money, Units + Nanos/1e9: Units 0 or more, Nanos in [0, 999999999].
 type Price struct {
 	Currency string // ISO 4217, three capitals
 	Units    int64

@@ -85,8 +85,8 @@ func (r *itemRow) finish(opts *Options) (Item, *RowError) {
 		}
 	}
 	from, until := r.item.AvailableFrom, r.item.AvailableUntil
-	if !until.IsZero() && !from.Before(until) {
-		return Item{}, bad("available_until", until.Format(time.RFC3339), "must be later than available_from")
+	if !until.IsZero() && until.Before(from) {
+		return Item{}, bad("available_until", until.Format(time.RFC3339), "must not be before available_from")
 	}
 	return r.item, nil
 }

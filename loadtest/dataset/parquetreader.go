@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"encoding/binary"
 	"fmt"
 	"io"
 	"os"
@@ -41,6 +42,9 @@ func (r *parquetReader) open() error {
 	if err != nil {
 		return err
 	}
+	if err := checkFooter(r.file, info.Size()); err != nil {
+		return err
+	}
 	file, err := parquet.OpenFile(r.file, info.Size(), parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 	if err != nil {
 		return fmt.Errorf("not a parquet file: %w", err)
@@ -48,6 +52,22 @@ func (r *parquetReader) open() error {
 	r.groups = file.RowGroups()
 	r.leaves = leavesOf(file.Schema())
 	r.cells = make([][]string, len(r.leaves))
+	return nil
+}
+
+// checkFooter looks at the length that the file claims for its footer, for which the library makes room unseen.
+func checkFooter(f io.ReaderAt, size int64) error {
+	const tail = 8 // the length and "PAR1"
+	var end [tail]byte
+	if size < tail+4 {
+		return fmt.Errorf("not a parquet file: it has %d bytes", size)
+	}
+	if _, err := f.ReadAt(end[:], size-tail); err != nil {
+		return err
+	}
+	if length := int64(binary.LittleEndian.Uint32(end[:])); string(end[4:]) != "PAR1" || length > size-tail-4 {
+		return fmt.Errorf("not a parquet file, or cut short: its last bytes are %x, and it has %d", end, size)
+	}
 	return nil
 }
 

@@ -1,8 +1,10 @@
 package dataset
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 )
 
@@ -66,4 +68,74 @@ func TestPublishedLogsHaveTheirKnownCounts(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The splits are those that published and peer figures are made on. The sums were made once, by the Python protocol itself.
+func TestSplitsOfPublishedLogsAreThoseOfTheProtocol(t *testing.T) {
+	t.Run("amazon", func(t *testing.T) {
+		s := realSplit(t, Amazon, "amazon-office")
+		events, valid := 0, 0
+		for _, seq := range s.Train {
+			events += len(seq.Events)
+		}
+		for i, q := range s.Valid {
+			valid += (i + 1) * int(q.Target)
+		}
+		if len(s.Valid) != 526 || valid != 195917500 || events != 16701 || len(s.Train) != 3231 || len(s.Items) != 3459 || !s.Repeats {
+			t.Errorf("valid %d (sum %d), train %d with %d events, items %d, repeats %v", len(s.Valid), valid, len(s.Train), events, len(s.Items), s.Repeats)
+		}
+		if test := mustTest(t, s); len(test) != 4866 {
+			t.Errorf("%d test rows", len(test))
+		}
+	})
+	for _, c := range []struct {
+		format      Format
+		dir         string
+		users       int
+		test, valid int
+	}{
+		{S3Rec, "s3rec-beauty", 22363, 1306611258817, 1222418791061},
+		{MovieLens, "movielens-small", 610, 4810591381, 4373831415},
+	} {
+		t.Run(string(c.format), func(t *testing.T) {
+			s := realSplit(t, c.format, c.dir)
+			test := mustTest(t, s)
+			if len(test) != c.users || len(s.Valid) != c.users || len(s.Train) != c.users || s.Unlisted != 0 || s.Repeats {
+				t.Errorf("test %d, valid %d, train %d of %d users, %d items unlisted", len(test), len(s.Valid), len(s.Train), c.users, s.Unlisted)
+			}
+			if got := weighted(t, s, test); got != c.test {
+				t.Errorf("test targets sum to %d, want %d", got, c.test)
+			}
+			if got := weighted(t, s, s.Valid); got != c.valid {
+				t.Errorf("validation targets sum to %d, want %d", got, c.valid)
+			}
+		})
+	}
+}
+
+func realSplit(t *testing.T, format Format, dir string) *Split {
+	t.Helper()
+	src, err := Open(format, realData(t, dir), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := NewSplit(src, SplitOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// weighted sums user times target over the ids as numbers.
+func weighted(t *testing.T, s *Split, queries []Query) (sum int) {
+	t.Helper()
+	for _, q := range queries {
+		user, err1 := strconv.Atoi(q.User)
+		item, err2 := strconv.Atoi(s.Items[q.Target].ID)
+		if err := errors.Join(err1, err2); err != nil {
+			t.Fatal(err)
+		}
+		sum += user * item
+	}
+	return sum
 }

@@ -67,19 +67,15 @@ func parsePrice(column, text, currency string) (Price, *RowError) {
 	if !isCurrency(currency) {
 		return Price{}, bad("currency", currency, "must be three capital letters, as EUR")
 	}
-	digits, negative := strings.CutPrefix(text, "-")
-	whole, part, point := strings.Cut(digits, ".")
+	whole, part, point := strings.Cut(text, ".")
 	if !allDigits(whole) || whole == "" || len(part) > 9 || !allDigits(part) || point && part == "" {
-		return Price{}, bad(column, text, "must be a plain decimal with at most nine places, as 12.99")
+		return Price{}, bad(column, text, "must be a plain decimal, 0 or more, with at most nine places, as 12.99")
 	}
 	units, err := strconv.ParseInt(whole, 10, 64)
 	if err != nil {
 		return Price{}, bad(column, text, "must not be beyond %d", int64(math.MaxInt64))
 	}
 	nanos, _ := strconv.ParseInt((part + "000000000")[:9], 10, 32) // nine digits: cannot fail
-	if negative {
-		units, nanos = -units, -nanos
-	}
 	return Price{Currency: currency, Units: units, Nanos: int32(nanos), Has: true}, nil
 }
 
