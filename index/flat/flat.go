@@ -21,6 +21,7 @@ import (
 	"math/bits"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/kindred-rec/kindred/index"
 	"github.com/kindred-rec/kindred/index/internal/simd"
@@ -79,7 +80,7 @@ type scratch struct {
 	heap   topk.Heap[uint64]
 	rows   [rowsPerChunk]uint32
 	scores [rowsPerChunk]float32
-	chunk  [1]*float32
+	chunk  [1]unsafe.Pointer
 }
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}
@@ -122,9 +123,9 @@ func (s *scratch) scan(c *chunk, n int, q index.Query) {
 	if len(rows) == 0 {
 		return
 	}
-	dim := len(q.Vector)
-	s.chunk[0] = &c.rows[0]
-	simd.DotGather(q.Vector, simd.Table{Chunks: s.chunk[:], Shift: 31, Stride: dim}, rows, s.scores[:])
+	s.chunk[0] = unsafe.Pointer(&c.rows[0])
+	table := simd.Table{Chunks: s.chunk[:], Shift: 31, Stride: 4 * len(q.Vector)}
+	simd.DotGather(q.Vector, &table, rows, s.scores[:])
 	base := uint32(n * rowsPerChunk)
 	for i, row := range rows {
 		s.heap.Offer(topk.Key(s.scores[i], base+row))

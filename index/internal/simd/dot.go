@@ -2,13 +2,20 @@ package simd
 
 import "unsafe"
 
-// Table locates rows of float32 kept in chunks of 1<<Shift rows each. Row r
-// starts Stride*(r mod 1<<Shift) elements after Chunks[r>>Shift]. Chunks that
-// hold no requested row may be nil.
+// Table locates rows kept in chunks of 1<<Shift rows each. Row r starts
+// Stride*(r mod 1<<Shift) bytes after Chunks[r>>Shift]. Chunks that hold no
+// requested row may be nil. What a row holds is up to the function: float32
+// elements, or codes of one byte each.
 type Table struct {
-	Chunks []*float32
+	Chunks []unsafe.Pointer
 	Shift  uint
-	Stride int // elements from one row to the next; at least the query's length
+	Stride int // bytes from one row to the next
+}
+
+// Row is the address of row id.
+func (t *Table) Row(id uint32) unsafe.Pointer {
+	low := int(id & (1<<t.Shift - 1))
+	return unsafe.Add(t.Chunks[id>>t.Shift], low*t.Stride)
 }
 
 // Dot returns the inner product of a and b, which must be equally long. It is
@@ -21,19 +28,19 @@ func Dot(a, b []float32) float32 {
 		return 0
 	}
 	var (
-		chunk = [1]*float32{&b[0]}
+		chunk = [1]unsafe.Pointer{unsafe.Pointer(&b[0])}
 		row   [1]uint32
 		out   [1]float32
 	)
-	DotGather(a, Table{Chunks: chunk[:], Shift: 31, Stride: len(b)}, row[:], out[:])
+	DotGather(a, &Table{Chunks: chunk[:], Shift: 31}, row[:], out[:])
 	return out[0]
 }
 
 // DotGather sets out[i] to the inner product of q with the first len(q)
-// elements of row ids[i] of t. out must be at least as long as ids. Any length
-// of q works; lengths that are a multiple of 16 are fastest. It does not
-// allocate, and may run concurrently.
-func DotGather(q []float32, t Table, ids []uint32, out []float32) {
+// float32 elements of row ids[i] of t. out must be at least as long as ids.
+// Any length of q works; lengths that are a multiple of 16 are fastest. It
+// does not allocate, and may run concurrently.
+func DotGather(q []float32, t *Table, ids []uint32, out []float32) {
 	if len(ids) == 0 {
 		return
 	}
@@ -46,15 +53,8 @@ func DotGather(q []float32, t Table, ids []uint32, out []float32) {
 		return
 	}
 	for i, id := range ids {
-		out[i] = dot(q, t.row(id, len(q)))
+		out[i] = dot(q, unsafe.Slice((*float32)(t.Row(id)), len(q)))
 	}
-}
-
-// row is the first n elements of row id.
-func (t Table) row(id uint32, n int) []float32 {
-	low := int(id & (1<<t.Shift - 1))
-	first := unsafe.Add(unsafe.Pointer(t.Chunks[id>>t.Shift]), 4*low*t.Stride)
-	return unsafe.Slice((*float32)(first), n)
 }
 
 // dot is the portable twin of the kernels: eight chains, so that the processor

@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+	"unsafe"
 
 	"pgregory.net/rapid"
 )
@@ -29,8 +30,8 @@ func drawVector(rng *rand.Rand, n int) []float32 {
 
 // chunked lays rows out in chunks of 1<<shift, with NaN wherever no row is, so
 // that a read past the end of a row shows.
-func chunked(rows [][]float32, shift uint, stride int) Table {
-	t := Table{Shift: shift, Stride: stride}
+func chunked(rows [][]float32, shift uint, stride int) *Table {
+	t := Table{Shift: shift, Stride: 4 * stride}
 	for first := 0; first < len(rows); first += 1 << shift {
 		chunk := make([]float32, stride<<shift)
 		for i := range chunk {
@@ -39,9 +40,9 @@ func chunked(rows [][]float32, shift uint, stride int) Table {
 		for i, row := range rows[first:min(first+1<<shift, len(rows))] {
 			copy(chunk[i*stride:], row)
 		}
-		t.Chunks = append(t.Chunks, &chunk[0])
+		t.Chunks = append(t.Chunks, unsafe.Pointer(&chunk[0]))
 	}
-	return t
+	return &t
 }
 
 func TestEveryKernelAgreesWithPlainSums(t *testing.T) {
@@ -104,7 +105,7 @@ func BenchmarkDotGather(b *testing.B) {
 func benchmarkGather(b *testing.B, dim, rows int) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	block := drawVector(rng, dim*rows)
-	table := Table{Chunks: []*float32{&block[0]}, Shift: 31, Stride: dim}
+	table := &Table{Chunks: []unsafe.Pointer{unsafe.Pointer(&block[0])}, Shift: 31, Stride: 4 * dim}
 	ids, out := make([]uint32, 1<<12), make([]float32, 32)
 	for i := range ids {
 		ids[i] = uint32(rng.IntN(rows))

@@ -5,9 +5,24 @@ package simd
 // dotGatherAVX2 scores rows with AVX2 instructions; see DotGather.
 //
 //go:noescape
-func dotGatherAVX2(q *float32, dim uint64, chunks **float32, shift uint64, stride uint64, ids *uint32, count uint64, out *float32)
+func dotGatherAVX2(q *float32, dim uint64, chunks **uint8, shift uint64, stride uint64, ids *uint32, count uint64, out *float32)
 
 // dotGatherAVX512 scores rows with AVX512 instructions; see DotGather.
 //
 //go:noescape
-func dotGatherAVX512(q *float32, dim uint64, chunks **float32, shift uint64, stride uint64, ids *uint32, count uint64, out *float32)
+func dotGatherAVX512(q *float32, dim uint64, chunks **uint8, shift uint64, stride uint64, ids *uint32, count uint64, out *float32)
+
+// dotCodesAVX2 scores rows with AVX2 instructions; see DotCodes.
+//
+//go:noescape
+func dotCodesAVX2(q *int8, dim uint64, chunks **uint8, shift uint64, stride uint64, ids *uint32, count uint64, out *int32)
+
+// dotCodesVNNI scores rows with VNNI instructions; see DotCodes.
+//
+//go:noescape
+func dotCodesVNNI(q *int8, dim uint64, chunks **uint8, shift uint64, stride uint64, ids *uint32, count uint64, out *int32)
+
+// unseenAMD64 filters links; see Unseen.
+//
+//go:noescape
+func unseenAMD64(links *uint32, count uint64, marks *uint8, limit uint64, gen uint64, out *uint32, chunks **uint8, shift uint64, stride uint64, ahead *uint8) uint64

@@ -2,7 +2,7 @@
 
 #include "textflag.h"
 
-// func dotGatherAVX2(q *float32, dim uint64, chunks **float32, shift uint64, stride uint64, ids *uint32, count uint64, out *float32)
+// func dotGatherAVX2(q *float32, dim uint64, chunks **uint8, shift uint64, stride uint64, ids *uint32, count uint64, out *float32)
 // Requires: AVX, BMI2, FMA3, MMX+
 TEXT ·dotGatherAVX2(SB), NOSPLIT, $0-64
 	MOVQ    q+0(FP), AX
@@ -226,7 +226,7 @@ DATA tailMask<>+56(SB)/4, $0x00000000
 DATA tailMask<>+60(SB)/4, $0x00000000
 GLOBL tailMask<>(SB), RODATA|NOPTR, $64
 
-// func dotGatherAVX512(q *float32, dim uint64, chunks **float32, shift uint64, stride uint64, ids *uint32, count uint64, out *float32)
+// func dotGatherAVX512(q *float32, dim uint64, chunks **uint8, shift uint64, stride uint64, ids *uint32, count uint64, out *float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·dotGatherAVX512(SB), NOSPLIT, $0-64
 	MOVQ  q+0(FP), AX
@@ -434,4 +434,377 @@ one_tail_end:
 
 done:
 	VZEROUPPER
+	RET
+
+// func dotCodesAVX2(q *int8, dim uint64, chunks **uint8, shift uint64, stride uint64, ids *uint32, count uint64, out *int32)
+// Requires: AVX, AVX2, BMI2, MMX+
+TEXT ·dotCodesAVX2(SB), NOSPLIT, $0-64
+	MOVQ q+0(FP), AX
+	MOVQ dim+8(FP), CX
+	MOVQ chunks+16(FP), DX
+	MOVQ shift+24(FP), BX
+	MOVQ stride+32(FP), SI
+	MOVQ ids+40(FP), DI
+	MOVQ count+48(FP), R8
+	MOVQ out+56(FP), R9
+
+fours:
+	CMPQ       R8, $0x04
+	JB         ones
+	CMPQ       R8, $0x08
+	JB         noprefetch
+	MOVL       16(DI), R10
+	SHRXQ      BX, R10, R11
+	BZHIQ      BX, R10, R10
+	IMULQ      SI, R10
+	ADDQ       (DX)(R11*8), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	MOVL       20(DI), R10
+	SHRXQ      BX, R10, R11
+	BZHIQ      BX, R10, R10
+	IMULQ      SI, R10
+	ADDQ       (DX)(R11*8), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	MOVL       24(DI), R10
+	SHRXQ      BX, R10, R11
+	BZHIQ      BX, R10, R10
+	IMULQ      SI, R10
+	ADDQ       (DX)(R11*8), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	MOVL       28(DI), R10
+	SHRXQ      BX, R10, R11
+	BZHIQ      BX, R10, R10
+	IMULQ      SI, R10
+	ADDQ       (DX)(R11*8), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+
+noprefetch:
+	MOVL  (DI), R10
+	SHRXQ BX, R10, R11
+	BZHIQ BX, R10, R10
+	IMULQ SI, R10
+	ADDQ  (DX)(R11*8), R10
+	MOVL  4(DI), R11
+	SHRXQ BX, R11, R12
+	BZHIQ BX, R11, R11
+	IMULQ SI, R11
+	ADDQ  (DX)(R12*8), R11
+	MOVL  8(DI), R12
+	SHRXQ BX, R12, R13
+	BZHIQ BX, R12, R12
+	IMULQ SI, R12
+	ADDQ  (DX)(R13*8), R12
+	MOVL  12(DI), R13
+	SHRXQ BX, R13, R14
+	BZHIQ BX, R13, R13
+	IMULQ SI, R13
+	ADDQ  (DX)(R14*8), R13
+	VPXOR X0, X0, X0
+	VPXOR X1, X1, X1
+	VPXOR X2, X2, X2
+	VPXOR X3, X3, X3
+	XORQ  R14, R14
+
+four:
+	VPMOVSXBW    (AX)(R14*1), Y4
+	VPMOVZXBW    (R10)(R14*1), Y5
+	VPMADDWD     Y4, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPMOVZXBW    (R11)(R14*1), Y5
+	VPMADDWD     Y4, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPMOVZXBW    (R12)(R14*1), Y5
+	VPMADDWD     Y4, Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPMOVZXBW    (R13)(R14*1), Y5
+	VPMADDWD     Y4, Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPMOVSXBW    16(AX)(R14*1), Y4
+	VPMOVZXBW    16(R10)(R14*1), Y5
+	VPMADDWD     Y4, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPMOVZXBW    16(R11)(R14*1), Y5
+	VPMADDWD     Y4, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPMOVZXBW    16(R12)(R14*1), Y5
+	VPMADDWD     Y4, Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPMOVZXBW    16(R13)(R14*1), Y5
+	VPMADDWD     Y4, Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPMOVSXBW    32(AX)(R14*1), Y4
+	VPMOVZXBW    32(R10)(R14*1), Y5
+	VPMADDWD     Y4, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPMOVZXBW    32(R11)(R14*1), Y5
+	VPMADDWD     Y4, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPMOVZXBW    32(R12)(R14*1), Y5
+	VPMADDWD     Y4, Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPMOVZXBW    32(R13)(R14*1), Y5
+	VPMADDWD     Y4, Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPMOVSXBW    48(AX)(R14*1), Y4
+	VPMOVZXBW    48(R10)(R14*1), Y5
+	VPMADDWD     Y4, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPMOVZXBW    48(R11)(R14*1), Y5
+	VPMADDWD     Y4, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPMOVZXBW    48(R12)(R14*1), Y5
+	VPMADDWD     Y4, Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPMOVZXBW    48(R13)(R14*1), Y5
+	VPMADDWD     Y4, Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	ADDQ         $0x40, R14
+	CMPQ         R14, CX
+	JB           four
+	VPHADDD      Y1, Y0, Y4
+	VPHADDD      Y3, Y2, Y5
+	VPHADDD      Y5, Y4, Y4
+	VEXTRACTI128 $0x01, Y4, X0
+	VPADDD       X0, X4, X0
+	VMOVDQU      X0, (R9)
+	ADDQ         $0x10, DI
+	ADDQ         $0x10, R9
+	SUBQ         $0x04, R8
+	JMP          fours
+
+ones:
+	TESTQ R8, R8
+	JZ    done
+	MOVL  (DI), R10
+	SHRXQ BX, R10, R11
+	BZHIQ BX, R10, R10
+	IMULQ SI, R10
+	ADDQ  (DX)(R11*8), R10
+	VPXOR X6, X6, X6
+	XORQ  R11, R11
+
+one:
+	VPMOVSXBW    (AX)(R11*1), Y0
+	VPMOVZXBW    (R10)(R11*1), Y1
+	VPMADDWD     Y0, Y1, Y1
+	VPADDD       Y1, Y6, Y6
+	VPMOVSXBW    16(AX)(R11*1), Y0
+	VPMOVZXBW    16(R10)(R11*1), Y1
+	VPMADDWD     Y0, Y1, Y1
+	VPADDD       Y1, Y6, Y6
+	VPMOVSXBW    32(AX)(R11*1), Y0
+	VPMOVZXBW    32(R10)(R11*1), Y1
+	VPMADDWD     Y0, Y1, Y1
+	VPADDD       Y1, Y6, Y6
+	VPMOVSXBW    48(AX)(R11*1), Y0
+	VPMOVZXBW    48(R10)(R11*1), Y1
+	VPMADDWD     Y0, Y1, Y1
+	VPADDD       Y1, Y6, Y6
+	ADDQ         $0x40, R11
+	CMPQ         R11, CX
+	JB           one
+	VPHADDD      Y6, Y6, Y0
+	VPHADDD      Y6, Y6, Y1
+	VPHADDD      Y1, Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X1
+	VPADDD       X1, X0, X1
+	VMOVD        X1, (R9)
+	ADDQ         $0x04, DI
+	ADDQ         $0x04, R9
+	DECQ         R8
+	JMP          ones
+
+done:
+	VZEROUPPER
+	RET
+
+// func dotCodesVNNI(q *int8, dim uint64, chunks **uint8, shift uint64, stride uint64, ids *uint32, count uint64, out *int32)
+// Requires: AVX, AVX2, AVX512F, AVX512_VNNI, BMI2, MMX+
+TEXT ·dotCodesVNNI(SB), NOSPLIT, $0-64
+	MOVQ q+0(FP), AX
+	MOVQ dim+8(FP), CX
+	MOVQ chunks+16(FP), DX
+	MOVQ shift+24(FP), BX
+	MOVQ stride+32(FP), SI
+	MOVQ ids+40(FP), DI
+	MOVQ count+48(FP), R8
+	MOVQ out+56(FP), R9
+
+fours:
+	CMPQ       R8, $0x04
+	JB         ones
+	CMPQ       R8, $0x08
+	JB         noprefetch
+	MOVL       16(DI), R10
+	SHRXQ      BX, R10, R11
+	BZHIQ      BX, R10, R10
+	IMULQ      SI, R10
+	ADDQ       (DX)(R11*8), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	MOVL       20(DI), R10
+	SHRXQ      BX, R10, R11
+	BZHIQ      BX, R10, R10
+	IMULQ      SI, R10
+	ADDQ       (DX)(R11*8), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	MOVL       24(DI), R10
+	SHRXQ      BX, R10, R11
+	BZHIQ      BX, R10, R10
+	IMULQ      SI, R10
+	ADDQ       (DX)(R11*8), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	MOVL       28(DI), R10
+	SHRXQ      BX, R10, R11
+	BZHIQ      BX, R10, R10
+	IMULQ      SI, R10
+	ADDQ       (DX)(R11*8), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+
+noprefetch:
+	MOVL  (DI), R10
+	SHRXQ BX, R10, R11
+	BZHIQ BX, R10, R10
+	IMULQ SI, R10
+	ADDQ  (DX)(R11*8), R10
+	MOVL  4(DI), R11
+	SHRXQ BX, R11, R12
+	BZHIQ BX, R11, R11
+	IMULQ SI, R11
+	ADDQ  (DX)(R12*8), R11
+	MOVL  8(DI), R12
+	SHRXQ BX, R12, R13
+	BZHIQ BX, R12, R12
+	IMULQ SI, R12
+	ADDQ  (DX)(R13*8), R12
+	MOVL  12(DI), R13
+	SHRXQ BX, R13, R14
+	BZHIQ BX, R13, R13
+	IMULQ SI, R13
+	ADDQ  (DX)(R14*8), R13
+	VPXOR X0, X0, X0
+	VPXOR X1, X1, X1
+	VPXOR X2, X2, X2
+	VPXOR X3, X3, X3
+	XORQ  R14, R14
+
+four:
+	VMOVDQU64     (AX)(R14*1), Z4
+	VMOVDQU64     (R10)(R14*1), Z5
+	VPDPBUSD      Z4, Z5, Z0
+	VMOVDQU64     (R11)(R14*1), Z5
+	VPDPBUSD      Z4, Z5, Z1
+	VMOVDQU64     (R12)(R14*1), Z5
+	VPDPBUSD      Z4, Z5, Z2
+	VMOVDQU64     (R13)(R14*1), Z5
+	VPDPBUSD      Z4, Z5, Z3
+	ADDQ          $0x40, R14
+	CMPQ          R14, CX
+	JB            four
+	VEXTRACTI64X4 $0x01, Z0, Y4
+	VPADDD        Y4, Y0, Y4
+	VEXTRACTI64X4 $0x01, Z1, Y5
+	VPADDD        Y5, Y1, Y5
+	VEXTRACTI64X4 $0x01, Z2, Y7
+	VPADDD        Y7, Y2, Y7
+	VEXTRACTI64X4 $0x01, Z3, Y8
+	VPADDD        Y8, Y3, Y8
+	VPHADDD       Y5, Y4, Y4
+	VPHADDD       Y8, Y7, Y5
+	VPHADDD       Y5, Y4, Y4
+	VEXTRACTI128  $0x01, Y4, X0
+	VPADDD        X0, X4, X0
+	VMOVDQU       X0, (R9)
+	ADDQ          $0x10, DI
+	ADDQ          $0x10, R9
+	SUBQ          $0x04, R8
+	JMP           fours
+
+ones:
+	TESTQ R8, R8
+	JZ    done
+	MOVL  (DI), R10
+	SHRXQ BX, R10, R11
+	BZHIQ BX, R10, R10
+	IMULQ SI, R10
+	ADDQ  (DX)(R11*8), R10
+	VPXOR X6, X6, X6
+	XORQ  R11, R11
+
+one:
+	VMOVDQU64     (AX)(R11*1), Z0
+	VMOVDQU64     (R10)(R11*1), Z1
+	VPDPBUSD      Z0, Z1, Z6
+	ADDQ          $0x40, R11
+	CMPQ          R11, CX
+	JB            one
+	VEXTRACTI64X4 $0x01, Z6, Y0
+	VPADDD        Y0, Y6, Y0
+	VPHADDD       Y0, Y0, Y1
+	VPHADDD       Y0, Y0, Y0
+	VPHADDD       Y0, Y1, Y1
+	VEXTRACTI128  $0x01, Y1, X0
+	VPADDD        X0, X1, X0
+	VMOVD         X0, (R9)
+	ADDQ          $0x04, DI
+	ADDQ          $0x04, R9
+	DECQ          R8
+	JMP           ones
+
+done:
+	VZEROUPPER
+	RET
+
+// func unseenAMD64(links *uint32, count uint64, marks *uint8, limit uint64, gen uint64, out *uint32, chunks **uint8, shift uint64, stride uint64, ahead *uint8) uint64
+// Requires: BMI2, MMX+
+TEXT ·unseenAMD64(SB), NOSPLIT, $0-88
+	MOVQ       links+0(FP), AX
+	MOVQ       count+8(FP), CX
+	MOVQ       out+40(FP), DX
+	MOVQ       marks+16(FP), BX
+	MOVQ       limit+24(FP), SI
+	MOVQ       gen+32(FP), DI
+	MOVQ       chunks+48(FP), R8
+	MOVQ       shift+56(FP), R9
+	MOVQ       stride+64(FP), R10
+	MOVQ       ahead+72(FP), R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	XORQ       R11, R11
+	LEAQ       (AX)(CX*4), CX
+
+next:
+	CMPQ       AX, CX
+	JAE        done
+	MOVL       (AX), R12
+	ADDQ       $0x04, AX
+	CMPQ       R12, SI
+	JAE        beyond
+	MOVL       R12, (DX)(R11*4)
+	XORL       R13, R13
+	CMPB       DI, (BX)(R12*1)
+	SETNE      R13
+	ADDQ       R13, R11
+	MOVB       DI, (BX)(R12*1)
+	SHRXQ      R9, R12, R13
+	BZHIQ      R9, R12, R12
+	IMULQ      R10, R12
+	ADDQ       (R8)(R13*8), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	JMP        next
+
+beyond:
+	CMPL R12, $-1
+	JNE  next
+
+done:
+	MOVQ R11, ret+80(FP)
 	RET

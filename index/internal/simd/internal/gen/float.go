@@ -32,7 +32,7 @@ const group = 4
 // gatherFloat writes dotGather: out[i] = q · row(ids[i]).
 func gatherFloat(set isa) {
 	asm.TEXT("dotGather"+set.name, attr.NOSPLIT,
-		"func(q *float32, dim uint64, chunks **float32, shift uint64, stride uint64, ids *uint32, count uint64, out *float32)")
+		"func(q *float32, dim uint64, chunks **uint8, shift uint64, stride uint64, ids *uint32, count uint64, out *float32)")
 	asm.Pragma("noescape")
 	asm.Doc(fmt.Sprintf("dotGather%s scores rows with %s instructions; see DotGather.", set.name, set.name))
 	k := floatKernel{isa: set, q: load("q"), dim: load("dim"), rows: loadRows(), mask: asm.GP64()}
@@ -87,13 +87,19 @@ func (t rowTable) addresses(ids reg.GPVirtual, n int) []reg.GPVirtual {
 }
 
 func (t rowTable) address(id op.Mem) reg.GPVirtual {
-	low, chunk := asm.GP64(), asm.GP64()
+	low := asm.GP64()
 	asm.MOVL(id, low.As32())
-	asm.SHRXQ(t.shift, low, chunk)
-	asm.BZHIQ(t.shift, low, low)
-	asm.IMULQ(t.stride, low)
-	asm.ADDQ(op.Mem{Base: t.chunks, Index: chunk, Scale: 8}, low)
+	t.locate(low)
 	return low
+}
+
+// locate turns a row number into the row's address.
+func (t rowTable) locate(id reg.GPVirtual) {
+	chunk := asm.GP64()
+	asm.SHRXQ(t.shift, id, chunk)
+	asm.BZHIQ(t.shift, id, id)
+	asm.IMULQ(t.stride, id)
+	asm.ADDQ(op.Mem{Base: t.chunks, Index: chunk, Scale: 8}, id)
 }
 
 // prefetchNext asks for the start of the group after this one, if it is whole.

@@ -12,5 +12,8 @@ import asm "github.com/mmcloughlin/avo/build"
 func main() {
 	gatherFloat(avx2)
 	gatherFloat(avx512)
+	gatherCodes(avx2)
+	gatherCodes(vnni)
+	unseen()
 	asm.Generate()
 }

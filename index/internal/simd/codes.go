@@ -1,0 +1,103 @@
+package simd
+
+import (
+	"math"
+	"unsafe"
+)
+
+// CodeBlock divides the length of a row of codes: rows are padded to it.
+const CodeBlock = 64
+
+// CodeZero is the code of 0: a code c stands for c - CodeZero.
+const CodeZero = 128
+
+// Encode writes v as bytes: code[i] = round(v[i]/scale) + CodeZero, with the
+// scale at which the largest element becomes 127 steps, and CodeZero in the
+// padding. It returns the scale; a zero vector has scale 0.
+func Encode(v []float32, code []uint8) (scale float32) {
+	var largest float32
+	for _, x := range v {
+		largest = max(largest, x, -x)
+	}
+	for i := range code {
+		code[i] = CodeZero
+	}
+	// The reciprocal of a tiny number overflows: such a vector counts as zero.
+	if largest < 1e-30 {
+		return 0
+	}
+	inverse := 127 / largest
+	for i, x := range v {
+		code[i] = uint8(int32(math.RoundToEven(float64(x*inverse))) + CodeZero)
+	}
+	return largest / 127
+}
+
+// CodedQuery is a query in signed bytes, to be scored against codes.
+type CodedQuery struct {
+	bytes []int8
+	scale float32
+	bias  int32 // CodeZero times the sum of bytes: what the codes' offset adds
+}
+
+// SetVector makes the query stand for v, padded to size, which is a multiple
+// of CodeBlock. The memory is kept from call to call.
+func (q *CodedQuery) SetVector(v []float32, size int) {
+	if cap(q.bytes) < size {
+		q.bytes = make([]int8, size)
+	}
+	q.bytes = q.bytes[:size]
+	code := unsafe.Slice((*uint8)(unsafe.Pointer(&q.bytes[0])), size)
+	q.setCode(code, Encode(v, code))
+}
+
+// SetCode makes the query stand for a stored row.
+func (q *CodedQuery) SetCode(code []uint8, scale float32) {
+	if cap(q.bytes) < len(code) {
+		q.bytes = make([]int8, len(code))
+	}
+	q.bytes = q.bytes[:len(code)]
+	q.setCode(code, scale)
+}
+
+func (q *CodedQuery) setCode(code []uint8, scale float32) {
+	sum := int32(0)
+	for i, c := range code {
+		b := int8(c - CodeZero)
+		q.bytes[i] = b
+		sum += int32(b)
+	}
+	q.scale, q.bias = scale, CodeZero*sum
+}
+
+// DotCodes sets out[i] to the inner product of q with row ids[i] of t, which
+// holds codes; scales(row) is found at the same number in scales, a table of
+// one float32 a row. It is exact in the codes, and the same under every
+// instruction set. ints is scratch, as long as ids.
+func (q *CodedQuery) DotCodes(t, scales *Table, ids []uint32, ints []int32, out []float32) {
+	if len(ids) == 0 {
+		return
+	}
+	ints, out = ints[:len(ids)], out[:len(ids)]
+	if !gatherCodes(q.bytes, t, ids, ints) {
+		for i, id := range ids {
+			ints[i] = dotCodes(q.bytes, unsafe.Slice((*uint8)(t.Row(id)), len(q.bytes)))
+		}
+	}
+	for i, id := range ids {
+		out[i] = float32(ints[i]-q.bias) * (q.scale * *(*float32)(scales.Row(id)))
+	}
+}
+
+// dotCodes is the portable twin of the kernels.
+func dotCodes(q []int8, row []uint8) int32 {
+	row = row[:len(q)]
+	var s0, s1, s2, s3 int32
+	for i := 0; i+4 <= len(q); i += 4 {
+		s0 += int32(q[i]) * int32(row[i])
+		s1 += int32(q[i+1]) * int32(row[i+1])
+		s2 += int32(q[i+2]) * int32(row[i+2])
+		s3 += int32(q[i+3]) * int32(row[i+3])
+	}
+	return s0 + s1 + s2 + s3
+}
