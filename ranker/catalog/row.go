@@ -50,7 +50,8 @@ type Cell struct {
 	Slot uint32
 	// Words holds one word for each element, exactly one unless the attribute
 	// is a list: a code of [Table.Texts] for strings, math.Float64bits for
-	// numbers, 0 or 1 for bools, unix microseconds for times.
+	// numbers (of +0 for both zeros), 0 or 1 for bools, unix microseconds for
+	// times.
 	Words []uint64
 }
 
