@@ -1,0 +1,98 @@
+package store
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+)
+
+// The kind byte after the tenant's number. Letters, so that a dump reads.
+const (
+	// Of the store itself, under tenant 0.
+	kindIdentity byte = 'I'
+	kindTenant   byte = 'T' // + name
+	kindAPIKey   byte = 'K' // + id
+
+	kindHead       byte = 'H'
+	kindLog        byte = 'L' // + seq
+	kindDuplicate  byte = 'D' // + hash of the event id, 16 bytes
+	kindHistory    byte = 'E' // + owner, ^seq: newest first
+	kindUser       byte = 'U' // + raw id
+	kindSession    byte = 'S' // + raw id
+	kindName       byte = 'N' // + number
+	kindMerged     byte = 'M' // + user, session
+	kindRemoval    byte = 'R' // + number
+	kindProfile    byte = 'P' // + user
+	kindItemID     byte = 'J' // + raw id
+	kindItem       byte = 'G' // + number
+	kindDecision   byte = 'V' // + time, id
+	kindPlace      byte = 'W' // + id of a decision
+	kindList       byte = 'X' // + id
+	kindOwned      byte = 'O' // + user, kindDecision or kindList, id
+	kindCheckpoint byte = 'C' // + name
+	kindChunk      byte = 'B' // + generation, number
+)
+
+// prefixLen is the tenant's number and the kind.
+const prefixLen = 5
+
+// appendPrefix starts a key.
+func appendPrefix(b []byte, tenant uint32, kind byte) []byte {
+	b = binary.BigEndian.AppendUint32(b, tenant)
+	return append(b, kind)
+}
+
+func prefixKey(tenant uint32, kind byte) []byte {
+	return appendPrefix(make([]byte, 0, prefixLen), tenant, kind)
+}
+
+// textKey ends in raw bytes; nothing follows them, so that they need no length.
+func textKey(tenant uint32, kind byte, text string) []byte {
+	return append(appendPrefix(make([]byte, 0, prefixLen+len(text)), tenant, kind), text...)
+}
+
+func numberKey(tenant uint32, kind byte, n uint64) []byte {
+	return binary.BigEndian.AppendUint64(appendPrefix(make([]byte, 0, prefixLen+8), tenant, kind), n)
+}
+
+func pairKey(tenant uint32, kind byte, a, b uint64) []byte {
+	k := binary.BigEndian.AppendUint64(appendPrefix(make([]byte, 0, prefixLen+16), tenant, kind), a)
+	return binary.BigEndian.AppendUint64(k, b)
+}
+
+func itemKey(tenant, number uint32) []byte {
+	return binary.BigEndian.AppendUint32(appendPrefix(make([]byte, 0, prefixLen+4), tenant, kindItem), number)
+}
+
+func chunkKey(tenant uint32, generation uint64, n uint32) []byte {
+	k := appendPrefix(make([]byte, 0, prefixLen+12), tenant, kindChunk)
+	return binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint64(k, generation), n)
+}
+
+func decisionKey(tenant uint32, timeNS int64, id string) []byte {
+	k := appendPrefix(make([]byte, 0, prefixLen+8+len(id)), tenant, kindDecision)
+	return append(binary.BigEndian.AppendUint64(k, orderedTime(timeNS)), id...)
+}
+
+func ownedKey(tenant uint32, user uint64, kind byte, id string) []byte {
+	k := appendPrefix(make([]byte, 0, prefixLen+9+len(id)), tenant, kindOwned)
+	return append(append(binary.BigEndian.AppendUint64(k, user), kind), id...)
+}
+
+// orderedTime maps nanoseconds, which may be negative, to numbers of the same order.
+func orderedTime(ns int64) uint64 { return uint64(ns) ^ 1<<63 }
+
+func unorderedTime(n uint64) int64 { return int64(n ^ 1<<63) }
+
+// duplicateHash hides event ids, which often have a person's id within, and
+// makes them short. 128 bits of a keyed SHA-256 do not collide by chance, and
+// nobody outside can make them.
+func duplicateHash(hashKey *[32]byte, id string) (h [16]byte) {
+	var buf [32 + 128]byte
+	b := append(append(buf[:0], hashKey[:]...), id...)
+	sum := sha256.Sum256(b)
+	copy(h[:], sum[:])
+	return h
+}
+
+// lastNumber reads the number that ends a key.
+func lastNumber(key []byte) uint64 { return binary.BigEndian.Uint64(key[len(key)-8:]) }

@@ -1,0 +1,133 @@
+package store
+
+import (
+	"crypto/rand"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+)
+
+// Options configures a store. Start from [DefaultOptions]; Open validates.
+type Options struct {
+	// Sync makes an acknowledgement wait for the disk. False is for bulk
+	// experiments that can be repeated: a power cut then loses what the kernel
+	// had not written, a killed process still loses nothing.
+	Sync bool
+
+	// QueueMutations and QueueBytes bound what waits for the committer, over all
+	// tenants. Past either Append answers record.ErrOverloaded at once.
+	QueueMutations int
+	QueueBytes     int64
+	// GroupMutations and GroupBytes bound what shares one sync. A batch that is
+	// larger alone makes a group of its own.
+	GroupMutations int
+	GroupBytes     int64
+
+	// MaxItems bounds the item numbers of a tenant: rows, deleted rows and items
+	// known from events alone. MaxUsers bounds users and sessions together.
+	MaxItems uint32
+	MaxUsers uint64
+	// MaxValue bounds one stored row in bytes, 1 KiB to 768 KiB.
+	MaxValue int
+
+	// DecisionTTL and ListTTL say how long decisions and page lists live.
+	DecisionTTL time.Duration
+	ListTTL     time.Duration
+
+	// MemTable is the size of one of Badger's memtables in bytes, at least 8 MiB;
+	// up to MemTables of them are in memory while they wait for the disk. Replay
+	// after a crash reads as much.
+	MemTable  int64
+	MemTables int
+	// BlockCache and IndexCache bound Badger's caches in bytes.
+	BlockCache int64
+	IndexCache int64
+	// Directory bounds the entries of the committer's cache of users and items.
+	Directory int
+
+	// Reserve is the free space in bytes below which writes are refused with
+	// record.ErrDiskFull. Badger writes through memory maps, and a map that finds
+	// no space ends the process; the reserve is what its flushes and compactions
+	// may need. 0 turns the check off.
+	Reserve int64
+
+	// FollowBuffer is how many groups a follower may lag behind the committer
+	// before it holds the committer up.
+	FollowBuffer int
+
+	Logger *slog.Logger
+	// Now is the machine's clock; tests replace it. Badger expires rows by the
+	// real clock whatever it says.
+	Now func() time.Time
+	// Random gives the numbers of persons and the store's secrets. They must not
+	// be guessable, so that there is no seed: the default is crypto/rand.
+	Random io.Reader
+}
+
+// DefaultOptions are fit for one shop on a small machine: about 150 MB of memory
+// at most, and a restart after a crash within a second.
+func DefaultOptions() Options {
+	return Options{
+		Sync:           true,
+		QueueMutations: 65_536,
+		QueueBytes:     64 << 20,
+		GroupMutations: 8_192,
+		GroupBytes:     2 << 20,
+		MaxItems:       10_000_000,
+		MaxUsers:       100_000_000,
+		MaxValue:       512 << 10,
+		DecisionTTL:    30 * 24 * time.Hour,
+		ListTTL:        time.Hour,
+		MemTable:       16 << 20,
+		MemTables:      3,
+		BlockCache:     32 << 20,
+		IndexCache:     32 << 20,
+		Directory:      65_536,
+		Reserve:        512 << 20,
+		FollowBuffer:   64,
+		Logger:         slog.Default(),
+		Now:            time.Now,
+		Random:         rand.Reader,
+	}
+}
+
+// validate names the first option out of its range.
+func (o Options) validate() error {
+	for _, b := range []struct {
+		name        string
+		value       int64
+		least, most int64
+	}{
+		{"QueueMutations", int64(o.QueueMutations), 1, 1 << 24},
+		{"QueueBytes", o.QueueBytes, 1 << 16, 1 << 34},
+		{"GroupMutations", int64(o.GroupMutations), 1, 1 << 20},
+		{"GroupBytes", o.GroupBytes, 1 << 10, 1 << 30},
+		{"MaxItems", int64(o.MaxItems), 1, 1<<32 - 2},
+		{"MaxUsers", int64(o.MaxUsers), 1, 1 << 40},
+		{"MaxValue", int64(o.MaxValue), 1 << 10, 768 << 10},
+		{"DecisionTTL", int64(o.DecisionTTL), int64(time.Second), 1<<63 - 1},
+		{"ListTTL", int64(o.ListTTL), int64(time.Second), 1<<63 - 1},
+		{"MemTable", o.MemTable, 8 << 20, 1 << 30},
+		{"MemTables", int64(o.MemTables), 1, 16},
+		{"BlockCache", o.BlockCache, 1 << 20, 1 << 40},
+		{"IndexCache", o.IndexCache, 1 << 20, 1 << 40},
+		{"Directory", int64(o.Directory), 16, 1 << 28},
+		{"Reserve", o.Reserve, 0, 1 << 50},
+		{"FollowBuffer", int64(o.FollowBuffer), 1, 1 << 20},
+	} {
+		if b.value < b.least || b.value > b.most {
+			return fmt.Errorf("store: option %s is %d, it must be %d to %d; start from DefaultOptions",
+				b.name, b.value, b.least, b.most)
+		}
+	}
+	switch {
+	case o.Logger == nil:
+		return fmt.Errorf("store: option Logger is nil; start from DefaultOptions")
+	case o.Now == nil:
+		return fmt.Errorf("store: option Now is nil; start from DefaultOptions")
+	case o.Random == nil:
+		return fmt.Errorf("store: option Random is nil; start from DefaultOptions")
+	}
+	return nil
+}

@@ -1,0 +1,260 @@
+package store
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/options"
+
+	"github.com/kindred-rec/kindred/server/record"
+	"github.com/kindred-rec/kindred/server/store/internal/storepb"
+)
+
+// Store is an open database. All methods are safe for concurrent use.
+type Store struct {
+	dir     string
+	options Options
+	db      *badger.DB
+
+	epoch   uint64
+	secret  [32]byte
+	hashKey [32]byte
+
+	queue     *queue
+	stopped   chan struct{} // closed when the committer has ended
+	failure   atomic.Pointer[error]
+	memtables *memtables
+	// The committer's memory of the directory.
+	persons *cache[personKey, *storepb.Person]
+	items   *cache[itemIDKey, itemRef]
+
+	mu      sync.RWMutex
+	tenants map[string]*Tenant
+	numbers uint32 // last tenant number given
+
+	closing sync.Once
+	closed  error
+}
+
+// Open opens the store in a directory, which it makes where there is none. One
+// process at a time holds it: record.ErrHeld names the other one.
+func Open(dir string, o Options) (*Store, error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	db, err := badger.Open(badgerOptions(dir, o))
+	if err != nil {
+		return nil, openError(dir, err)
+	}
+	s := &Store{
+		dir: dir, options: o, db: db,
+		queue: newQueue(o), stopped: make(chan struct{}),
+		persons: newCache[personKey, *storepb.Person](o.Directory),
+		items:   newCache[itemIDKey, itemRef](o.Directory),
+		tenants: make(map[string]*Tenant),
+	}
+	if err := s.load(); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	go s.run()
+	return s, nil
+}
+
+// badgerOptions tune Badger for small memory, a quick start and writes by one
+// goroutine. Values stay beside their keys (see writer), so that the value log
+// file is as small as Badger allows.
+func badgerOptions(dir string, o Options) badger.Options {
+	return badger.DefaultOptions(dir).
+		WithSyncWrites(false). // the writer syncs, once for a group
+		WithDetectConflicts(false).
+		WithNumVersionsToKeep(1).
+		WithMemTableSize(o.MemTable).
+		WithNumMemtables(o.MemTables).
+		WithValueThreshold(1 << 20).
+		WithValueLogFileSize(1 << 20).
+		WithBlockCacheSize(o.BlockCache).
+		WithIndexCacheSize(o.IndexCache).
+		WithNumCompactors(2).
+		WithCompression(options.Snappy).
+		WithChecksumVerificationMode(options.OnBlockRead).
+		WithMetricsEnabled(false).
+		WithLogger(badgerLogger{o.Logger})
+}
+
+// openError says who holds the directory, if that is what is wrong.
+func openError(dir string, err error) error {
+	if !isLockHeld(err) {
+		return fmt.Errorf("store: opening %s: %w", dir, storageError(err))
+	}
+	holder := "an unknown process"
+	if pid, readErr := os.ReadFile(filepath.Join(dir, "LOCK")); readErr == nil && len(pid) > 0 {
+		holder = "process " + strings.TrimSpace(string(pid))
+	}
+	return fmt.Errorf("store: %s is open in %s; stop it, or work through the running service: %w", dir, holder, record.ErrHeld)
+}
+
+// load reads the identity and the tenants, and finishes what a crash cut short.
+func (s *Store) load() error {
+	var err error
+	if s.memtables, err = newMemtables(s.dir); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	if err := s.identify(); err != nil {
+		return err
+	}
+	if err := s.loadTenants(); err != nil {
+		return err
+	}
+	for _, t := range s.tenants {
+		if err := s.resume(t); err != nil {
+			return err
+		}
+		if err := s.dropOrphanChunks(t); err != nil {
+			return err
+		}
+		t.durable.Store(t.head.seq)
+		t.delivered = t.head.seq
+	}
+	return nil
+}
+
+// identify reads the store's identity, or makes it.
+func (s *Store) identify() error {
+	w := s.newWriter()
+	defer w.discard()
+	var id storepb.Identity
+	key := prefixKey(0, kindIdentity)
+	found, err := fetch(w, key, &id)
+	if err != nil {
+		return err
+	}
+	if !found {
+		if id.Secret, id.HashKey, id.Epoch, err = newIdentity(s.options.Random); err != nil {
+			return err
+		}
+		if err := place(w, key, &id); err != nil {
+			return err
+		}
+		w.durable = true
+		if err := w.write(); err != nil {
+			return err
+		}
+		if err := w.sync(); err != nil {
+			return err
+		}
+	}
+	if len(id.Secret) != len(s.secret) || len(id.HashKey) != len(s.hashKey) {
+		return fmt.Errorf("store: the identity of %s: %w", s.dir, record.ErrCorrupt)
+	}
+	s.epoch = id.Epoch
+	copy(s.secret[:], id.Secret)
+	copy(s.hashKey[:], id.HashKey)
+	return nil
+}
+
+func newIdentity(random io.Reader) (secret, hashKey []byte, epoch uint64, err error) {
+	var b [72]byte
+	if _, err := io.ReadFull(random, b[:]); err != nil {
+		return nil, nil, 0, fmt.Errorf("store: random number: %w", err)
+	}
+	return b[:32], b[32:64], binary.LittleEndian.Uint64(b[64:]) | 1, nil
+}
+
+// Secret returns 32 random bytes made with the store, for signing page tokens.
+func (s *Store) Secret() [32]byte { return s.secret }
+
+// Close lets the committer finish what waits, ends the followers and closes the
+// database. Calls after the first return what the first did.
+func (s *Store) Close() error {
+	s.closing.Do(func() {
+		s.queue.close()
+		<-s.stopped
+		s.mu.RLock()
+		for _, t := range s.tenants {
+			t.endFollowers()
+		}
+		s.mu.RUnlock()
+		s.closed = storageError(s.db.Close())
+	})
+	return s.closed
+}
+
+// submit hands a request to the committer and waits for the answer. A context
+// that ends takes back what still waits; what was taken is waited for.
+func (s *Store) submit(ctx context.Context, r *request) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	r.done = make(chan struct{})
+	if err := s.queue.put(r); err != nil {
+		return err
+	}
+	return s.answered(ctx, r)
+}
+
+// answered waits for a request to be answered. When ctx ends first, one that was
+// not taken up yet is withdrawn.
+func (s *Store) answered(ctx context.Context, r *request) error {
+	select {
+	case <-r.done:
+		return r.err
+	case <-ctx.Done():
+		if s.queue.withdraw(r) {
+			return ctx.Err()
+		}
+		<-r.done
+		return r.err
+	}
+}
+
+// await hands a request to the committer and waits for the answer.
+func (s *Store) await(r *request) error {
+	r.done = make(chan struct{})
+	if err := s.queue.put(r); err != nil {
+		return err
+	}
+	<-r.done
+	return r.err
+}
+
+// view runs a function over a snapshot of the database.
+func (s *Store) view(fn func(txn *badger.Txn) error) error {
+	if s.db.IsClosed() {
+		return fmt.Errorf("store: %w", record.ErrClosed)
+	}
+	return s.db.View(fn)
+}
+
+// badgerLogger hands Badger's warnings on; what it says of its daily work is
+// for debugging.
+type badgerLogger struct{ to *slog.Logger }
+
+func (l badgerLogger) Errorf(f string, args ...any) {
+	l.to.Error("badger: " + strings.TrimSpace(fmt.Sprintf(f, args...)))
+}
+
+func (l badgerLogger) Warningf(f string, args ...any) {
+	l.to.Warn("badger: " + strings.TrimSpace(fmt.Sprintf(f, args...)))
+}
+
+func (l badgerLogger) Infof(f string, args ...any)  { l.debug(f, args) }
+func (l badgerLogger) Debugf(f string, args ...any) { l.debug(f, args) }
+
+func (l badgerLogger) debug(f string, args []any) {
+	if l.to.Enabled(context.Background(), slog.LevelDebug) {
+		l.to.Debug("badger: " + strings.TrimSpace(fmt.Sprintf(f, args...)))
+	}
+}

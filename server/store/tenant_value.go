@@ -1,0 +1,62 @@
+package store
+
+import (
+	"time"
+
+	"github.com/kindred-rec/kindred/server/record"
+	"github.com/kindred-rec/kindred/server/store/internal/storepb"
+)
+
+func tenantMessage(t record.Tenant) *storepb.Tenant {
+	m := &storepb.Tenant{
+		Name: t.Name, Number: t.Number, Created: instant(t.Created),
+		Currency: t.Currency, Clock: uint32(t.Clock), RetentionNs: int64(t.Retention),
+	}
+	for _, e := range t.EventTypes {
+		m.EventTypes = append(m.EventTypes, &storepb.EventType{Name: e.Name, Weight: e.Weight, NeedsItem: e.NeedsItem})
+	}
+	for _, s := range t.Surfaces {
+		m.Surfaces = append(m.Surfaces, &storepb.Surface{
+			Name: s.Name, Limit: s.Limit, Seen: s.Seen, Diversity: s.Diversity, Filter: s.Filter,
+		})
+	}
+	for _, a := range t.Attributes {
+		m.Attributes = append(m.Attributes, &storepb.Attribute{Name: a.Name, Kind: uint32(a.Kind), List: a.List})
+	}
+	return m
+}
+
+func fromTenantMessage(m *storepb.Tenant) record.Tenant {
+	t := record.Tenant{
+		Name: m.Name, Number: m.Number, Created: fromInstant(m.Created),
+		Currency: m.Currency, Clock: record.Clock(m.Clock), Retention: time.Duration(m.RetentionNs),
+	}
+	for _, e := range m.EventTypes {
+		t.EventTypes = append(t.EventTypes, record.EventType{Name: e.Name, Weight: e.Weight, NeedsItem: e.NeedsItem})
+	}
+	for _, s := range m.Surfaces {
+		t.Surfaces = append(t.Surfaces, record.Surface{
+			Name: s.Name, Limit: s.Limit, Seen: s.Seen, Diversity: s.Diversity, Filter: s.Filter,
+		})
+	}
+	for _, a := range m.Attributes {
+		t.Attributes = append(t.Attributes, record.Attribute{Name: a.Name, Kind: record.Kind(a.Kind), List: a.List})
+	}
+	return t
+}
+
+func keyMessage(k record.Key) *storepb.Key {
+	return &storepb.Key{
+		Id: k.ID, Tenant: k.Tenant, Role: string(k.Role), Name: k.Name,
+		Hash: k.Hash[:], Created: instant(k.Created), Revoked: instant(k.Revoked),
+	}
+}
+
+func fromKeyMessage(m *storepb.Key) record.Key {
+	k := record.Key{
+		ID: m.Id, Tenant: m.Tenant, Role: record.Role(m.Role), Name: m.Name,
+		Created: fromInstant(m.Created), Revoked: fromInstant(m.Revoked),
+	}
+	copy(k.Hash[:], m.Hash)
+	return k
+}

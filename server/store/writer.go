@@ -1,0 +1,194 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/dgraph-io/badger/v4"
+)
+
+// writer is the ledger of the committer: one Badger transaction at a time.
+//
+// What is durable and when. Badger appends a transaction to the log of its
+// current memtable, a mapped file, and DB.Sync writes that map out (msync). When
+// the memtable is full the next transaction starts another one, and DB.Sync then
+// reaches only that. So every transaction that holds durable rows is synced
+// before the next one is written; there is no other writer. The value log stays
+// empty: all values lie beside their keys, so that it needs no collection, and
+// an erased row leaves the disk with the next compaction.
+type writer struct {
+	s       *Store
+	txn     *badger.Txn
+	rows    int   // of the open transaction
+	bytes   int64 // of the open transaction
+	total   int   // rows of all
+	durable bool  // rows that must be synced were written or are about to be
+	heads   map[*Tenant]struct{}
+	slab    []badger.Entry
+}
+
+func (s *Store) newWriter() *writer {
+	return &writer{s: s, heads: make(map[*Tenant]struct{})}
+}
+
+func (w *writer) open() *badger.Txn {
+	if w.txn == nil {
+		w.txn = w.s.db.NewTransaction(true)
+		w.rows, w.bytes = 0, 0
+	}
+	return w.txn
+}
+
+func (w *writer) get(key []byte) ([]byte, error) { return getCopy(w.open(), key) }
+
+func (w *writer) put(r row) error {
+	e := w.entry()
+	e.Key, e.Value, e.ExpiresAt = r.key, r.value, r.expires
+	return w.set(e)
+}
+
+func (w *writer) entry() *badger.Entry {
+	if len(w.slab) == 0 {
+		w.slab = make([]badger.Entry, 256)
+	}
+	e := &w.slab[0]
+	w.slab = w.slab[1:]
+	return e
+}
+
+func (w *writer) set(e *badger.Entry) error {
+	w.rows++
+	w.total++
+	w.bytes += int64(len(e.Key) + len(e.Value) + 32)
+	return storageError(w.open().SetEntry(e))
+}
+
+func (w *writer) remove(key []byte) error {
+	w.rows++
+	w.total++
+	w.bytes += int64(len(key) + 32)
+	return storageError(w.open().Delete(key))
+}
+
+// first returns up to limit rows of a prefix, in the order of their keys.
+func (w *writer) first(prefix []byte, limit int) ([]row, error) {
+	return firstRows(w.open(), prefix, limit)
+}
+
+// room makes place for one more mutation: rows before and after it may be parted
+// by a crash, so that it is called between mutations only. Badger bounds a
+// transaction; past half of the bound the open one is written and synced.
+func (w *writer) room() error {
+	if w.txn == nil || w.rows < int(w.s.db.MaxBatchCount()/2) && w.bytes < w.s.db.MaxBatchSize()/2 {
+		return nil
+	}
+	if err := w.write(); err != nil {
+		return err
+	}
+	return w.sync()
+}
+
+// write commits the open transaction with the heads of the tenants it changed.
+// What it wrote can be read by all, and is not yet durable.
+func (w *writer) write() error {
+	if w.txn == nil {
+		return nil
+	}
+	for t := range w.heads {
+		if err := place(w, prefixKey(t.number, kindHead), t.head.message()); err != nil {
+			return err
+		}
+	}
+	clear(w.heads)
+	if w.rows == 0 {
+		w.discard()
+		return nil
+	}
+	err := w.txn.Commit()
+	w.txn = nil
+	if err != nil {
+		return storageError(err)
+	}
+	return nil
+}
+
+// sync makes what was written durable, if any of it has to be.
+func (w *writer) sync() error {
+	if !w.durable || !w.s.options.Sync {
+		return nil
+	}
+	w.durable = false
+	if err := w.s.memtables.syncNames(); err != nil {
+		return storageError(err)
+	}
+	if err := w.s.db.Sync(); err != nil {
+		return storageError(err)
+	}
+	return nil
+}
+
+// touch says that durable rows of a tenant are written, and its head with them.
+func (w *writer) touch(t *Tenant) {
+	w.durable = true
+	w.heads[t] = struct{}{}
+}
+
+func (w *writer) discard() {
+	if w.txn != nil {
+		w.txn.Discard()
+		w.txn = nil
+	}
+}
+
+// memtables watches for logs that Badger starts. Badger syncs their content and
+// not their names; a file whose name is lost is lost.
+type memtables struct {
+	dir    string
+	newest int
+}
+
+// newMemtables finds the newest log of an opened database.
+func newMemtables(dir string) (*memtables, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	m := &memtables{dir: dir, newest: -1}
+	for _, e := range entries {
+		var n int
+		name, found := strings.CutSuffix(e.Name(), ".mem")
+		if !found {
+			continue
+		}
+		if _, err := fmt.Sscanf(name, "%d", &n); err == nil {
+			m.newest = max(m.newest, n)
+		}
+	}
+	if m.newest < 0 {
+		return nil, errors.New("the database has no memtable log; this release of Badger names them otherwise")
+	}
+	return m, syncDirectory(dir)
+}
+
+// syncNames syncs the directory if a log was started since the last call.
+func (m *memtables) syncNames() error {
+	started := false
+	for {
+		_, err := os.Stat(filepath.Join(m.dir, fmt.Sprintf("%05d.mem", m.newest+1)))
+		if errors.Is(err, os.ErrNotExist) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		m.newest++
+		started = true
+	}
+	if !started {
+		return nil
+	}
+	return syncDirectory(m.dir)
+}
