@@ -1,0 +1,182 @@
+package ranker
+
+import (
+	"math"
+
+	"github.com/viterin/vek/vek32"
+)
+
+// A column computes one feature of all candidates: len(out) is their number, and
+// out holds zeros.
+type column func(r *run, out []float32)
+
+// columns, by Feature.
+var columns = [FeatureCount]column{
+	CoVisited: func(r *run, out []float32) { r.ofEvidence(out, func(e *evidence) float32 { return logShare(e.after) }) },
+	CoVisitedBefore: func(r *run, out []float32) {
+		r.ofEvidence(out, func(e *evidence) float32 { return logShare(e.before) })
+	},
+	Association:      association,
+	UserSimilarity:   func(r *run, out []float32) { r.similarities(r.user, out) },
+	LastSimilarity:   lastSimilarity,
+	RecentSimilarity: recentSimilarity,
+	Popularity:       popularityColumn,
+	Trend:            trendColumn,
+	Repeat:           repeatColumn,
+	RepeatCount:      repeatCountColumn,
+	Freshness:        freshnessColumn,
+}
+
+// sharpness says from where on a share counts in proportion to its logarithm:
+// from about 1/50.
+const sharpness = 50
+
+func logShare(share float32) float32 { return float32(math.Log1p(sharpness * float64(share))) }
+
+func sqrt(x float32) float32 { return float32(math.Sqrt(float64(x))) }
+
+func (r *run) ofEvidence(out []float32, value func(*evidence) float32) {
+	for i := range r.candidates {
+		if at := r.candidates[i].evidence; at >= 0 {
+			out[i] = value(&r.evidence[at])
+		}
+	}
+}
+
+func association(r *run, out []float32) {
+	r.ofEvidence(out, func(e *evidence) float32 { return e.both / sqrt(r.world.CoVisited.Total(e.item)+r.shrink) })
+}
+
+// similarity is the inner product of two vectors of unit length, 0 where one is
+// missing, of another length or not finite.
+func similarity(a, b []float32) float32 {
+	if len(a) == 0 || len(a) != len(b) {
+		return 0
+	}
+	if dot := vek32.Dot(a, b); dot >= -2 && dot <= 2 {
+		return dot
+	}
+	return 0
+}
+
+func (r *run) similarities(to []float32, out []float32) {
+	if to == nil || r.world.Vectors == nil {
+		return
+	}
+	for i := range r.candidates {
+		out[i] = similarity(to, r.world.Vectors.Vector(r.candidates[i].item))
+	}
+}
+
+func lastSimilarity(r *run, out []float32) {
+	if len(r.anchors) > 0 {
+		r.similarities(r.anchors[0].vector, out)
+	}
+}
+
+// recentSimilarity comes after lastSimilarity and takes its column over.
+func recentSimilarity(r *run, out []float32) {
+	if len(r.anchors) == 0 || r.world.Vectors == nil {
+		return
+	}
+	copy(out, r.columns[LastSimilarity])
+	recent := r.anchors[1:min(len(r.anchors), r.world.Settings.SimilarAnchors)]
+	for i := range r.candidates {
+		v := r.world.Vectors.Vector(r.candidates[i].item)
+		for k := range recent {
+			out[i] = max(out[i], similarity(recent[k].vector, v))
+		}
+	}
+}
+
+func popularityColumn(r *run, out []float32) {
+	if r.world.Popular == nil {
+		return
+	}
+	factor := r.world.Popular.Factor(r.req.Now)
+	for i := range r.candidates {
+		out[i] = float32(math.Log1p(factor * r.world.Popular.Raw(r.candidates[i].item)))
+	}
+}
+
+func trendColumn(r *run, out []float32) {
+	if r.world.Trending == nil {
+		return
+	}
+	factor := r.world.Trending.Factor(r.req.Now)
+	for i := range r.candidates {
+		if raw := r.world.Trending.Raw(r.candidates[i].item); raw > 0 {
+			out[i] = float32(math.Log1p(factor * raw))
+		}
+	}
+}
+
+func repeatColumn(r *run, out []float32) {
+	if r.reason.Events == 0 {
+		return
+	}
+	for i := range r.candidates {
+		if r.at(r.candidates[i].item).mark&inHistory != 0 {
+			out[i] = 1
+		}
+	}
+}
+
+func repeatCountColumn(r *run, out []float32) {
+	if r.reason.Events == 0 {
+		return
+	}
+	for i := range r.candidates {
+		if n := r.at(r.candidates[i].item).purchases; n > 1 {
+			out[i] = float32(math.Log(float64(n)))
+		}
+	}
+}
+
+func freshnessColumn(r *run, out []float32) {
+	halfLife := float64(r.world.Settings.FreshHalfLife.Microseconds())
+	for i := range r.candidates {
+		row := r.world.Catalog.Row(r.candidates[i].item)
+		if row == nil || row.Created == 0 || row.Created > r.req.Now {
+			continue
+		}
+		if age := float64(r.req.Now-row.Created) / halfLife; age < 40 {
+			out[i] = float32(math.Exp2(-age))
+		}
+	}
+}
+
+// score fills the columns and the scores of all candidates.
+func (r *run) score() {
+	n := len(r.candidates)
+	r.scores = zeros(r.scores, n)
+	for f := range columns {
+		r.columns[f] = zeros(r.columns[f], n)
+		columns[f](r, r.columns[f])
+	}
+	for f, weight := range r.weights {
+		if weight == 0 {
+			continue
+		}
+		for i, x := range r.columns[f] {
+			r.scores[i] += weight * float64(x)
+		}
+	}
+}
+
+// features gathers the row of one candidate.
+func (r *run) features(at int32) (x Features) {
+	for f := range x {
+		x[f] = r.columns[f][at]
+	}
+	return x
+}
+
+func zeros[T float32 | float64](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n, n+n/4)
+	}
+	s = s[:n]
+	clear(s)
+	return s
+}

@@ -1,0 +1,124 @@
+package ranker
+
+import (
+	"fmt"
+	"math"
+)
+
+// Feature names one number about a candidate. Each is computed as a column over
+// all candidates of a request. In what follows, anchors are the distinct items
+// of the page and then of the history, newest first; the anchor at place p has
+// the influence PositionDecay^p × its touch's weight.
+type Feature uint8
+
+const (
+	// CoVisited is ln(1 + 50·Σ influence × After/(Total+Shrink)) over the anchors:
+	// how probable the item is after them.
+	CoVisited Feature = iota
+	// CoVisitedBefore is the same of Before: how often the item precedes them.
+	CoVisitedBefore
+	// Association is Σ influence × (After+Before)/√((Total(i)+Shrink)(Total(j)+Shrink)):
+	// how much the two belong together, popular or not.
+	Association
+	// UserSimilarity is the inner product of the user's and the item's vector, in
+	// [-1, 1]; 0 where one is missing, as in the next two.
+	UserSimilarity
+	// LastSimilarity is the inner product with the first anchor's vector.
+	LastSimilarity
+	// RecentSimilarity is the largest of those with the first SimilarAnchors
+	// anchors.
+	RecentSimilarity
+	// Popularity is ln(1 + acts counted).
+	Popularity
+	// Trend is ln(1 + acts counted lately), as of Now.
+	Trend
+	// Repeat is 1 for an item of the user's history. Its weight is negative, since
+	// such an item is also its own neighbour and its own likeness.
+	Repeat
+	// RepeatCount is ln(times purchased), 0 for none: those who bought a thing
+	// several times have it by now.
+	RepeatCount
+	// Freshness is 2^(-age/FreshHalfLife) since Created, 0 when that is unknown or
+	// in the future.
+	Freshness
+	// FeatureCount is the number of features.
+	FeatureCount
+)
+
+var featureNames = [FeatureCount]string{"co_visited", "co_visited_before", "association", "user_similarity", "last_similarity",
+	"recent_similarity", "popularity", "trend", "repeat", "repeat_count", "freshness"}
+
+// String is the feature's name on the wire: "co_visited".
+func (f Feature) String() string {
+	if f < FeatureCount {
+		return featureNames[f]
+	}
+	return "unknown"
+}
+
+// ParseFeature is the inverse of String.
+func ParseFeature(name string) (Feature, error) {
+	for f, known := range featureNames {
+		if known == name {
+			return Feature(f), nil
+		}
+	}
+	return 0, fmt.Errorf("%w: no feature %q; known are %v", ErrWeights, name, featureNames)
+}
+
+// Features are the numbers of one candidate, by [Feature].
+type Features [FeatureCount]float32
+
+// Weights are a linear model: one weight for each [Feature]. A literal reads
+// Weights{CoVisited: 1.6, Popularity: 0.1}.
+type Weights [FeatureCount]float64
+
+// Validate refuses what is not finite or beyond ±1000.
+func (w *Weights) Validate() error {
+	for f, weight := range w {
+		if !(math.Abs(weight) <= 1000) {
+			return fmt.Errorf("%w: %s is %v; it must lie in [-1000, 1000]", ErrWeights, Feature(f), weight)
+		}
+	}
+	return nil
+}
+
+// Contribution is what a feature added to the score of an item.
+func (w *Weights) Contribution(f Feature, x *Features) float64 { return w[f] * float64(x[f]) }
+
+// Score is the sum of all contributions, in the order of the features.
+func (w *Weights) Score(x *Features) float64 {
+	sum := 0.0
+	for f := range w {
+		sum += w[f] * float64(x[f])
+	}
+	return sum
+}
+
+// DefaultWeights serve where nothing was learned. They are the fit of a
+// conditional logit (the probability that the next item is this one of the
+// candidates) on the validation parts of three logs of different kind, each
+// counting alike: office supplies, where people buy again, beauty products and
+// films. Trend and Freshness have no say in logs without times: theirs are
+// priors, small enough to decide among near equals only.
+func DefaultWeights() Weights {
+	return Weights{
+		CoVisited: 1.60, CoVisitedBefore: 0.47, Association: 1.35,
+		UserSimilarity: 0.53, LastSimilarity: 1.09, RecentSimilarity: 0.84,
+		Popularity: 0.11, Trend: 0.05,
+		Repeat: -2.34, RepeatCount: -3.67,
+		Freshness: 0.2,
+	}
+}
+
+// SimilarWeights serve [Similar]: likeness first, what people did as a tie
+// breaker. Chosen by hand.
+func SimilarWeights() Weights {
+	return Weights{CoVisited: 0.2, CoVisitedBefore: 0.2, Association: 0.5, LastSimilarity: 6, Popularity: 0.02}
+}
+
+// BoughtTogetherWeights serve [BoughtTogether]: what people went on to, likeness
+// where nobody did yet. Chosen by hand.
+func BoughtTogetherWeights() Weights {
+	return Weights{CoVisited: 1.6, CoVisitedBefore: 0.5, Association: 2, LastSimilarity: 0.5, Popularity: 0.02}
+}

@@ -1,0 +1,197 @@
+package ranker
+
+import (
+	"math/rand/v2"
+
+	"github.com/kindred-rec/kindred/ranker/covisit"
+)
+
+// mark is what a run knows of an item.
+type mark uint8
+
+const (
+	excluded mark = 1 << iota // named in Exclude or Context
+	seen                      // left out by the seen policy, or hidden by the user
+	inHistory
+	anchored
+	checked  // passed the checks of the catalog and the filter
+	refused  // did not pass them
+	returned // stands in the reply
+)
+
+// A cell is what a run knows of an item. It holds for the run whose stamp it
+// bears; another's counts as empty, so that nothing has to be cleared.
+type cell struct {
+	stamp     uint32
+	mark      mark
+	purchases uint8 // saturating
+	evidence  int32 // index into run.evidence, -1: none
+	candidate int32 // index into run.candidates, -1: none
+}
+
+// An anchor is an item that the reply starts from.
+type anchor struct {
+	item      uint32
+	kind      Kind
+	influence float32
+	total     float32   // acts on it, with Shrink
+	vector    []float32 // nil: none
+}
+
+// evidence is what co-visitation says of an item, summed over the anchors.
+type evidence struct {
+	item                uint32
+	after, before, both float32
+}
+
+type candidate struct {
+	item     uint32
+	sources  Sources
+	evidence int32 // index into run.evidence, -1: none
+}
+
+// A run is the scratch memory of one request. It is pooled; between requests it
+// keeps its slices and nothing else. cells, 16 bytes an item, is most of it.
+type run struct {
+	world   *World
+	req     *Request
+	weights *Weights
+
+	stamp      uint32
+	cells      []cell
+	anchors    []anchor
+	evidence   []evidence
+	candidates []candidate
+	columns    [FeatureCount][]float32
+	shrink     float32   // Settings.Shrink in the unit of the graph
+	user       []float32 // nil: none, or not used on this rung
+	reason     TierReason
+	touches    int // acts of the history on items that are known
+
+	neighbours []covisit.Neighbour
+	nearest    []Scored
+	best       best
+	scores     []float64
+	picks      []entry
+	closeness  []float32
+	pcg        rand.PCG
+	rng        *rand.Rand
+}
+
+// begin makes the run ready for a request.
+func (r *run) begin(world *World, req *Request) {
+	r.world, r.req = world, req
+	n := int(world.Catalog.Len())
+	if n > len(r.cells) {
+		r.cells = make([]cell, n+n/8)
+		r.stamp = 0
+	}
+	if r.stamp++; r.stamp == 0 { // after four billion runs
+		clear(r.cells)
+		r.stamp = 1
+	}
+	r.anchors, r.evidence, r.candidates = r.anchors[:0], r.evidence[:0], r.candidates[:0]
+	r.reason, r.touches = TierReason{}, 0
+	r.user = nil
+	r.shrink = float32(world.Settings.Shrink)
+	if world.CoVisited != nil {
+		r.shrink *= world.CoVisited.Unit()
+	}
+	r.weights = world.Weights
+	switch req.Relation {
+	case Similar:
+		r.weights = world.Similar
+	case BoughtTogether:
+		r.weights = world.BoughtTogether
+	}
+	r.markRequest()
+}
+
+// end drops what belongs to the request, so that the pool keeps none of it alive.
+func (r *run) end() {
+	clear(r.anchors)
+	r.world, r.req, r.weights, r.user = nil, nil, nil, nil
+}
+
+// known reports whether a number lies within the catalog. Rows may still be nil.
+func (r *run) known(item uint32) bool {
+	return item < r.world.Catalog.Len() && int(item) < len(r.cells)
+}
+
+// at is the cell of an item that is known.
+func (r *run) at(item uint32) *cell {
+	c := &r.cells[item]
+	if c.stamp != r.stamp {
+		*c = cell{stamp: r.stamp, evidence: -1, candidate: -1}
+	}
+	return c
+}
+
+func (r *run) markAll(items []uint32, m mark) {
+	for _, item := range items {
+		if r.known(item) {
+			r.at(item).mark |= m
+		}
+	}
+}
+
+// markRequest notes what the request says of items.
+func (r *run) markRequest() {
+	r.markAll(r.req.Context, excluded)
+	r.markAll(r.req.Exclude, excluded)
+	r.markAll(r.req.Hidden, seen)
+	for _, t := range r.req.History {
+		if !r.known(t.Item) {
+			continue
+		}
+		r.touches++
+		c := r.at(t.Item)
+		c.mark |= inHistory
+		if t.Kind == Purchased && c.purchases < 255 {
+			c.purchases++
+		}
+		if r.req.Seen == HideInteracted || r.req.Seen == HidePurchased && t.Kind == Purchased {
+			c.mark |= seen
+		}
+	}
+}
+
+// allowed reports whether the bitmap lets an item pass.
+func (r *run) allowed(item uint32) bool {
+	word := int(item / 64)
+	return r.req.Allow == nil || word < len(r.req.Allow) && r.req.Allow[word]&(1<<(item%64)) != 0
+}
+
+// eligible reports whether an item may be returned. It asks the catalog and the
+// filter once for each item.
+func (r *run) eligible(item uint32) bool {
+	if !r.known(item) {
+		return false
+	}
+	c := r.at(item)
+	if c.mark&(excluded|seen|refused|checked) == 0 {
+		c.mark |= refused
+		if r.allowed(item) {
+			row := r.world.Catalog.Row(item)
+			if row.Servable(r.req.Now) && (r.req.Match == nil || r.req.Match.Match(row)) {
+				c.mark ^= refused | checked
+			}
+		}
+	}
+	return c.mark&(excluded|seen|refused) == 0
+}
+
+// propose makes an item a candidate, or adds a source to it. It reports whether
+// the item is eligible.
+func (r *run) propose(item uint32, source Source) bool {
+	if !r.eligible(item) {
+		return false
+	}
+	c := r.at(item)
+	if c.candidate < 0 {
+		c.candidate = int32(len(r.candidates))
+		r.candidates = append(r.candidates, candidate{item: item, evidence: c.evidence})
+	}
+	r.candidates[c.candidate].sources |= 1 << source
+	return true
+}

@@ -1,0 +1,152 @@
+package ranker
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/kindred-rec/kindred/ranker/catalog"
+	"github.com/kindred-rec/kindred/ranker/covisit"
+	"github.com/kindred-rec/kindred/ranker/popularity"
+)
+
+// Errors of this package, wrapped with what happened.
+var (
+	// ErrWorld: a part is missing or a setting is out of its range.
+	ErrWorld = errors.New("ranker: bad world")
+	// ErrWeights: a weight is not finite, too large, or of no known feature.
+	ErrWeights = errors.New("ranker: bad weights")
+	// ErrRequest: a field of a request is out of its range. It is a mistake of the
+	// caller; nothing else makes a request fail.
+	ErrRequest = errors.New("ranker: bad request")
+)
+
+// Catalog is the live item table. *catalog.Table meets it.
+type Catalog interface {
+	// Row of an item, nil when it is not in the catalog.
+	Row(item uint32) *catalog.Row
+	// Len is one past the highest item number.
+	Len() uint32
+}
+
+// Vectors holds the item vectors.
+type Vectors interface {
+	// Vector of an item, [dim] float32 of unit length, not to be changed; nil when
+	// it has none. All have one length.
+	Vector(item uint32) []float32
+}
+
+// Scored is an item with a score, such as an inner product.
+type Scored struct {
+	Item  uint32
+	Score float32
+}
+
+// Nearest searches the item vectors.
+type Nearest interface {
+	// Nearest appends to dst at most limit items that allow lets pass (nil: all)
+	// in descending order of their inner product with vector, [dim] float32.
+	Nearest(vector []float32, limit int, allow []uint64, dst []Scored) []Scored
+}
+
+// Neighbours holds for items the items nearest to them. *NeighbourCache is one.
+type Neighbours interface {
+	// Neighbours of an item, nearest first, without the item itself. The slice must
+	// not be changed. It is read several times a request: no search should run.
+	Neighbours(item uint32) []Scored
+}
+
+// World is all that one generation ranks with. The parts may change while they
+// are used, each by its own contract; the struct may not. Every part but Catalog
+// may be nil: what it would have told is then absent.
+type World struct {
+	Catalog    Catalog
+	Vectors    Vectors
+	Nearest    Nearest
+	Neighbours Neighbours
+	CoVisited  *covisit.Graph
+	Popular    *popularity.Counter
+	Trending   *popularity.Counter
+	Arrivals   *popularity.Arrivals
+
+	// Weights of the three relations. nil: the defaults.
+	Weights, Similar, BoughtTogether *Weights
+	Settings                         Settings
+}
+
+// Settings shape retrieval and features. A zero field means its default; a
+// negative number of candidates turns a source off.
+type Settings struct {
+	// Anchors are how many distinct items of page and history have a say. Default 20.
+	Anchors int
+	// PositionDecay is the factor of an anchor's influence for each place it stands
+	// further back, above 0 to 1. Default 0.8.
+	PositionDecay float64
+	// SimilarAnchors are how many anchors RecentSimilarity looks at, and whose
+	// neighbours are proposed. Default 5.
+	SimilarAnchors int
+	// MaxHistory is how many of the last touches anchors are looked for in.
+	// Default 500.
+	MaxHistory int
+	// Shrink is added to the totals that co-visitation is divided by, in acts: how
+	// many acts it takes to be believed. Default 3.
+	Shrink float64
+	// FreshHalfLife is the half-life of Freshness. Default 14 days.
+	FreshHalfLife time.Duration
+
+	// Candidates of each source: UserVectorCandidates in all (100),
+	// NeighbourCandidates of each anchor (30), CoVisitedCandidates (200),
+	// TrendingCandidates (50), PopularCandidates (100), NewCandidates (20),
+	// RepeatCandidates (50).
+	UserVectorCandidates, NeighbourCandidates, CoVisitedCandidates         int
+	TrendingCandidates, PopularCandidates, NewCandidates, RepeatCandidates int
+
+	// MaxScan is how many rows are looked at in order of their numbers when all
+	// else has left a reply short. Default 65536.
+	MaxScan int
+	// MaxDiversified is how many of the best candidates Diversity reorders.
+	// Default 200.
+	MaxDiversified int
+}
+
+func (s Settings) withDefaults() (Settings, error) {
+	for _, d := range []struct {
+		field   *int
+		value   int
+		negOkay bool
+		name    string
+	}{
+		{&s.Anchors, 20, false, "Anchors"}, {&s.SimilarAnchors, 5, false, "SimilarAnchors"}, {&s.MaxHistory, 500, false, "MaxHistory"},
+		{&s.MaxScan, 1 << 16, false, "MaxScan"}, {&s.MaxDiversified, 200, false, "MaxDiversified"},
+		{&s.UserVectorCandidates, 100, true, "UserVectorCandidates"}, {&s.NeighbourCandidates, 30, true, "NeighbourCandidates"},
+		{&s.CoVisitedCandidates, 200, true, "CoVisitedCandidates"}, {&s.TrendingCandidates, 50, true, "TrendingCandidates"},
+		{&s.PopularCandidates, 100, true, "PopularCandidates"}, {&s.NewCandidates, 20, true, "NewCandidates"},
+		{&s.RepeatCandidates, 50, true, "RepeatCandidates"},
+	} {
+		if *d.field == 0 {
+			*d.field = d.value
+		}
+		if *d.field < 0 && !d.negOkay || *d.field > 1<<24 {
+			return s, fmt.Errorf("%w: %s is %d; it must lie in [1, %d]", ErrWorld, d.name, *d.field, 1<<24)
+		}
+	}
+	if s.PositionDecay == 0 {
+		s.PositionDecay = 0.8
+	}
+	if s.Shrink == 0 {
+		s.Shrink = 3
+	}
+	if s.FreshHalfLife == 0 {
+		s.FreshHalfLife = 14 * 24 * time.Hour
+	}
+	switch {
+	case !(s.PositionDecay > 0 && s.PositionDecay <= 1):
+		return s, fmt.Errorf("%w: PositionDecay is %v; it must lie in (0, 1]", ErrWorld, s.PositionDecay)
+	case !(s.Shrink > 0 && s.Shrink <= math.MaxInt32):
+		return s, fmt.Errorf("%w: Shrink is %v; it must be above 0 and finite", ErrWorld, s.Shrink)
+	case s.FreshHalfLife < time.Minute:
+		return s, fmt.Errorf("%w: FreshHalfLife is %v; it must be at least a minute", ErrWorld, s.FreshHalfLife)
+	}
+	return s, nil
+}
