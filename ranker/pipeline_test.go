@@ -137,7 +137,7 @@ func TestNewItemIsServedByItsTextAtOnce(t *testing.T) {
 	world.Vectors, world.Nearest = vectors, exact{vectors}
 	_ = must(0, table.Put(boardItems, catalog.Item{ID: "new", Created: now - 1e6}))
 	world.Arrivals.Add(boardItems, now-1e6)
-	res := recommend(t, must(New(world)), Request{UserVector: vectors[10], History: touches(10), Now: now, Limit: 10, Seen: HideInteracted})
+	res := recommend(t, must(New(world)), Request{UserVector: vectors[10], History: touches(10), Now: now, Limit: 15, Seen: HideInteracted})
 	at := slices.IndexFunc(res.Items, func(x Ranked) bool { return x.Item == boardItems })
 	if at < 0 {
 		t.Fatalf("%v, want the new item %d among them", itemsOf(res.Items), boardItems)
