@@ -43,8 +43,8 @@
 // a microsecond a text, and a caller with many texts can split them over
 // goroutines better than a library can guess.
 //
-// The same text gives the same vector to the last bit, alone or in a batch, on
-// every machine and with every version of Go.
+// The same text gives the same vector to the last bit, alone or in a batch, and on
+// every machine.
 //
 // # How to use it
 //

@@ -27,8 +27,9 @@
 // Exactly the reference. The rules above leave open which Unicode version they
 // speak of. Models of this family come with the tokenizers library of Hugging
 // Face, so its character classes, which are those of an old Unicode version, are
-// stored in this package. They do not depend on the version of Go, and neither do
-// a text's tokens.
+// stored in this package and do not change with Go's. Case and decomposition are
+// Go's and x/text's: what a new Unicode version adds there are characters that
+// these vocabularies lack. A test over every code point watches it.
 //
 // One pass. Titles are short, mostly ASCII, and there are millions of them. A run
 // of ASCII letters is looked up where it lies, without a copy. Everything else

@@ -2,7 +2,8 @@ package wordpiece
 
 import (
 	"fmt"
-	"sort"
+	"slices"
+	"strings"
 )
 
 // unit is one node of the double array: the place of its children in the upper 23
@@ -32,7 +33,7 @@ func newTrie(tokens []string) (*trie, error) {
 	for i := range order {
 		order[i] = int32(i)
 	}
-	sort.Slice(order, func(a, b int) bool { return tokens[order[a]] < tokens[order[b]] })
+	slices.SortFunc(order, func(a, b int32) int { return strings.Compare(tokens[a], tokens[b]) })
 	b := builder{tokens: tokens, order: order}
 	b.grow(fanout)
 	b.units[0] = 1 // anything but 0, which means free
@@ -40,7 +41,8 @@ func newTrie(tokens []string) (*trie, error) {
 		return nil, err
 	}
 	b.grow(b.last + fanout)
-	return &trie{units: b.units[:b.last+fanout+1], ids: b.ids[:b.last+fanout+1]}, nil
+	n := b.last + fanout + 1 // copied, to let go of what building took
+	return &trie{units: slices.Clone(b.units[:n]), ids: slices.Clone(b.ids[:n])}, nil
 }
 
 // builder places nodes, parents before children.
