@@ -35,11 +35,13 @@ type Mean struct {
 // 0.5, a repulsion of 0.5, and the last 20 touches of each sign, past which a touch
 // counts less than a millionth.
 //
-// The rank decay was measured: with the text vectors of 3,459 office products, and
-// the last item of 1,500 histories to be found from those before it, the hit rate
-// at 10 was .142 with a decay of 0, .139 with 0.5, .097 with 0.8 and .073 with 1.
-// People look for more of what they just looked at. Those histories have neither
-// times nor dislikes: the half-life and the repulsion are judgement.
+// The rank decay was chosen on text vectors of the titles of 3,459 office products,
+// where the last item of 1,500 training histories was to be found from those before
+// it, by order alone. The hit rate at 10 was .142 with a decay of 0, .141 with 0.3,
+// .139 with 0.5, .133 with 0.6, .112 with 0.7, .097 with 0.8, .082 with 0.9 and .073
+// with 1. The standard error is .009, so the first four cannot be told apart; 0.5
+// was taken because it keeps some memory. Those histories have neither times nor
+// dislikes: the half-life and the repulsion are judgement, not measurement.
 func DefaultMean() Mean {
 	return Mean{HalfLife: 30 * 24 * time.Hour, RankDecay: 0.5, Repulsion: 0.5, Recent: 20}
 }
