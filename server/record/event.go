@@ -17,6 +17,9 @@ type Event struct {
 	// Synthetic says that the source had no times and that Time only orders the
 	// events; features of time ignore it.
 	Synthetic bool
+	// Stamped says that the caller gave no time and the service its own. The time
+	// is then no part of the content that a retry is compared by.
+	Stamped bool
 
 	RecommendationID string // the reply that showed the item
 	Position         int32  // slot in that reply, from 1; 0: unknown

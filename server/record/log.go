@@ -62,6 +62,15 @@ type Outcome struct {
 	// Unjoined says that an event names an item that is not in the catalog yet;
 	// it counts as soon as the item arrives.
 	Unjoined bool
+	// Receipt says what an erase removed; nil for all else.
+	Receipt *Receipt
+}
+
+// Receipt counts what an erase removed.
+type Receipt struct {
+	Events    int64
+	Decisions int64
+	Profile   bool
 }
 
 // Entry is one mutation in the log, with what the store resolved.

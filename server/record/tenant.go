@@ -22,8 +22,10 @@ type Tenant struct {
 type Clock uint8
 
 const (
+	// ClockUnset is ClockWall where nothing else was said.
+	ClockUnset Clock = iota
 	// ClockWall is the machine's time.
-	ClockWall Clock = iota
+	ClockWall
 	// ClockLog is the largest event time seen, so that an old log replays with
 	// its own decay and trends.
 	ClockLog

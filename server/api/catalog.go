@@ -1,0 +1,160 @@
+package api
+
+import (
+	"context"
+	"fmt"
+
+	kindredv1 "github.com/kindred-rec/kindred/proto/kindred/v1"
+	"github.com/kindred-rec/kindred/server/record"
+	"github.com/kindred-rec/kindred/server/shop"
+)
+
+type catalogService struct {
+	kindredv1.UnimplementedCatalogServiceServer
+	*Server
+}
+
+// write sends the good rows of a batch to the shop, or only asks what it would say.
+func (s *Server) write(ctx context.Context, sh *shop.Shop, b *batch, dry bool) (*kindredv1.RowCounts, int64, string, error) {
+	var (
+		outcomes []record.Outcome
+		token    record.Token
+		err      error
+	)
+	switch {
+	case len(b.good) == 0:
+	case dry:
+		outcomes, err = sh.DryRun(ctx, b.good)
+	default:
+		outcomes, token, err = sh.Write(ctx, b.good)
+	}
+	if err != nil {
+		return nil, 0, "", s.statusOf(ctx, err)
+	}
+	counts, unjoined := b.answer(outcomes)
+	return counts, unjoined, sh.FormatToken(token), nil
+}
+
+func (s *catalogService) UpsertItems(ctx context.Context, req *kindredv1.UpsertItemsRequest) (*kindredv1.UpsertItemsResponse, error) {
+	if err := sized("items", len(req.Items)); err != nil {
+		return nil, err
+	}
+	sh, err := s.shop(ctx)
+	if err != nil {
+		return nil, err
+	}
+	b := itemBatch(req.Items, 0)
+	counts, _, token, err := s.write(ctx, sh, b, req.DryRun)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.malformed(len(req.Items)); err != nil {
+		return nil, err
+	}
+	return &kindredv1.UpsertItemsResponse{Counts: counts, Errors: b.errors, WriteToken: token}, nil
+}
+
+func itemBatch(items []*kindredv1.Item, base int64) *batch {
+	b := newBatch("items", len(items), base)
+	for i, w := range items {
+		it, faults := itemFromWire(w)
+		b.add(i, w.GetId(), record.Mutation{Item: it}, faults)
+	}
+	return b
+}
+
+func (s *catalogService) PatchItems(ctx context.Context, req *kindredv1.PatchItemsRequest) (*kindredv1.PatchItemsResponse, error) {
+	if err := sized("patches", len(req.Patches)); err != nil {
+		return nil, err
+	}
+	sh, err := s.shop(ctx)
+	if err != nil {
+		return nil, err
+	}
+	b := newBatch("patches", len(req.Patches), 0)
+	for i, w := range req.Patches {
+		p, faults := patchFromWire(w)
+		b.add(i, w.GetId(), record.Mutation{Patch: p}, faults)
+	}
+	counts, _, token, err := s.write(ctx, sh, b, false)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.malformed(len(req.Patches)); err != nil {
+		return nil, err
+	}
+	return &kindredv1.PatchItemsResponse{Counts: counts, Errors: b.errors, WriteToken: token}, nil
+}
+
+func (s *catalogService) DeleteItems(ctx context.Context, req *kindredv1.DeleteItemsRequest) (*kindredv1.DeleteItemsResponse, error) {
+	if err := sized("ids", len(req.Ids)); err != nil {
+		return nil, err
+	}
+	sh, err := s.shop(ctx)
+	if err != nil {
+		return nil, err
+	}
+	b := newBatch("ids", len(req.Ids), 0)
+	for i, id := range req.Ids {
+		b.add(i, id, record.Mutation{Delete: &record.Delete{ID: id}}, nil)
+	}
+	counts, _, token, err := s.write(ctx, sh, b, false)
+	if err != nil {
+		return nil, err
+	}
+	return &kindredv1.DeleteItemsResponse{Counts: counts, Errors: b.errors, WriteToken: token}, nil
+}
+
+func (s *catalogService) GetItem(ctx context.Context, req *kindredv1.GetItemRequest) (*kindredv1.GetItemResponse, error) {
+	if req.Id == "" {
+		return nil, invalid(violation{"id", "is missing: give the id of an item"})
+	}
+	sh, err := s.shop(ctx)
+	if err != nil {
+		return nil, err
+	}
+	state, err := sh.Item(req.Id)
+	if err != nil {
+		return nil, s.statusOf(ctx, err)
+	}
+	return &kindredv1.GetItemResponse{
+		Item: itemToWire(&state.Item), Encoded: state.Encoded, UnservableReason: state.Unservable,
+	}, nil
+}
+
+const defaultPage = 100
+
+// pageSize returns the size asked for, or the default for 0.
+func pageSize(n int32) (int, error) {
+	if n < 0 || n > maxRows {
+		return 0, invalid(violation{"page_size", fmt.Sprintf("is %d: give 1 to %d, or 0 for %d", n, maxRows, defaultPage)})
+	}
+	if n == 0 {
+		return defaultPage, nil
+	}
+	return int(n), nil
+}
+
+func (s *catalogService) ListItems(ctx context.Context, req *kindredv1.ListItemsRequest) (*kindredv1.ListItemsResponse, error) {
+	size, err := pageSize(req.PageSize)
+	if err != nil {
+		return nil, err
+	}
+	after, err := cursorFromWire(req.PageToken)
+	if err != nil {
+		return nil, err
+	}
+	sh, err := s.shop(ctx)
+	if err != nil {
+		return nil, err
+	}
+	items, next, err := sh.Items(ctx, after, size, req.Filter)
+	if err != nil {
+		return nil, s.statusOf(ctx, err)
+	}
+	resp := &kindredv1.ListItemsResponse{NextPageToken: cursorToWire(next), CatalogItems: sh.CatalogItems()}
+	for i := range items {
+		resp.Items = append(resp.Items, itemToWire(&items[i]))
+	}
+	return resp, nil
+}

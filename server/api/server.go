@@ -1,0 +1,77 @@
+package api
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	kindredv1 "github.com/kindred-rec/kindred/proto/kindred/v1"
+	"github.com/kindred-rec/kindred/server/auth"
+	"github.com/kindred-rec/kindred/server/record"
+	"github.com/kindred-rec/kindred/server/shop"
+)
+
+// Server holds what the handlers need. All fields are required.
+type Server struct {
+	Tenants *shop.Registry
+	Keys    *auth.Keyring
+	Now     func() time.Time
+	Log     *slog.Logger
+}
+
+// Register adds the services to a gRPC server.
+func (s *Server) Register(r grpc.ServiceRegistrar) {
+	kindredv1.RegisterCatalogServiceServer(r, &catalogService{Server: s})
+	kindredv1.RegisterEventServiceServer(r, &eventService{Server: s})
+	kindredv1.RegisterRecommendationServiceServer(r, &recommendationService{Server: s})
+	kindredv1.RegisterProfileServiceServer(r, &profileService{Server: s})
+	kindredv1.RegisterAdminServiceServer(r, &adminService{Server: s})
+}
+
+// Roles says which roles beside admin may call each method. A method that is
+// not named is for admins alone.
+func Roles() map[string][]record.Role {
+	const (
+		frontend, merchant, scientist = record.RoleFrontend, record.RoleMerchant, record.RoleScientist
+	)
+	roles := map[string][]record.Role{}
+	allow := func(service string, methods []string, who ...record.Role) {
+		for _, m := range methods {
+			roles["/kindred.v1."+service+"/"+m] = who
+		}
+	}
+	allow("CatalogService", []string{"UpsertItems", "ImportItems", "PatchItems", "DeleteItems"}, merchant)
+	allow("CatalogService", []string{"GetItem", "ListItems"}, merchant, scientist)
+	allow("EventService", []string{"WriteEvents", "StreamEvents"}, frontend)
+	allow("RecommendationService", []string{"Recommend", "SimilarItems", "SearchItems", "RankItems", "Explain"}, frontend, scientist)
+	allow("ProfileService", []string{"UpsertProfile", "MergeProfiles", "EraseProfile"}, frontend)
+	allow("ProfileService", []string{"GetProfile", "ListEvents", "ExportProfile"}, frontend, scientist)
+	allow("AdminService", []string{"GetTenant", "ExportEvents", "ExportDecisions"}, scientist)
+	return roles
+}
+
+// caller returns who calls; every method that reaches a handler passed the gate.
+func caller(ctx context.Context) (auth.Principal, error) {
+	p, ok := auth.From(ctx)
+	if !ok {
+		return p, status.Error(codes.Internal, "the call reached a handler without passing the gate")
+	}
+	return p, nil
+}
+
+// shop returns the tenant of the caller.
+func (s *Server) shop(ctx context.Context) (*shop.Shop, error) {
+	p, err := caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	sh, err := s.Tenants.Get(p.Tenant)
+	if err != nil {
+		return nil, s.statusOf(ctx, err)
+	}
+	return sh, nil
+}

@@ -1,0 +1,63 @@
+// Command server is Kindred: a service that says what to show next.
+//
+//	go run ./server demo      see it work: a simulated shop, no set-up
+//	go run ./server           serve, with data in ./data
+//	go run ./server import    stream a catalog and events into a running service
+//	go run ./server keys      make, list and revoke API keys
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/kindred-rec/kindred/server/importer"
+)
+
+// cli is the command line.
+type cli struct {
+	Serve  serveCommand     `cmd:"" default:"withargs" help:"Run the service (the default)."`
+	Import importer.Command `cmd:"" help:"Stream a catalog and events from files into a running service."`
+	Keys   keysCommand      `cmd:"" help:"Make, list and revoke API keys."`
+}
+
+func main() {
+	os.Exit(run())
+}
+
+// run returns the exit code: 0 done, 1 failed, 2 wrong usage, or the one that
+// a command's error names.
+func run() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	var c cli
+	parser, err := kong.New(&c, kong.Name("kindred"),
+		kong.Description("Personalized recommendations over gRPC, in one binary."),
+		kong.UsageOnError(), kong.BindTo(ctx, (*context.Context)(nil)))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "kindred:", err)
+		return 1
+	}
+	command, err := parser.Parse(os.Args[1:])
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "kindred: %v; --help shows what there is\n", err)
+		return 2
+	}
+	if err := command.Run(); err != nil {
+		var coded interface{ ExitCode() int }
+		if errors.As(err, &coded) {
+			if text := err.Error(); text != "" {
+				fmt.Fprintln(os.Stderr, "kindred:", text)
+			}
+			return coded.ExitCode()
+		}
+		fmt.Fprintln(os.Stderr, "kindred:", err)
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,71 @@
+package service
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/kindred-rec/kindred/server/shop"
+	"github.com/kindred-rec/kindred/server/store"
+)
+
+// Config is what a service runs with.
+type Config struct {
+	// Data is the directory of the store; it is made if it does not exist.
+	Data string
+	// GRPC is the address of the gRPC port, such as "127.0.0.1:7700".
+	GRPC string
+	// HTTP is the address of health and metrics. Empty: none.
+	HTTP string
+	// Engine names the index: flat or coder. Default flat.
+	Engine string
+	// MaxMessage bounds one message in bytes. Default 8 MiB.
+	MaxMessage int
+	// MaxStreams bounds the calls under way on one connection. Default 1,000.
+	MaxStreams uint32
+	// MaxConnections bounds connections. Default 10,000.
+	MaxConnections int
+	// Drain is how long calls under way may take to end at a stop. Default 10 s.
+	Drain time.Duration
+	// Store and Shop are passed on; their own defaults hold. Shop.Encoder and
+	// Shop.NewIndex are filled here.
+	Store store.Options
+	Shop  shop.Config
+	Log   *slog.Logger
+}
+
+func (c Config) withDefaults() Config {
+	if c.Engine == "" {
+		c.Engine = "flat"
+	}
+	if c.MaxMessage == 0 {
+		c.MaxMessage = 8 << 20
+	}
+	if c.MaxStreams == 0 {
+		c.MaxStreams = 1000
+	}
+	if c.MaxConnections == 0 {
+		c.MaxConnections = 10_000
+	}
+	if c.Drain == 0 {
+		c.Drain = 10 * time.Second
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+// loopback reports whether an address can be reached from this machine alone.
+func loopback(addr string) (bool, error) {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false, fmt.Errorf("address %q: %w: give HOST:PORT, such as 127.0.0.1:7700", addr, err)
+	}
+	if host == "localhost" {
+		return true, nil
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback(), nil
+}

@@ -1,0 +1,266 @@
+// Package service puts the parts together: store, tenants, keys, handlers and
+// metrics behind one gRPC port and one HTTP port.
+//
+// [Start] opens the store, brings every tenant up to date, and listens; the tenant
+// "default" is made on first use. [Service.Stop] drains: it reports NOT_SERVING,
+// lets calls under way end within Config.Drain, then closes the tenants and the
+// store. A service without API keys listens on loopback alone and lets every call
+// in as admin of "default"; with keys, every call needs one, health checks apart.
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/reflection"
+
+	"github.com/kindred-rec/kindred/server/api"
+	"github.com/kindred-rec/kindred/server/auth"
+	"github.com/kindred-rec/kindred/server/record"
+	"github.com/kindred-rec/kindred/server/shop"
+	"github.com/kindred-rec/kindred/server/store"
+	"github.com/kindred-rec/kindred/server/telemetry"
+)
+
+// ErrNoKeys: the address is open to others and there is no API key.
+var ErrNoKeys = errors.New("refusing to listen beyond loopback without API keys")
+
+// Service is a running service.
+type Service struct {
+	config  Config
+	store   *store.Store
+	tenants *shop.Registry
+	keys    *auth.Keyring
+	metrics *telemetry.Metrics
+	health  *health.Server
+
+	grpc     *grpc.Server
+	http     *http.Server
+	grpcAddr net.Addr
+	httpAddr net.Addr
+	ended    chan error // one value a server goroutine
+	servers  int
+}
+
+// Start returns a service that serves. Errors name what could not be opened; what
+// was opened before is closed.
+func Start(ctx context.Context, config Config) (*Service, error) {
+	s := &Service{config: config.withDefaults(), metrics: telemetry.New(), ended: make(chan error, 2)}
+	if err := s.start(ctx); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return s, nil
+}
+
+func (s *Service) start(ctx context.Context) error {
+	if err := s.openStore(ctx); err != nil {
+		return err
+	}
+	if err := s.mayListen(); err != nil {
+		return err
+	}
+	if err := s.openTenants(ctx); err != nil {
+		return err
+	}
+	s.buildGRPC()
+	return s.listen(ctx)
+}
+
+func (s *Service) openStore(ctx context.Context) error {
+	options := s.config.Store
+	options.Logger = s.config.Log
+	var err error
+	if s.store, err = store.Open(s.config.Data, options); err != nil {
+		return err
+	}
+	if s.keys, err = auth.Load(ctx, s.store); err != nil {
+		return err
+	}
+	_, err = s.store.CreateTenant(ctx, record.Tenant{Name: auth.DefaultTenant, Created: time.Now()})
+	if errors.Is(err, record.ErrExists) {
+		return nil
+	}
+	return err
+}
+
+// mayListen refuses to open an unprotected service to others.
+func (s *Service) mayListen() error {
+	local, err := loopback(s.config.GRPC)
+	if err != nil {
+		return err
+	}
+	if !local && s.keys.Active() == 0 {
+		return fmt.Errorf("%w: %s can be reached by others; make a key first with `keys create --data %s --role admin`, or listen on 127.0.0.1",
+			ErrNoKeys, s.config.GRPC, s.config.Data)
+	}
+	return nil
+}
+
+func (s *Service) openTenants(ctx context.Context) error {
+	c := s.config.Shop
+	c.Log = s.config.Log
+	var err error
+	if c.Encoder == nil {
+		if c.Encoder, err = defaultEncoder(); err != nil {
+			return err
+		}
+	}
+	if c.NewIndex == nil {
+		if c.NewIndex, err = engine(s.config.Engine, c.MaxItems); err != nil {
+			return err
+		}
+	}
+	if s.tenants, err = shop.OpenAll(ctx, tenantStore{s.store}, c); err != nil {
+		return err
+	}
+	s.metrics.Registry.MustRegister(&tenantMetrics{tenants: s.tenants})
+	return nil
+}
+
+// tenantStore adapts the store: its tenants are the shop's logs.
+type tenantStore struct{ *store.Store }
+
+func (t tenantStore) Log(name string) (shop.Log, error) {
+	tenant, err := t.Store.Tenant(name)
+	if err != nil {
+		return nil, err
+	}
+	return tenantLog{tenant}, nil
+}
+
+type tenantLog struct{ *store.Tenant }
+
+// Submit gives the store's pending batch as the interface that the shop waits on.
+func (t tenantLog) Submit(ctx context.Context, batch []record.Mutation) (shop.Waiter, error) {
+	p, err := t.Tenant.Submit(ctx, batch)
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func (s *Service) buildGRPC() {
+	gate := &auth.Gate{
+		Ring: s.keys, AllowOpen: s.keys.Active() == 0, Roles: api.Roles(),
+		Public: map[string]bool{
+			healthpb.Health_Check_FullMethodName: true, healthpb.Health_Watch_FullMethodName: true,
+		},
+	}
+	guard := &recovery{log: s.config.Log}
+	s.grpc = grpc.NewServer(
+		grpc.MaxRecvMsgSize(s.config.MaxMessage), grpc.MaxConcurrentStreams(s.config.MaxStreams),
+		grpc.ConnectionTimeout(10*time.Second),
+		grpc.ChainUnaryInterceptor(s.metrics.Unary, guard.unary, gate.Unary),
+		grpc.ChainStreamInterceptor(s.metrics.Stream, guard.stream, gate.Stream),
+	)
+	server := &api.Server{Tenants: s.tenants, Keys: s.keys, Now: time.Now, Log: s.config.Log}
+	server.Register(s.grpc)
+	s.health = health.NewServer()
+	healthpb.RegisterHealthServer(s.grpc, s.health)
+	reflection.Register(s.grpc)
+	s.metrics.Prepare(s.grpc.GetServiceInfo())
+}
+
+// listen opens the ports and serves on them.
+func (s *Service) listen(ctx context.Context) error {
+	var lc net.ListenConfig
+	g, err := lc.Listen(ctx, "tcp", s.config.GRPC)
+	if err != nil {
+		return fmt.Errorf("gRPC port: %w", err)
+	}
+	s.grpcAddr = g.Addr()
+	limited := limitConnections(g, s.config.MaxConnections)
+	s.serve(func() error { return s.grpc.Serve(limited) })
+	if s.config.HTTP == "" {
+		return nil
+	}
+	h, err := lc.Listen(ctx, "tcp", s.config.HTTP)
+	if err != nil {
+		return fmt.Errorf("HTTP port: %w", err)
+	}
+	s.httpAddr = h.Addr()
+	s.http = &http.Server{Handler: s.routes(), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
+	s.serve(func() error {
+		if err := s.http.Serve(h); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+	return nil
+}
+
+func (s *Service) serve(run func() error) {
+	s.servers++
+	go func() { s.ended <- run() }()
+}
+
+// Addr is where gRPC is served, HTTPAddr where HTTP is; "" if it is not.
+func (s *Service) Addr() string { return s.grpcAddr.String() }
+
+// HTTPAddr is where health and metrics are served; "" if they are not.
+func (s *Service) HTTPAddr() string {
+	if s.httpAddr == nil {
+		return ""
+	}
+	return s.httpAddr.String()
+}
+
+// Open reports whether calls need no key.
+func (s *Service) Open() bool { return s.keys.Active() == 0 }
+
+// Tenants returns the shops, for callers in process.
+func (s *Service) Tenants() *shop.Registry { return s.tenants }
+
+// Wait returns when ctx ends (nil) or a server fails (its error). Call Stop then.
+func (s *Service) Wait(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-s.ended:
+		s.servers--
+		return err
+	}
+}
+
+// Stop drains and closes all. It returns the first fault.
+func (s *Service) Stop() error {
+	s.health.Shutdown()
+	drained := make(chan struct{})
+	go func() { s.grpc.GracefulStop(); close(drained) }()
+	select {
+	case <-drained:
+	case <-time.After(s.config.Drain):
+		s.config.Log.Warn("calls cut off after the drain time", "drain", s.config.Drain)
+		s.grpc.Stop()
+		<-drained
+	}
+	return s.close()
+}
+
+// close shuts what is open, in the order of use.
+func (s *Service) close() error {
+	var errs []error
+	if s.grpc != nil {
+		s.grpc.Stop()
+	}
+	if s.http != nil {
+		errs = append(errs, s.http.Close())
+	}
+	for ; s.servers > 0; s.servers-- {
+		errs = append(errs, <-s.ended)
+	}
+	if s.tenants != nil {
+		errs = append(errs, s.tenants.Close())
+	}
+	if s.store != nil {
+		errs = append(errs, s.store.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,195 @@
+package shop
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/kindred-rec/kindred/ranker"
+	"github.com/kindred-rec/kindred/server/record"
+)
+
+// apply brings the serving state up to date with entries of the log. The log calls
+// it from one goroutine, in order. Faults of single entries are logged and the rest
+// goes on: the log is the truth, and a restart reads it again.
+func (s *Shop) apply(entries []record.Entry) {
+	s.applying.Lock()
+	var items []numbered
+	for i := range entries {
+		e := &entries[i]
+		switch {
+		case e.Row != nil:
+			items = append(items, s.applyItem(e)...)
+		case e.Delete != nil:
+			s.applyDelete(e)
+		case e.Stored != nil:
+			s.applyEvent(e.Stored)
+		case e.Profile != nil, e.Merge != nil, e.Erase != nil:
+			s.profiles.drop(e.UserNumber)
+			s.profiles.drop(e.MergedNumber)
+		}
+	}
+	s.encode(items)
+	last := entries[len(entries)-1].Seq
+	s.applying.Unlock()
+	s.applied.advance(last)
+	s.maybeCheckpoint(last)
+}
+
+// applyItem puts a row into the table and returns it if it must be encoded.
+func (s *Shop) applyItem(e *record.Entry) []numbered {
+	if e.Seq <= s.itemsAt {
+		return nil // the scan at the start had it
+	}
+	if err := s.table.Put(e.ItemNumber, tableItem(e.Row)); err != nil {
+		s.config.Log.Error("item not served", "item", e.Row.ID, "seq", e.Seq, "error", err)
+		return nil
+	}
+	s.firstSeen(e.ItemNumber, e.Row, e.Received)
+	if e.Patch != nil {
+		return nil
+	}
+	return []numbered{{e.ItemNumber, e.Row}}
+}
+
+func (s *Shop) applyDelete(e *record.Entry) {
+	if e.Seq <= s.itemsAt {
+		return
+	}
+	s.table.Delete(e.ItemNumber)
+	for _, g := range s.serving() {
+		if err := g.remove(e.ItemNumber); err != nil {
+			s.config.Log.Error("vector not removed", "item", e.Delete.ID, "error", err)
+		}
+	}
+	s.touch(e.ItemNumber)
+}
+
+// encode gives changed rows their vectors, in every generation that serves or is
+// about to.
+func (s *Shop) encode(items []numbered) {
+	for len(items) > 0 {
+		n := min(encodeBatch, len(items))
+		for _, g := range s.serving() {
+			if err := g.set(context.Background(), items[:n]); err != nil {
+				s.config.Log.Error("items without vectors; other sources still find them", "items", n, "error", err)
+			}
+		}
+		for _, it := range items[:n] {
+			s.touch(it.number)
+		}
+		items = items[n:]
+	}
+}
+
+// serving returns the generation that serves and the one being filled, if any.
+func (s *Shop) serving() []*generation {
+	if next := s.next.Load(); next != nil {
+		return []*generation{s.gen.Load(), next}
+	}
+	return []*generation{s.gen.Load()}
+}
+
+func (s *Shop) touch(number uint32) {
+	if s.next.Load() != nil {
+		s.touched[number] = struct{}{}
+	}
+}
+
+// applyEvent counts an event and adds it to the profile of its user.
+func (s *Shop) applyEvent(e *record.Stored) {
+	types := s.settings().types
+	weight := types.weight(&e.Event)
+	s.clock.see(e.Time.UnixMicro())
+	s.events.Add(1)
+	if e.ItemNumber == record.NoItem {
+		return
+	}
+	if e.Seq > s.countersAt {
+		s.count(e, weight)
+	}
+	if t, ok := touchOf(e, weight); ok {
+		s.profiles.get(e.UserNumber).append(t, s.config.HistoryEvents)
+	}
+}
+
+// touchOf returns what a profile keeps of an event; ok is false for events that say
+// nothing of the user's taste.
+func touchOf(e *record.Stored, weight float32) (touch, bool) {
+	if e.ItemNumber == record.NoItem || weight == 0 && e.Type != record.TypeHide {
+		return touch{}, false
+	}
+	return touch{
+		seq: e.Seq, at: e.Time.UnixMicro(), item: e.ItemNumber, weight: weight,
+		kind: kindOf(e.Type), hidden: e.Type == record.TypeHide, synthetic: e.Synthetic,
+	}, true
+}
+
+// kindOf says how the ranker calls an event type; a declared one counts as a view.
+func kindOf(eventType string) ranker.Kind {
+	switch eventType {
+	case record.TypeClick:
+		return ranker.Clicked
+	case record.TypeLike:
+		return ranker.Liked
+	case record.TypeAddToCart:
+		return ranker.Carted
+	case record.TypePurchase:
+		return ranker.Purchased
+	case record.TypeRating:
+		return ranker.Rated
+	case record.TypeComment:
+		return ranker.Commented
+	case record.TypeShare:
+		return ranker.Shared
+	}
+	return ranker.Viewed
+}
+
+// appliedMark is the sequence up to which the log is applied, with a way to wait
+// for it.
+type appliedMark struct {
+	mu   sync.Mutex
+	seq  uint64
+	tick chan struct{} // closed and replaced when seq grows
+}
+
+func newAppliedMark() *appliedMark { return &appliedMark{tick: make(chan struct{})} }
+
+func (m *appliedMark) advance(seq uint64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if seq > m.seq {
+		m.seq = seq
+		close(m.tick)
+		m.tick = make(chan struct{})
+	}
+}
+
+func (m *appliedMark) load() (uint64, <-chan struct{}) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.seq, m.tick
+}
+
+// wait returns when seq is applied, wait has passed, or ctx ends; and how far the log
+// is applied then.
+func (m *appliedMark) wait(ctx context.Context, seq uint64, wait time.Duration) uint64 {
+	now, tick := m.load()
+	if now >= seq || wait <= 0 {
+		return now
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	for now < seq {
+		select {
+		case <-tick:
+			now, tick = m.load()
+		case <-timer.C:
+			return now
+		case <-ctx.Done():
+			return now
+		}
+	}
+	return now
+}

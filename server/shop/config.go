@@ -1,0 +1,84 @@
+package shop
+
+import (
+	"fmt"
+	"log/slog"
+	"runtime"
+	"time"
+
+	"github.com/kindred-rec/kindred/embed"
+	"github.com/kindred-rec/kindred/index"
+)
+
+// Config is what a tenant runs with. Fields without a default are required.
+type Config struct {
+	// Encoder turns item text and searches into vectors.
+	Encoder embed.Encoder
+	// NewIndex makes an empty index of a dimension.
+	NewIndex func(dim int) (index.Index, error)
+	// MaxItems bounds item numbers. Default 1,048,576.
+	MaxItems uint32
+	// HistoryEvents is how many of a user's latest events count. 16 to 4,096,
+	// default 256.
+	HistoryEvents int
+	// ProfileBytes bounds the memory of cached profiles. Default 256 MiB.
+	ProfileBytes int64
+	// Permits is how many requests are ranked at once; those beyond it are answered
+	// from the popular tier. Default 64 a core.
+	Permits int
+	// Bound is how many requests are under way at once before they are refused.
+	// Default 16 times Permits.
+	Bound int
+	// DecisionQueue is how many decisions may wait for the log. Default 16,384.
+	DecisionQueue int
+	// CheckpointEvery is the number of log entries after which the counters are
+	// saved, so that a restart reads only what came later. Default 200,000.
+	CheckpointEvery uint64
+	// Now is the machine's clock. Default time.Now.
+	Now func() time.Time
+	// Log takes what an operator should read. Default: nothing is said.
+	Log *slog.Logger
+}
+
+func (c Config) withDefaults() Config {
+	orElse(&c.MaxItems, 1<<20)
+	orElse(&c.HistoryEvents, 256)
+	orElse(&c.ProfileBytes, 256<<20)
+	orElse(&c.Permits, 64*runtime.GOMAXPROCS(0))
+	orElse(&c.Bound, 16*c.Permits)
+	orElse(&c.DecisionQueue, 1<<14)
+	orElse(&c.CheckpointEvery, 200_000)
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+func orElse[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// validate reports the first setting that cannot work.
+func (c Config) validate() error {
+	switch {
+	case c.Encoder == nil:
+		return fmt.Errorf("shop.Config.Encoder is nil: give an encoder, such as static.Default()")
+	case c.NewIndex == nil:
+		return fmt.Errorf("shop.Config.NewIndex is nil: give a constructor, such as one of flat.New")
+	case c.HistoryEvents < 16 || c.HistoryEvents > 4096:
+		return fmt.Errorf("shop.Config.HistoryEvents is %d: give 16 to 4,096", c.HistoryEvents)
+	case c.ProfileBytes < 1<<20:
+		return fmt.Errorf("shop.Config.ProfileBytes is %d: give at least 1 MiB", c.ProfileBytes)
+	case c.Permits < 1 || c.Bound < c.Permits:
+		return fmt.Errorf("shop.Config.Permits is %d and Bound %d: give Permits of at least 1 and Bound of at least Permits", c.Permits, c.Bound)
+	case c.DecisionQueue < 1:
+		return fmt.Errorf("shop.Config.DecisionQueue is %d: give at least 1", c.DecisionQueue)
+	}
+	return nil
+}

@@ -1,0 +1,204 @@
+package shop
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/kindred-rec/kindred/ranker"
+	"github.com/kindred-rec/kindred/ranker/covisit"
+	"github.com/kindred-rec/kindred/ranker/popularity"
+	"github.com/kindred-rec/kindred/server/record"
+)
+
+// counters are what is counted from events: derived from the log, saved now and
+// then so that a restart reads only what came later.
+type counters struct {
+	events   int64 // counted
+	latest   int64 // largest event time, unix microseconds
+	covisit  *covisit.Graph
+	popular  *popularity.Counter
+	trending *popularity.Counter
+}
+
+// trendingHalfLife is how fast a trend is forgotten.
+const trendingHalfLife = 7 * 24 * time.Hour
+
+func (c Config) covisitOptions() covisit.Options {
+	return covisit.Options{MaxItems: int(c.MaxItems)}
+}
+
+func (c Config) popularityOptions(halfLife time.Duration) popularity.Options {
+	return popularity.Options{MaxItems: int(c.MaxItems), HalfLife: halfLife}
+}
+
+func newCounters(c Config) (counters, error) {
+	graph, err := covisit.New(c.covisitOptions())
+	if err != nil {
+		return counters{}, err
+	}
+	popular, err := popularity.New(c.popularityOptions(0))
+	if err != nil {
+		return counters{}, err
+	}
+	trending, err := popularity.New(c.popularityOptions(trendingHalfLife))
+	return counters{covisit: graph, popular: popular, trending: trending}, err
+}
+
+// checkpointKind names the counters' checkpoint; its number changes with its form.
+const checkpointKind = "counters/1"
+
+// marshal returns the two numbers, then the three parts, each after its length.
+func (c counters) marshal() ([]byte, error) {
+	out := binary.BigEndian.AppendUint64(nil, uint64(c.events))
+	out = binary.BigEndian.AppendUint64(out, uint64(c.latest))
+	for _, part := range []interface {
+		AppendBinary([]byte) ([]byte, error)
+	}{c.covisit, c.popular, c.trending} {
+		at := len(out)
+		out = append(out, make([]byte, 8)...)
+		var err error
+		if out, err = part.AppendBinary(out); err != nil {
+			return nil, err
+		}
+		binary.BigEndian.PutUint64(out[at:], uint64(len(out)-at-8))
+	}
+	return out, nil
+}
+
+var errShortCheckpoint = errors.New("the checkpoint of the counters ends early")
+
+func loadCounters(raw []byte, c Config) (counters, error) {
+	if len(raw) < 16 {
+		return counters{}, errShortCheckpoint
+	}
+	events, latest := binary.BigEndian.Uint64(raw), binary.BigEndian.Uint64(raw[8:])
+	raw = raw[16:]
+	var parts [3][]byte
+	for i := range parts {
+		if len(raw) < 8 || uint64(len(raw)-8) < binary.BigEndian.Uint64(raw) {
+			return counters{}, errShortCheckpoint
+		}
+		n := binary.BigEndian.Uint64(raw)
+		parts[i], raw = raw[8:8+n], raw[8+n:]
+	}
+	graph, err := covisit.Load(parts[0], c.covisitOptions())
+	if err != nil {
+		return counters{}, err
+	}
+	popular, err := popularity.Load(parts[1], c.popularityOptions(0))
+	if err != nil {
+		return counters{}, err
+	}
+	trending, err := popularity.Load(parts[2], c.popularityOptions(trendingHalfLife))
+	return counters{
+		events: int64(events), latest: int64(latest), covisit: graph, popular: popular, trending: trending,
+	}, err
+}
+
+// restoreCounters loads the last checkpoint, or begins anew if there is none or it
+// cannot be used: then the whole log is read.
+func (s *Shop) restoreCounters() error {
+	err := s.log.Checkpoint(checkpointKind, func(seq uint64, r io.Reader) error {
+		raw, err := io.ReadAll(r)
+		if err != nil {
+			return err
+		}
+		loaded, err := loadCounters(raw, s.config)
+		if err == nil {
+			s.counters, s.countersAt = loaded, seq
+			s.clock.see(loaded.latest)
+			s.events.Store(loaded.events)
+		}
+		return err
+	})
+	if err == nil {
+		return nil
+	}
+	if !errors.Is(err, record.ErrNotFound) {
+		s.config.Log.Warn("counters are read anew from the log", "reason", err)
+	}
+	s.counters, err = newCounters(s.config)
+	return err
+}
+
+// maybeCheckpoint saves the counters after enough entries. The applier calls it, so
+// that they stand still; what it writes is a copy.
+func (s *Shop) maybeCheckpoint(seq uint64) {
+	if seq-s.savedAt < s.config.CheckpointEvery {
+		return
+	}
+	if err := s.saveCounters(seq); err != nil {
+		s.config.Log.Warn("counters not saved; a restart reads more of the log", "error", err)
+	}
+	s.savedAt = seq
+}
+
+func (s *Shop) saveCounters(seq uint64) error {
+	s.counters.events, s.counters.latest = s.events.Load(), s.clock.at.Load()
+	raw, err := s.counters.marshal()
+	if err != nil {
+		return fmt.Errorf("counters: %w", err)
+	}
+	return s.log.PutCheckpoint(checkpointKind, seq, func(w io.Writer) error {
+		_, err := w.Write(raw)
+		return err
+	})
+}
+
+// count adds an event to the counters. Acts that speak against an item are no
+// visits: they count for the profile alone.
+func (s *Shop) count(e *record.Stored, weight float32) {
+	if weight <= 0 {
+		return
+	}
+	at := e.Time.UnixMicro()
+	if err := s.counters.popular.Add(e.ItemNumber, float64(weight), at); err != nil {
+		s.config.Log.Error("event not counted", "seq", e.Seq, "error", err)
+		return
+	}
+	if err := s.counters.trending.Add(e.ItemNumber, float64(weight), at); err != nil {
+		s.config.Log.Error("event not counted as trend", "seq", e.Seq, "error", err)
+	}
+	s.trail = s.trailBefore(e, s.trail[:0])
+	step := covisit.Step{Item: e.ItemNumber, Weight: weight, Time: at}
+	if n := len(s.trail); n > 0 && s.trail[n-1].Item == step.Item && e.Type != record.TypePurchase {
+		return // the same visit goes on
+	}
+	if err := s.counters.covisit.Add(s.trail, step); err != nil {
+		s.config.Log.Error("event not counted as co-visit", "seq", e.Seq, "error", err)
+	}
+}
+
+// trailWindow is how many steps of a user's past an event is paired with.
+const trailWindow = 10
+
+// trailBefore appends the user's last steps before an event, oldest first.
+func (s *Shop) trailBefore(e *record.Stored, dst []covisit.Step) []covisit.Step {
+	p := s.profileBefore(e.UserNumber, e.Seq)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	end := len(p.touches)
+	for end > 0 && p.touches[end-1].seq >= e.Seq {
+		end--
+	}
+	begin := end
+	for steps := 0; begin > 0 && steps < trailWindow; begin-- {
+		if p.touches[begin-1].weight > 0 {
+			steps++
+		}
+	}
+	for _, t := range p.touches[begin:end] {
+		if t.weight <= 0 {
+			continue
+		}
+		if n := len(dst); n > 0 && dst[n-1].Item == t.item && t.kind != ranker.Purchased {
+			dst[n-1].Weight = max(dst[n-1].Weight, t.weight)
+			continue
+		}
+		dst = append(dst, covisit.Step{Item: t.item, Weight: t.weight, Time: t.at})
+	}
+	return dst
+}

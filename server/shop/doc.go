@@ -1,0 +1,39 @@
+// Package shop is one tenant at run time: it takes writes, keeps what serves in
+// step with the log, and answers what to show.
+//
+// # The path of a write
+//
+// [Shop.Write] hands mutations to the store and returns when they are on disk,
+// with a token. The store then delivers the entries, in order, to the shop's
+// applier: one goroutine that brings the item table, the vectors and the index,
+// the counters (co-visitation, popularity) and the cached profiles up to date.
+// What serves is therefore always a prefix of the log, and [Shop.Applied] says
+// which.
+//
+// # The path of a request
+//
+// A request waits, if it asks to, until its token is applied; loads the profile
+// (memory, else one scan of the store); makes the user's vector if an event has
+// arrived since the last time; retrieves and ranks against one generation; and
+// logs what it showed. It makes no network call and takes no lock across work.
+// Nothing behind it makes it fail: an unreadable profile, an absent vector or a
+// missing permit lead to a lower tier, which the reply names with the reason.
+//
+// # Generations
+//
+// A [generation] is what serves now: encoder, item vectors, index. It stands
+// behind one atomic pointer. [Shop.Refresh] builds another beside it from the
+// catalog, brings it up to date, and swaps; a request that began on the old one
+// ends on it.
+//
+// # Bounds
+//
+// Profiles live in a cache of Config.ProfileBytes; the last Config.HistoryEvents
+// events of a user count. Decisions wait in a queue of Config.DecisionQueue and are
+// dropped, counted and said so in the reply when it is full.
+//
+// # Concurrency
+//
+// All methods of Shop are safe for concurrent use. Close ends the applier and
+// the decision writer and waits for both.
+package shop

@@ -1,0 +1,124 @@
+package shop
+
+import (
+	"container/list"
+	"sync"
+
+	"github.com/kindred-rec/kindred/ranker"
+)
+
+// touch is one event of a user on an item, as small as ranking needs it.
+type touch struct {
+	seq       uint64
+	at        int64 // unix microseconds
+	item      uint32
+	weight    float32 // negative: it speaks against the item
+	kind      ranker.Kind
+	hidden    bool // the user asked not to see the item again
+	synthetic bool
+}
+
+// profile is what is kept in memory of one user or session. mu guards all
+// fields; it is held for a copy or a scan of the store, never while ranking.
+type profile struct {
+	number uint64
+
+	mu      sync.Mutex
+	loaded  bool
+	seq     uint64  // log sequence that touches reflect
+	touches []touch // oldest first, at most Config.HistoryEvents
+	optOut  bool
+
+	// vector was made from the events up to vectorSeq and the item vectors of
+	// vectorGen after vectorChanges changes; empty: nothing to say.
+	vector        []float32
+	vectorSeq     uint64
+	vectorGen     *generation
+	vectorChanges uint64
+}
+
+// add appends an event that the profile does not reflect yet. The oldest event
+// goes when the history is full.
+func (p *profile) add(t touch, limit int) {
+	if t.seq <= p.seq {
+		return
+	}
+	p.seq = t.seq
+	if len(p.touches) == limit {
+		copy(p.touches, p.touches[1:])
+		p.touches = p.touches[:limit-1]
+	}
+	p.touches = append(p.touches, t)
+}
+
+// profileShards spreads lock contention; a power of two.
+const profileShards = 32
+
+// profileBytes bounds the memory of one profile: a vector and its header beside
+// the touches.
+func profileBytes(history, dim int) int { return history*touchBytes + dim*4 + 256 }
+
+const touchBytes = 32
+
+// profiles is a cache of profiles, least recently used out first. What it drops
+// comes back from the store.
+type profiles struct {
+	shards [profileShards]profileShard
+}
+
+type profileShard struct {
+	mu    sync.Mutex
+	limit int
+	by    map[uint64]*list.Element
+	order *list.List // of *profile, most recently used first
+}
+
+func newProfiles(limit int) *profiles {
+	c := &profiles{}
+	for i := range c.shards {
+		c.shards[i] = profileShard{limit: max(1, limit/profileShards), by: map[uint64]*list.Element{}, order: list.New()}
+	}
+	return c
+}
+
+// get returns the profile of a number, an empty unloaded one if it is not here.
+func (c *profiles) get(number uint64) *profile {
+	s := &c.shards[number%profileShards]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e, ok := s.by[number]; ok {
+		s.order.MoveToFront(e)
+		return e.Value.(*profile)
+	}
+	if s.order.Len() >= s.limit {
+		oldest := s.order.Back()
+		s.order.Remove(oldest)
+		delete(s.by, oldest.Value.(*profile).number)
+	}
+	p := &profile{number: number}
+	s.by[number] = s.order.PushFront(p)
+	return p
+}
+
+// drop forgets a profile; it is read anew when it is next asked for.
+func (c *profiles) drop(number uint64) {
+	s := &c.shards[number%profileShards]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e, ok := s.by[number]; ok {
+		s.order.Remove(e)
+		delete(s.by, number)
+	}
+}
+
+// len returns the number of profiles in memory.
+func (c *profiles) len() int {
+	n := 0
+	for i := range c.shards {
+		s := &c.shards[i]
+		s.mu.Lock()
+		n += s.order.Len()
+		s.mu.Unlock()
+	}
+	return n
+}

@@ -1,0 +1,257 @@
+package shop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/kindred-rec/kindred/ranker/catalog"
+	"github.com/kindred-rec/kindred/ranker/covisit"
+	"github.com/kindred-rec/kindred/ranker/filter"
+	"github.com/kindred-rec/kindred/ranker/popularity"
+	"github.com/kindred-rec/kindred/server/record"
+)
+
+// Shop is one tenant at run time.
+type Shop struct {
+	config  Config
+	log     Log
+	persist func(context.Context, record.Tenant) error
+	secret  [32]byte
+	dim     int
+
+	view     atomic.Pointer[tenantView]
+	amending sync.Mutex // serializes changes of the settings
+
+	table    *catalog.Table
+	filters  *filter.Cache
+	arrivals *popularity.Arrivals
+	profiles *profiles
+	clock    logClock
+
+	gen         atomic.Pointer[generation]
+	next        atomic.Pointer[generation] // being filled; nil: none
+	generations atomic.Int64
+	refreshing  sync.Mutex
+
+	// applying guards what the applier writes, for the few moments when a new
+	// generation is brought over. Readers never take it.
+	applying   sync.Mutex
+	touched    touchedSet
+	counters   counters
+	trail      []covisit.Step
+	countersAt uint64 // the checkpoint held the counters up to here
+	itemsAt    uint64 // the scan at the start held the items up to here
+	savedAt    uint64
+	applied    *appliedMark
+	stop       func()
+
+	calls     pool[call]
+	permits   chan struct{}
+	underWay  atomic.Int64
+	decisions *decisionLog
+	tiers     tierCounts
+	events    atomic.Int64 // applied; saved with the counters
+}
+
+// newestItems bounds the list of new items.
+const newestItems = 512
+
+// Open brings a tenant to serving state: its catalog is read and encoded, its
+// counters are loaded, and the log is read from there. It returns when all that was
+// on disk at the call is applied. persist writes changed settings.
+func Open(ctx context.Context, config Config, tenant record.Tenant, log Log, secret [32]byte, persist func(context.Context, record.Tenant) error) (*Shop, error) {
+	config = config.withDefaults()
+	if err := config.validate(); err != nil {
+		return nil, err
+	}
+	s := &Shop{
+		config: config, log: log, persist: persist, secret: secret,
+		dim: config.Encoder.Info().Dim, applied: newAppliedMark(),
+		permits: make(chan struct{}, config.Permits),
+	}
+	s.profiles = newProfiles(int(config.ProfileBytes) / profileBytes(config.HistoryEvents, s.dim))
+	s.view.Store(viewOf(tenant))
+	if err := s.prepare(); err != nil {
+		return nil, fmt.Errorf("tenant %q: %w", tenant.Name, err)
+	}
+	if err := s.catchUp(ctx); err != nil {
+		return nil, fmt.Errorf("tenant %q: %w", tenant.Name, err)
+	}
+	s.decisions = startDecisionLog(log, config)
+	return s, nil
+}
+
+// prepare makes the empty parts.
+func (s *Shop) prepare() error {
+	var err error
+	if s.table, err = catalog.New(catalog.Limits{MaxItems: s.config.MaxItems}); err != nil {
+		return err
+	}
+	if err := s.declare(s.settings().Attributes); err != nil {
+		return err
+	}
+	if s.filters, err = filter.NewCache(s.table, filter.Limits{}); err != nil {
+		return err
+	}
+	if s.arrivals, err = popularity.NewArrivals(newestItems); err != nil {
+		return err
+	}
+	if err := s.restoreCounters(); err != nil {
+		return err
+	}
+	g, err := s.newGeneration()
+	s.gen.Store(g)
+	return err
+}
+
+// catchUp reads the catalog, then the log from the counters on.
+func (s *Shop) catchUp(ctx context.Context) error {
+	head := s.log.Head().Seq
+	if err := s.readItems(ctx); err != nil {
+		return fmt.Errorf("reading the catalog: %w", err)
+	}
+	s.itemsAt, s.savedAt = head, s.countersAt
+	s.applied.advance(s.countersAt)
+	stop, err := s.log.Follow(s.countersAt, s.apply)
+	if err != nil {
+		return fmt.Errorf("reading the log: %w", err)
+	}
+	s.stop = stop
+	for begin := time.Now(); ; {
+		if s.applied.wait(ctx, head, time.Second) >= head {
+			return nil
+		}
+		if ctx.Err() != nil {
+			stop()
+			return ctx.Err()
+		}
+		now, _ := s.applied.load()
+		s.config.Log.Info("reading the log", "at", now, "of", head, "seconds", int(time.Since(begin).Seconds()))
+	}
+}
+
+// readItems puts the stored catalog into the table and the index.
+func (s *Shop) readItems(ctx context.Context) error {
+	g := s.gen.Load()
+	batch := make([]numbered, 0, encodeBatch)
+	err := s.log.ScanItems(func(number uint32, it *record.Item) error {
+		if err := s.table.Put(number, tableItem(it)); err != nil {
+			return fmt.Errorf("item %q: %w", it.ID, err)
+		}
+		s.firstSeen(number, it, it.Created)
+		batch = append(batch, numbered{number, it})
+		if len(batch) < encodeBatch {
+			return ctx.Err()
+		}
+		err := g.set(ctx, batch)
+		batch = batch[:0]
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return g.set(ctx, batch)
+}
+
+// Close ends the applier and the decision log, waits for both, and saves the
+// counters. The store stays open.
+func (s *Shop) Close() error {
+	s.stop()
+	s.decisions.close()
+	seq, _ := s.applied.load()
+	if seq == s.savedAt {
+		return nil
+	}
+	if err := s.saveCounters(seq); err != nil && !errors.Is(err, record.ErrClosed) {
+		return fmt.Errorf("saving counters: %w", err)
+	}
+	return nil
+}
+
+// firstSeen lists an item among the new ones: by its own time of creation, else
+// by that of its first upload.
+func (s *Shop) firstSeen(number uint32, it *record.Item, received time.Time) {
+	at := it.Created
+	if at.IsZero() {
+		at = received
+	}
+	if !at.IsZero() {
+		s.arrivals.Add(number, at.UnixMicro())
+	}
+}
+
+// tableItem converts a row for the item table.
+func tableItem(it *record.Item) catalog.Item {
+	out := catalog.Item{
+		ID: it.ID, Title: it.Title, Stock: it.Stock, Hidden: it.Hidden,
+		AvailableFrom: micros(it.AvailableFrom), AvailableUntil: micros(it.AvailableUntil), Created: micros(it.Created),
+		Categories: it.Categories, Tags: it.Tags, Brand: it.Brand, Seller: it.Seller, Language: it.Language, Group: it.Group,
+	}
+	if it.Price != nil {
+		price := it.Price.Float()
+		out.Price = &price
+	}
+	for _, name := range sortedKeys(it.Attributes) {
+		out.Attributes = append(out.Attributes, catalog.Attribute{Name: name, Value: tableValue(it.Attributes[name])})
+	}
+	return out
+}
+
+func tableValue(v record.Value) catalog.Value {
+	times := make([]int64, len(v.Times))
+	for i, t := range v.Times {
+		times[i] = t.UnixMicro()
+	}
+	switch {
+	case v.Kind == record.KindString && v.List:
+		return catalog.Strings(v.Strings...)
+	case v.Kind == record.KindString:
+		return catalog.String(v.Strings[0])
+	case v.Kind == record.KindNumber && v.List:
+		return catalog.Numbers(v.Numbers...)
+	case v.Kind == record.KindNumber:
+		return catalog.Number(v.Numbers[0])
+	case v.Kind == record.KindBool && v.List:
+		return catalog.Bools(v.Bools...)
+	case v.Kind == record.KindBool:
+		return catalog.Bool(v.Bools[0])
+	case v.List:
+		return catalog.Times(times...)
+	}
+	return catalog.Time(times[0])
+}
+
+// micros is unix microseconds, 0 for no time.
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+// logClock is the largest event time seen, in unix microseconds.
+type logClock struct{ at atomic.Int64 }
+
+func (c *logClock) see(at int64) {
+	for {
+		now := c.at.Load()
+		if at <= now || c.at.CompareAndSwap(now, at) {
+			return
+		}
+	}
+}
+
+// now is the tenant's time.
+func (s *Shop) now() time.Time {
+	if s.settings().Clock == record.ClockLog {
+		if at := s.clock.at.Load(); at != 0 && at != math.MaxInt64 {
+			return time.UnixMicro(at)
+		}
+	}
+	return s.config.Now()
+}

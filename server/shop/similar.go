@@ -1,0 +1,145 @@
+package shop
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/kindred-rec/kindred/ranker"
+)
+
+// Similar answers with items like one item, or bought together with it. An item
+// that is not known leads to the popular tier, which says so.
+func (s *Shop) Similar(ctx context.Context, q *SimilarQuery) (*SimilarReply, error) {
+	c, err := s.open(ctx, q.Subject, time.Time{}, Fresh{}, q.Seed)
+	if err != nil {
+		return nil, err
+	}
+	defer c.close()
+	c.context = c.numbers(c.context, []string{q.Item}, true)
+	c.exclude = c.numbers(c.exclude, q.Exclude, false)
+	req, err := c.request(&q.Row)
+	if err != nil {
+		return nil, err
+	}
+	// The subject only says what to leave out: the list is about the item.
+	req.PersonalizationOff = true
+	if len(c.context) > 0 {
+		req.Relation = ranker.Similar
+		if q.Together {
+			req.Relation = ranker.BoughtTogether
+		}
+	}
+	if err := c.rank(&req); err != nil {
+		return nil, err
+	}
+	list := c.list(q.Row.Surface, &req, q.Explain)
+	if list.Tier == ranker.ItemNeighbours {
+		list.Why = fmt.Sprintf("from the neighbours of item %q", q.Item)
+	}
+	c.decide(0, q.Row.Surface, []string{q.Item})
+	return &SimilarReply{List: list, Info: c.finish()}, nil
+}
+
+// Rank orders the caller's own list. What is not in the answer is listed with the
+// reason.
+func (s *Shop) Rank(ctx context.Context, q *RankQuery) (*RankReply, error) {
+	c, err := s.open(ctx, q.Subject, q.AsOf, q.Fresh, q.Seed)
+	if err != nil {
+		return nil, err
+	}
+	defer c.close()
+	c.context = c.numbers(c.context, q.Context, true)
+	req, err := c.request(&q.Row)
+	if err != nil {
+		return nil, err
+	}
+	c.items = c.numbers(c.items, q.Items, false)
+	req.Candidates = c.items
+	if req.Candidates == nil {
+		req.Candidates = []uint32{} // nil would retrieve
+	}
+	req.Limit = len(q.Items) // all are ranked, so that what is left out is so for a reason
+	if err := c.rank(&req); err != nil {
+		return nil, err
+	}
+	left, err := c.leftOut(q.Items, &req)
+	if err != nil {
+		return nil, err
+	}
+	if n := q.Row.Limit; n > 0 && n < len(c.response.Items) {
+		c.response.Items = c.response.Items[:n]
+	}
+	list := c.list(q.Row.Surface, &req, q.Explain)
+	c.decide(0, q.Row.Surface, q.Context)
+	return &RankReply{List: list, LeftOut: left, Info: c.finish()}, nil
+}
+
+// leftOut explains the items of a list that were not ranked, in the list's order.
+func (c *call) leftOut(ids []string, req *ranker.Request) ([]Placement, error) {
+	if len(c.response.Items) == len(ids) {
+		return nil, nil
+	}
+	ranked := make(map[uint32]bool, len(c.response.Items))
+	for i := range c.response.Items {
+		ranked[c.response.Items[i].Item] = true
+	}
+	var missing []string
+	for _, id := range ids {
+		if n, ok := c.shop.log.ItemNumber(id); !ok || !ranked[n] {
+			missing = append(missing, id)
+		}
+	}
+	return c.placements(missing, req)
+}
+
+// placements explains where items ended up under a request.
+func (c *call) placements(ids []string, req *ranker.Request) ([]Placement, error) {
+	numbers := make([]uint32, 0, len(ids))
+	of := make([]int, 0, len(ids))
+	out := make([]Placement, len(ids))
+	for i, id := range ids {
+		out[i] = Placement{ID: id, Verdict: ranker.NotInCatalog, Text: ranker.NotInCatalog.String()}
+		if n, ok := c.shop.log.ItemNumber(id); ok {
+			numbers, of = append(numbers, n), append(of, i)
+		}
+	}
+	var scratch ranker.Response
+	explained, err := c.gen.pipeline.Explain(req, numbers, &scratch)
+	if err != nil {
+		return nil, fmt.Errorf("explaining: %w", err)
+	}
+	for k := range explained {
+		e := &explained[k]
+		out[of[k]] = Placement{
+			ID: ids[of[k]], Verdict: e.Verdict, Rank: e.Rank, Score: e.Score, Sources: e.Sources,
+			Reasons: c.shop.reasons(e.Reasons), Text: e.Text(),
+		}
+	}
+	return out, nil
+}
+
+// Explain says where items ended up in the answer to a query of one row.
+func (s *Shop) Explain(ctx context.Context, q *ExplainQuery) (*ExplainReply, error) {
+	inner := &q.Query
+	c, err := s.open(ctx, inner.Subject, inner.AsOf, inner.Fresh, inner.Seed)
+	if err != nil {
+		return nil, err
+	}
+	defer c.close()
+	c.context = c.numbers(c.context, inner.Context, true)
+	c.exclude = c.numbers(c.exclude, inner.Exclude, false)
+	req, err := c.request(&inner.Rows[0])
+	if err != nil {
+		return nil, err
+	}
+	if err := c.rank(&req); err != nil {
+		return nil, err
+	}
+	places, err := c.placements(q.Items, &req)
+	if err != nil {
+		return nil, err
+	}
+	list := List{Tier: c.response.Tier, Why: c.response.Reason.String()}
+	return &ExplainReply{Items: places, List: list, Info: c.finish()}, nil
+}
