@@ -1,0 +1,41 @@
+// Package evaluate measures how well the recommender finds the next item of
+// logs that it was not trained on.
+//
+// # The problem
+//
+// A figure is only worth something if others can compare with it and if it is
+// about what is served. So the protocols are those of the literature, and the
+// candidates, features and weights are those of package ranker, the same code
+// that answers live requests.
+//
+// # Protocols
+//
+// Each question is a history and the one item that came next. All items of the
+// catalog are ranked; an item that is not returned ranks last; among equals the
+// target comes last. [Published]: the rows that came with the data (amazon),
+// where repeats are allowed. [LeaveOneOut]: the last item of each user is the
+// test and the one before it the validation, and items of the history are hidden.
+//
+// Counts come from the train part alone: nothing is refitted on validation, and
+// the histories of the test are input only, never counted, even where they hold
+// more than the train part.
+//
+// # Stages
+//
+// [Retrieval] ranks by the inner product of the behaviour vector and the item
+// vectors, exactly, and nothing else: it measures the encoders. [Full] is the
+// serving pipeline without exploration. Splits: [Test], which figures are quoted
+// for, and [Valid], for tuning. Looking at Test often makes it a validation set.
+//
+// # How to use it
+//
+//	result, err := evaluate.Run(ctx, evaluate.Options{Format: dataset.Amazon, Dir: dir}, nil)
+//	err = result.WriteJSON(os.Stdout) // one line
+//
+// # Figures
+//
+// hr_at_k is the share of questions whose target is among the first k;
+// ndcg_at_10 is 1/log2(1+rank) where rank ≤ 10, else 0; mrr is 1/rank; all are
+// means over questions. coverage is the share of the catalog that stands in the
+// first ten of some answer. seconds is all of it, reading included.
+package evaluate

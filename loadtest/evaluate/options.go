@@ -1,0 +1,130 @@
+package evaluate
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/kindred-rec/kindred/embed"
+	"github.com/kindred-rec/kindred/loadtest/dataset"
+	"github.com/kindred-rec/kindred/ranker"
+)
+
+// ErrOptions: an option is out of its range.
+var ErrOptions = errors.New("evaluate: bad option")
+
+// Stage is what is measured.
+type Stage string
+
+const (
+	// Full is the serving pipeline without exploration; the default.
+	Full Stage = "full"
+	// Retrieval is the inner product of behaviour and item vectors alone.
+	Retrieval Stage = "retrieval"
+)
+
+// Part is which questions are asked.
+type Part string
+
+const (
+	// Test is what figures are quoted for; the default.
+	Test Part = "test"
+	// Valid is for tuning.
+	Valid Part = "valid"
+)
+
+// Protocols, as they stand in [Result.Protocol].
+const (
+	Published   = "published rows, repeats allowed"
+	LeaveOneOut = "leave one out, seen hidden"
+)
+
+// Options say what to evaluate. The zero value of all but Format and Dir is the
+// setting that figures are quoted for.
+type Options struct {
+	// Format and Dir name the data.
+	Format dataset.Format
+	Dir    string
+	Stage  Stage
+	Split  Part
+	// Seed of what is drawn: the cold items. 0 means 1.
+	Seed uint64
+	// Cold is the share of items to remove from training, 0 to below 1.
+	Cold float64
+	// Encoder of item texts. nil: the embedded one.
+	Encoder embed.Encoder
+	// Weights of the pipeline. nil: the defaults.
+	Weights *ranker.Weights
+	// Settings of the pipeline, such as how many candidates each source proposes.
+	Settings ranker.Settings
+	// Workers that ask questions side by side. 0: one for each processor. The
+	// figures do not depend on it.
+	Workers int
+	// Reader is passed on to the readers of the format.
+	Reader dataset.Options
+}
+
+func (o Options) withDefaults() (Options, error) {
+	if o.Stage == "" {
+		o.Stage = Full
+	}
+	if o.Split == "" {
+		o.Split = Test
+	}
+	if o.Seed == 0 {
+		o.Seed = 1
+	}
+	switch {
+	case o.Stage != Full && o.Stage != Retrieval:
+		return o, fmt.Errorf("%w: stage %q; it must be %q or %q", ErrOptions, o.Stage, Full, Retrieval)
+	case o.Split != Test && o.Split != Valid:
+		return o, fmt.Errorf("%w: split %q; it must be %q or %q", ErrOptions, o.Split, Test, Valid)
+	case !(o.Cold >= 0 && o.Cold < 1):
+		return o, fmt.Errorf("%w: cold is %v; it must be at least 0 and below 1", ErrOptions, o.Cold)
+	case o.Workers < 0 || o.Workers > 1024:
+		return o, fmt.Errorf("%w: %d workers; it must lie in [0, 1024]", ErrOptions, o.Workers)
+	}
+	return o, nil
+}
+
+// Figures are means over questions; see the package comment.
+type Figures struct {
+	HR5    float64 `json:"hr_at_5"`
+	HR10   float64 `json:"hr_at_10"`
+	NDCG10 float64 `json:"ndcg_at_10"`
+	MRR    float64 `json:"mrr"`
+	// Cases is how many questions there were.
+	Cases int `json:"cases"`
+}
+
+// Result is what Run found.
+type Result struct {
+	Figures
+	Coverage float64 `json:"coverage"`
+	Seconds  float64 `json:"seconds"`
+	// MicrosPerCase is the mean time of an answer on one worker.
+	MicrosPerCase float64        `json:"us_per_case"`
+	Format        dataset.Format `json:"format"`
+	Protocol      string         `json:"protocol"`
+	Stage         Stage          `json:"stage"`
+	Split         Part           `json:"split"`
+	Seed          uint64         `json:"seed"`
+	Items         int            `json:"items"`
+	Encoder       string         `json:"encoder"`
+	// ColdFraction of the items was unknown to training; Cold and Warm are the
+	// figures of the questions for those and for the other items. Absent without.
+	ColdFraction float64  `json:"cold_fraction,omitempty"`
+	Cold         *Figures `json:"cold,omitempty"`
+	Warm         *Figures `json:"warm,omitempty"`
+}
+
+// WriteJSON writes the result as one line.
+func (r Result) WriteJSON(w io.Writer) error {
+	line, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(append(line, '\n'))
+	return err
+}

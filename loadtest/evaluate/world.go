@@ -1,0 +1,125 @@
+package evaluate
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/kindred-rec/kindred/index"
+	"github.com/kindred-rec/kindred/index/flat"
+	"github.com/kindred-rec/kindred/loadtest/dataset"
+	"github.com/kindred-rec/kindred/ranker"
+	"github.com/kindred-rec/kindred/ranker/catalog"
+	"github.com/kindred-rec/kindred/ranker/covisit"
+	"github.com/kindred-rec/kindred/ranker/popularity"
+)
+
+// kinds of acts by event type. Types that are not here do not speak for an item.
+var kinds = map[string]ranker.Kind{
+	dataset.TypeView: ranker.Viewed, dataset.TypeClick: ranker.Clicked, dataset.TypeLike: ranker.Liked,
+	dataset.TypeAddToCart: ranker.Carted, dataset.TypePurchase: ranker.Purchased, dataset.TypeRating: ranker.Rated,
+	dataset.TypeComment: ranker.Commented, dataset.TypeShare: ranker.Shared,
+}
+
+// kindOf is the kind of a touch; published test rows have no types and are
+// purchases.
+func kindOf(e dataset.Interaction) (ranker.Kind, bool) {
+	if e.Type == "" {
+		return ranker.Purchased, true
+	}
+	kind, positive := kinds[e.Type]
+	return kind, positive
+}
+
+// micros of an event, 0 where its time was made up.
+func micros(e dataset.Interaction) int64 {
+	if e.Synthetic {
+		return 0
+	}
+	return e.Time * 1000
+}
+
+// searcher lets the pipeline search an index.
+type searcher struct{ index index.Searcher }
+
+// Nearest meets ranker.Nearest. A query that the index refuses finds nothing.
+func (s searcher) Nearest(vector []float32, limit int, allow []uint64, dst []ranker.Scored) []ranker.Scored {
+	hits, err := s.index.Search(index.Query{Vector: vector, K: limit, Allow: allow}, nil)
+	if err != nil {
+		return dst
+	}
+	for _, hit := range hits {
+		dst = append(dst, ranker.Scored{Item: hit.ID, Score: hit.Score})
+	}
+	return dst
+}
+
+// newIndex makes the exact index over all items with a vector.
+func newIndex(vectors *matrix) (*flat.Index, error) {
+	exact, err := flat.New(flat.Config{Dim: vectors.dim, MaxItems: max(1, len(vectors.rows))})
+	if err != nil {
+		return nil, err
+	}
+	for item, v := range vectors.rows {
+		if v == nil {
+			continue
+		}
+		if err := exact.Add(uint32(item), v); err != nil {
+			return nil, err
+		}
+	}
+	return exact, nil
+}
+
+// newWorld counts the train part and puts together what the pipeline ranks with.
+func newWorld(ctx context.Context, split *dataset.Split, vectors *matrix, exact *flat.Index, o Options) (ranker.World, error) {
+	n := len(split.Items)
+	w := ranker.World{Vectors: vectors, Nearest: searcher{exact}, Weights: o.Weights, Settings: o.Settings}
+	table, err := catalog.New(catalog.Limits{MaxItems: uint32(n)})
+	if err != nil {
+		return w, err
+	}
+	for i, item := range split.Items {
+		if err := table.Put(uint32(i), catalog.Item{ID: item.ID, Title: item.Title}); err != nil {
+			return w, fmt.Errorf("item %q: %w", item.ID, err)
+		}
+	}
+	w.Catalog = table
+	if w.CoVisited, err = covisit.New(covisit.Options{MaxItems: n}); err != nil {
+		return w, err
+	}
+	if w.Popular, err = popularity.New(popularity.Options{MaxItems: n}); err != nil {
+		return w, err
+	}
+	for _, sequence := range split.Train {
+		if err := countSequence(w, sequence.Events); err != nil {
+			return w, err
+		}
+	}
+	w.Popular.Publish()
+	cache, err := ranker.NewNeighbourCache(w.Nearest, vectors, n, max(1, o.Settings.NeighbourCandidates, defaultNeighbours))
+	if err != nil {
+		return w, err
+	}
+	w.Neighbours = cache
+	return w, cache.Fill(ctx, uint32(n))
+}
+
+const defaultNeighbours = 30
+
+func countSequence(w ranker.World, events []dataset.Interaction) error {
+	trail := make([]covisit.Step, 0, len(events))
+	for _, e := range events {
+		if _, positive := kindOf(e); !positive {
+			continue
+		}
+		step := covisit.Step{Item: e.Item, Weight: 1, Time: micros(e)}
+		if err := w.CoVisited.Add(trail, step); err != nil {
+			return err
+		}
+		if err := w.Popular.Add(e.Item, 1, micros(e)); err != nil {
+			return err
+		}
+		trail = append(trail, step)
+	}
+	return nil
+}
