@@ -1,0 +1,167 @@
+package hnsw
+
+import (
+	"cmp"
+	"runtime"
+	"slices"
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/kindred-rec/kindred/index"
+	"github.com/kindred-rec/kindred/index/internal/topk"
+)
+
+// Search walks the graph; Effort is efSearch, raised to K where it is below.
+// See index.Searcher.
+func (x *Index) Search(q index.Query, dst []index.Hit) ([]index.Hit, error) {
+	if err := q.Check(); err != nil {
+		return dst, err
+	}
+	if err := index.CheckVector(q.Vector, x.cfg.Dim); err != nil {
+		return dst, err
+	}
+	s := x.pool.begin()
+	defer x.pool.end(s)
+	dst = x.search(s, q, dst)
+	runtime.KeepAlive(x)
+	return dst, nil
+}
+
+func (x *Index) search(s *scratch, q index.Query, dst []index.Hit) []index.Hit {
+	x.space.ask(&s.query, q.Vector)
+	live := x.Len()
+	k := min(q.K, live)
+	if k == 0 {
+		return dst
+	}
+	ef := max(cmp.Or(q.Effort, x.cfg.EfSearch), k)
+	if q.Allow != nil {
+		return x.searchAllowed(s, q, k, ef, dst)
+	}
+	if ef >= live/2 {
+		return x.scan(s, q, k, dst) // a walk would visit as much
+	}
+	// Dead nodes take places in the beam, so it grows by their share.
+	dead := int(x.sweep.dead.Load())
+	x.walkFrom(s, ef+ef*dead/live)
+	s.nodes = s.nodes[:0]
+	for _, key := range s.beam.keys {
+		s.nodes = append(s.nodes, nodeOf(key))
+	}
+	n := len(dst)
+	dst = x.finish(s, k, dst)
+	if len(dst)-n < k && dead > 0 {
+		// All that is near was deleted at once: look past it.
+		return x.searchAllowed(s, q, k, ef, dst[:n])
+	}
+	return dst
+}
+
+// walkFrom descends from the entry and fills the beam on the lowest level.
+func (x *Index) walkFrom(s *scratch, ef int) {
+	s.beam.reset(ef)
+	e := x.entry.Load()
+	if e == noEntry {
+		return
+	}
+	s.visits.Begin(int(x.bound.Load())) // after the entry, which lies below it
+	node, level := unpackEntry(e)
+	key := x.scoreOne(s, node)
+	for ; level > 0; level-- {
+		key = x.descend(s, key, level)
+	}
+	x.walk(s, key, 0)
+}
+
+func (x *Index) scoreOne(s *scratch, node uint32) uint64 {
+	s.nodes = append(s.nodes[:0], node)
+	s.scores = fit(s.scores, 1)
+	x.space.score(&s.query, s.nodes, s.scores)
+	return makeKey(s.scores[0], node)
+}
+
+func fit[T any](s []T, n int) []T { return slices.Grow(s[:0], n)[:n] }
+
+// descend goes to the best neighbour on level until none is better.
+func (x *Index) descend(s *scratch, best uint64, level int) uint64 {
+	for {
+		s.links = readLinks(x.graph.links(nodeOf(best), level), s.links[:0])
+		s.scores = fit(s.scores, len(s.links))
+		x.space.score(&s.query, s.links, s.scores)
+		was := best
+		for i, node := range s.links {
+			if int(node) < s.visits.Len() { // the others came during this walk
+				best = max(best, makeKey(s.scores[i], node))
+			}
+		}
+		if best == was {
+			return best
+		}
+	}
+}
+
+// walk fills the beam from one node on a level: it follows the links of the
+// best node not followed yet, until every node of the beam is.
+func (x *Index) walk(s *scratch, from uint64, level int) {
+	width := x.graph.capacity(level)
+	s.nodes, s.scores = fit(s.nodes, width), fit(s.scores, width)
+	s.visits.Visit(nodeOf(from))
+	b := &s.beam
+	b.insert(from)
+	for {
+		node, ok := b.follow()
+		if !ok {
+			return
+		}
+		var ahead unsafe.Pointer
+		if next, ok := b.ahead(); ok {
+			ahead = unsafe.Pointer(&x.graph.links(next, level)[0])
+		}
+		n := s.visits.Unseen(x.graph.links(node, level), s.nodes, x.space.walked, ahead)
+		x.space.score(&s.query, s.nodes[:n], s.scores)
+		bar := b.bar()
+		for i, node := range s.nodes[:n] {
+			if key := makeKey(s.scores[i], node); key > bar {
+				b.insert(key)
+				bar = b.bar()
+			}
+		}
+	}
+}
+
+// finish appends the k best of s.nodes that stand for an item. Codes only
+// order the walk: what is returned is scored by the float vectors.
+func (x *Index) finish(s *scratch, k int, dst []index.Hit) []index.Hit {
+	s.scores = fit(s.scores, len(s.nodes))
+	x.space.exact(&s.query, s.nodes, s.scores)
+	n := len(dst)
+	for {
+		moves := x.moves.Load()
+		s.best.Reset(k)
+		for i, node := range s.nodes {
+			if id, ok := x.itemAt(node); ok {
+				s.best.Offer(topk.Key(s.scores[i], id))
+			}
+		}
+		for _, key := range s.best.Descending() {
+			dst = append(dst, index.Hit{ID: topk.ID(key), Score: topk.Score(key)})
+		}
+		// An item that moved meanwhile might be here twice or not at all.
+		if x.moves.Load() == moves {
+			return dst
+		}
+		dst = dst[:n]
+	}
+}
+
+// scan is exact: it offers every node.
+func (x *Index) scan(s *scratch, q index.Query, k int, dst []index.Hit) []index.Hit {
+	s.nodes = s.nodes[:0]
+	for node := range uint32(x.bound.Load()) {
+		label := atomic.LoadUint32(x.label(node))
+		if label&deadMark == 0 && q.Allows(label&itemBits) {
+			s.nodes = append(s.nodes, node)
+		}
+	}
+	return x.finish(s, k, dst)
+}
