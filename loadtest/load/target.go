@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 
 	kindredv1 "github.com/kindred-rec/kindred/proto/kindred/v1"
 )
@@ -75,7 +76,7 @@ func (c *Client) awaken(ctx context.Context) error {
 	defer cancel()
 	for i := range c.conns {
 		if err := c.check(ctx, i); err != nil {
-			return fmt.Errorf("load: no server answers at %s: %w", c.target.Addr, err)
+			return fmt.Errorf("load: no server answers at %s: %s", c.target.Addr, status.Convert(err).Message())
 		}
 	}
 	return nil

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/kindred-rec/kindred/loadtest/evaluate"
+)
+
+// evaluateCommand is `loadtest evaluate`.
+type evaluateCommand struct {
+	logFlags `embed:""`
+	Stage    string  `enum:"retrieval,full" default:"full" help:"full: serving without exploration. retrieval: the inner product of behaviour and item vectors alone."`
+	Split    string  `enum:"test,valid" default:"test" help:"Which questions: test, which figures are quoted for, or valid, for tuning."`
+	Cold     float64 `placeholder:"SHARE" help:"Share of the items to leave out of training and report apart, as 0.2."`
+	Seed     uint64  `default:"1" help:"Decides which items are cold."`
+	Workers  int     `placeholder:"N" help:"Questions answered side by side; one a processor if not given. The figures do not depend on it."`
+	JSON     bool    `name:"json" help:"Print the figures as one line of JSON."`
+}
+
+// Help is what --help says beyond the flags.
+func (evaluateCommand) Help() string {
+	return `Ranks the whole catalog for every test question, with the retrieval and ranking that serve, and counts where the item stands
+that came next.
+
+Examples:
+  go run ./loadtest evaluate --format amazon --data ../shared/data/amazon-office --json
+  go run ./loadtest evaluate --format s3rec --data ../shared/data/s3rec-beauty --stage retrieval
+`
+}
+
+// Run evaluates.
+func (c *evaluateCommand) Run(ctx context.Context, to output) error {
+	format, reader, err := c.logFlags.options()
+	if err != nil {
+		return err
+	}
+	bars := newProgress(to.log)
+	defer bars.finish()
+	options := evaluate.Options{Format: format, Dir: c.Data, Reader: reader, Stage: evaluate.Stage(c.Stage), Split: evaluate.Part(c.Split),
+		Cold: c.Cold, Seed: c.Seed, Workers: c.Workers}
+	result, err := evaluate.Run(ctx, options, func(done, all int) { bars.show("questions", float64(done)/float64(all)) })
+	bars.finish()
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return result.WriteJSON(to.out)
+	}
+	return writeFigures(to, result)
+}
+
+func writeFigures(to output, r evaluate.Result) error {
+	t := tabwriter.NewWriter(to.out, 2, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintf(t, "%s: %s, stage %s, split %s, seed %d, encoder %s, %d items\n\n", r.Format, r.Protocol, r.Stage, r.Split, r.Seed, r.Encoder, r.Items)
+	fmt.Fprint(t, "\tquestions\tHR@5\tHR@10\tNDCG@10\tMRR\t\n")
+	row := func(name string, f evaluate.Figures) {
+		fmt.Fprintf(t, "%s\t%d\t%.4f\t%.4f\t%.4f\t%.4f\t\n", name, f.Cases, f.HR5, f.HR10, f.NDCG10, f.MRR)
+	}
+	row("all", r.Figures)
+	if r.Cold != nil && r.Warm != nil {
+		row("cold items", *r.Cold)
+		row("other items", *r.Warm)
+	}
+	fmt.Fprintf(t, "\ncoverage %.1f%%, %.0f µs a question, %.1f s in all\n", 100*r.Coverage, r.MicrosPerCase, r.Seconds)
+	return t.Flush() // a tabwriter writes when it is flushed
+}

@@ -1,0 +1,74 @@
+// Command loadtest measures Kindred: how well it recommends, how fast, and how much it carries.
+//
+//	go run ./loadtest evaluate   hold-out metrics of the serving pipeline on a log
+//	go run ./loadtest replay     a log in time order against a live server, asked before each event is revealed
+//	go run ./loadtest load       open-loop load on a live server: latency, saturation, durable events
+//	go run ./loadtest index      recall and speed of an index engine on files of vectors
+//
+// With --json a command prints its figures as JSON, last on standard output; progress goes to standard error, and only to a
+// terminal. The exit code is 0, 1 if a command failed, or 2 if it was called wrongly; a failure is told in one line.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// cli is the command line.
+type cli struct {
+	Evaluate evaluateCommand `cmd:"" help:"Measure the serving pipeline on a log, without a server."`
+	Replay   replayCommand   `cmd:"" help:"Replay a log against a live server, asking before each event is revealed."`
+	Load     loadCommand     `cmd:"" help:"Put open-loop load on a live server."`
+	Index    indexCommand    `cmd:"" help:"Measure an index engine on files of vectors."`
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// output is where a command writes: figures to out, progress and failures to log.
+type output struct{ out, log io.Writer }
+
+// run gives the exit code.
+func run(ctx context.Context, args []string, out, log io.Writer) int {
+	var c cli
+	exit := -1 // set when kong has printed a help text and is done
+	parser, err := kong.New(&c, kong.Name("loadtest"), kong.Description("Measures Kindred: quality, speed, and what it carries."),
+		kong.Writers(out, log), kong.Exit(func(code int) { exit = code }),
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(output{out, log}))
+	if err != nil {
+		return fail(log, err, 1)
+	}
+	command, err := parser.Parse(args)
+	switch {
+	case exit >= 0:
+		return exit
+	case err != nil:
+		return fail(log, fmt.Errorf("%w; --help shows what there is", err), 2)
+	}
+	err = command.Run()
+	switch {
+	case err == nil:
+		return 0
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		return fail(log, errors.New("interrupted"), 1)
+	}
+	return fail(log, err, 1)
+}
+
+// fail tells an error in one line.
+func fail(log io.Writer, err error, code int) int {
+	fmt.Fprintln(log, "loadtest:", strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; "))
+	return code
+}
