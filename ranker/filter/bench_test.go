@@ -139,24 +139,31 @@ func BenchmarkColumn(b *testing.B) {
 	}
 }
 
-// BenchmarkRefresh changes one item's stock and asks for the bitmap again.
+// BenchmarkRefresh changes one item's stock, every seventh time to none, and
+// asks for the bitmap again.
 func BenchmarkRefresh(b *testing.B) {
 	table := shopTable(b)
 	cache := newCache(b, table, Limits{})
+	stock := int64(1000) // differs each time, so that each patch is a change
 	for _, text := range shopFilters {
 		b.Run(strings.ReplaceAll(text, " ", ""), func(b *testing.B) {
 			filter := mustFilter(b, cache, text)
 			filter.Bitmap()
-			computed := cache.Stats().Computations
+			before, rounds := cache.Stats(), uint64(0)
 			b.ReportAllocs()
-			i := uint32(0)
 			for b.Loop() {
-				setStock(b, table, i*97%benchItems, int64(i%5))
+				stock++
+				number := uint32(stock * 97 % benchItems)
+				if stock%7 == 0 && table.Row(number).InStock() {
+					setStock(b, table, number, 0)
+				} else {
+					setStock(b, table, number, stock)
+				}
 				filter.Bitmap()
-				i++
+				rounds++
 			}
-			if cache.Stats().Computations != computed {
-				b.Fatal("a refresh computed everything")
+			if after := cache.Stats(); after.Computations != before.Computations || after.Refreshes-before.Refreshes != rounds {
+				b.Fatalf("%d rounds, counts went from %+v to %+v", rounds, before, after)
 			}
 		})
 	}

@@ -84,7 +84,7 @@ const mostNames = 20
 func (s *source) unknownAttribute(e celast.Expr) error {
 	name := attributeName(e)
 	if name == "" {
-		return s.refuse(e, "", ErrField, "%s has no fields; %s", s.spell(e.AsSelect().Operand()), forms)
+		return s.refuse(e, "", ErrField, "%s has no fields; %s", short(s.spell(e.AsSelect().Operand())), forms)
 	}
 	var declared, listed []string
 	for i, d := range s.compiler.table.Declarations() {
@@ -128,11 +128,11 @@ func (s *source) badCall(e celast.Expr, message string) error {
 	}
 	switch {
 	case name == "timestamp":
-		return s.refuse(e, "", ErrType, `%s is no time; write timestamp("2026-01-31T00:00:00Z")`, s.spell(e))
+		return s.refuse(e, "", ErrType, `%s is no time; write timestamp("2026-01-31T00:00:00Z")`, short(s.spell(e)))
 	case name == operators.Index:
-		return s.refuse(e, "", ErrUnsupported, "%s: nothing is reached by index; write attributes.NAME, or attributes.`NAME` where the name is no identifier", s.spell(e))
+		return s.refuse(e, "", ErrUnsupported, "%s: nothing is reached by index; write attributes.NAME, or attributes.`NAME` where the name is no identifier", short(s.spell(e)))
 	}
-	return s.refuse(e, "", ErrType, "%s compares no field with a literal of its type (%s); %s", s.spell(e), message, forms)
+	return s.refuse(e, "", ErrType, "%s compares no field with a literal of its type (%s); %s", short(s.spell(e)), message, forms)
 }
 
 // badOperand is about a call that f and other do not fit: other has the wrong
@@ -158,11 +158,4 @@ func didYouMean(name string) string {
 		return ""
 	}
 	return ", did you mean " + name + "?"
-}
-
-func short(name string) string {
-	if runes := []rune(name); len(runes) > 40 {
-		return string(runes[:40]) + "..."
-	}
-	return name
 }

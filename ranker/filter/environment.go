@@ -31,6 +31,8 @@ func newEnvironment(table *catalog.Table, fields []*field, limits Limits) (*cel.
 		cel.CrossTypeNumericComparisons(true),
 		cel.EnableIdentifierEscapeSyntax(),
 		cel.ParserRecursionLimit(limits.MaxDepth),
+		// Only the first error is told, and each recovery may read on to the end.
+		cel.ParserErrorRecoveryLimit(1),
 		cel.Variable(attributesName, cel.ObjectType(attributesType)),
 	}
 	for _, f := range fields {

@@ -42,12 +42,17 @@ func (s *source) position(e celast.Expr) (line, column int) {
 	return at.Line(), max(1, at.Column()+1-shift)
 }
 
-// spell writes an expression as its author would, shortened.
+// spell writes an expression as CEL does.
 func (s *source) spell(e celast.Expr) string {
 	text, err := cel.ExprToString(e, s.info, cel.FormatEscapeIdentifiers(true))
 	if err != nil {
 		return "this"
 	}
+	return text
+}
+
+// short cuts what is quoted in an error.
+func short(text string) string {
 	if runes := []rune(text); len(runes) > 40 {
 		return string(runes[:40]) + "..."
 	}
@@ -131,16 +136,16 @@ func isIdentifier(name string) bool {
 }
 
 func (s *source) notACondition(e celast.Expr, f *field) *Error {
-	return s.refuse(e, f.name, ErrType, "%s is %s, not a condition; %s", s.spell(e), f.kind.describe(), f.usage())
+	return s.refuse(e, f.name, ErrType, "%s is %s, not a condition; %s", short(s.spell(e)), f.kind.describe(), f.usage())
 }
 
 // noCondition is about anything else that is no condition.
 func (s *source) noCondition(e celast.Expr) *Error {
-	return s.refuse(e, "", ErrType, "%s is %s where a condition must stand; %s", s.spell(e), s.describe(e), forms)
+	return s.refuse(e, "", ErrType, "%s is %s where a condition must stand; %s", short(s.spell(e)), s.describe(e), forms)
 }
 
 func (s *source) notALiteral(e celast.Expr, f *field) *Error {
-	return s.refuse(e, f.name, ErrUnsupported, "%s is compared with %s, which is not a literal; %s", f.name, s.spell(e), f.usage())
+	return s.refuse(e, f.name, ErrUnsupported, "%s is compared with %s, which is not a literal; %s", f.name, short(s.spell(e)), f.usage())
 }
 
 // misused is about an operator that f does not take.
@@ -149,11 +154,11 @@ func (s *source) misused(e celast.Expr, f *field) *Error {
 }
 
 func (s *source) mismatch(e celast.Expr, f *field) *Error {
-	return s.refuse(e, f.name, ErrType, "%s is %s and %s is %s; %s", f.name, f.kind.describe(), s.spell(e), s.describe(e), f.usage())
+	return s.refuse(e, f.name, ErrType, "%s is %s and %s is %s; %s", f.name, f.kind.describe(), short(s.spell(e)), s.describe(e), f.usage())
 }
 
 func (s *source) badTime(e celast.Expr, f *field) *Error {
-	return s.refuse(e, f.name, ErrType, "%s is no time of the years 1 to 9999; %s", s.spell(e), f.usage())
+	return s.refuse(e, f.name, ErrType, "%s is no time of the years 1 to 9999; %s", short(s.spell(e)), f.usage())
 }
 
 func (s *source) unsupported(e celast.Expr) *Error {
@@ -165,5 +170,5 @@ func (s *source) unsupported(e celast.Expr) *Error {
 			return s.refuse(e, "", ErrUnsupported, "%s() is not supported here; %s", name, forms)
 		}
 	}
-	return s.refuse(e, "", ErrUnsupported, "%s is CEL, but not of a form that filters evaluate; %s", s.spell(e), forms)
+	return s.refuse(e, "", ErrUnsupported, "%s is CEL, but not of a form that filters evaluate; %s", short(s.spell(e)), forms)
 }

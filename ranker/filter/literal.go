@@ -2,7 +2,6 @@ package filter
 
 import (
 	"math"
-	"time"
 
 	celast "cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/types"
@@ -28,89 +27,71 @@ func literalOf(e celast.Expr) ref.Val {
 	return nil
 }
 
-// coerce makes the literals that stand beside a field of another numeric type
-// those of its type, so that price == 50 means what it says; CEL alone takes
-// only price == 50.0. A whole number of a fraction is left for the checker.
-func (c *Compiler) coerce(root celast.Expr) {
-	celast.PostOrderVisit(root, celast.NewExprVisitor(func(e celast.Expr) {
-		if e.Kind() != celast.CallKind || len(e.AsCall().Args()) != 2 {
-			return
-		}
-		left, right := e.AsCall().Args()[0], e.AsCall().Args()[1]
-		if f := c.field(left); f != nil {
-			coerceTo(f.kind, right)
-		}
-		if f := c.field(right); f != nil {
-			coerceTo(f.kind, left)
-		}
-	}))
-}
-
-func coerceTo(kind fieldKind, e celast.Expr) {
-	switch e.Kind() {
-	case celast.ListKind:
-		for _, element := range e.AsList().Elements() {
-			coerceTo(kind, element)
-		}
-	case celast.LiteralKind:
-		if value := convert(kind, e.AsLiteral()); value != nil {
-			e.SetKindCase(celast.NewExprFactory().NewLiteral(e.ID(), value))
-		}
+// value returns a literal of the type that f is compared with.
+func (s *source) value(e celast.Expr, f *field) (ref.Val, error) {
+	value := literalOf(e)
+	if types.IsError(value) {
+		return nil, s.badTime(e, f)
 	}
-}
-
-// convert returns value as the number that kind compares with, or nil when it
-// is one already or none.
-func convert(kind fieldKind, value ref.Val) ref.Val {
-	switch value := value.(type) {
-	case types.Int:
-		if kind == numberField || kind == numbersField {
-			return types.Double(value)
-		}
-	case types.Uint:
-		switch {
-		case kind == numberField || kind == numbersField:
-			return types.Double(value)
-		case kind == integerField && value <= math.MaxInt64:
-			return types.Int(value)
-		}
+	ok := false
+	switch f.kind {
+	case textField, codeField, codesField:
+		_, ok = value.(types.String)
+	case numberField, numbersField:
+		_, ok = value.(types.Double)
+	case integerField:
+		_, ok = integerThreshold(value)
+	case timeField, timesField:
+		_, ok = value.(types.Timestamp)
+	case flagField, flagsField:
+		_, ok = value.(types.Bool)
 	}
-	return nil
-}
-
-// A threshold is a literal on the line of integers: floor is the largest
-// integer not above it, exact whether it is that integer. What lies past the
-// ends of int64 is floored to the end and inexact.
-type threshold struct {
-	floor int64
-	exact bool
-}
-
-// integerThreshold is the threshold of a number, false for other values.
-func integerThreshold(value ref.Val) (threshold, bool) {
-	switch value := value.(type) {
-	case types.Int:
-		return threshold{int64(value), true}, true
-	case types.Uint:
-		return threshold{int64(min(value, math.MaxInt64)), value <= math.MaxInt64}, true
-	case types.Double:
-		floor := math.Floor(float64(value))
-		switch {
-		case floor >= 1<<63:
-			return threshold{math.MaxInt64, false}, true
-		case floor < -1<<63:
-			return threshold{math.MinInt64, false}, true
-		}
-		return threshold{int64(floor), floor == float64(value)}, true
-	}
-	return threshold{}, false
-}
-
-// timeThreshold is the threshold of a time in unix microseconds.
-func timeThreshold(value ref.Val) (threshold, bool) {
-	at, ok := value.(types.Timestamp)
 	if !ok {
-		return threshold{}, false
+		return nil, s.mismatch(e, f)
 	}
-	return threshold{at.UnixMicro(), at.Nanosecond()%int(time.Microsecond) == 0}, true
+	return value, nil
+}
+
+func (s *source) text(e celast.Expr, f *field) (string, error) {
+	value, err := s.value(e, f)
+	if err != nil {
+		return "", err
+	}
+	return string(value.(types.String)), nil
+}
+
+func (s *source) texts(literals []celast.Expr, f *field) ([]string, error) {
+	texts := make([]string, len(literals))
+	for i, e := range literals {
+		var err error
+		if texts[i], err = s.text(e, f); err != nil {
+			return nil, err
+		}
+	}
+	return texts, nil
+}
+
+// numberWord gives both zeros one word, as catalog.Cell does.
+func numberWord(number float64) uint64 {
+	if number == 0 {
+		return 0
+	}
+	return math.Float64bits(number)
+}
+
+// word returns a literal as rows keep it; possible is false for one that no
+// row can have, such as a time of nanoseconds.
+func (s *source) word(e celast.Expr, f *field) (word uint64, possible bool, err error) {
+	value, err := s.value(e, f)
+	if err != nil {
+		return 0, false, err
+	}
+	switch value := value.(type) {
+	case types.Bool:
+		return flagWord(bool(value)), true, nil
+	case types.Double:
+		return numberWord(float64(value)), true, nil
+	}
+	at, exact := timeThreshold(value)
+	return uint64(at.floor), exact && at.exact, nil
 }

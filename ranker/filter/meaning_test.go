@@ -79,6 +79,33 @@ func TestFiltersMeanWhatTheyRead(t *testing.T) {
 	}
 }
 
+func TestUnmetNamesTheFirstConditionThatFails(t *testing.T) {
+	table := newTable(t, catalog.Limits{})
+	put(t, table, map[string]catalog.Item{"paper": {Price: new(50.0), Brand: "Acme"}})
+	compiler := newCompiler(t, table, Limits{})
+	for filter, want := range map[string]string{
+		`price < 100 && in_stock`:                                       "",
+		`price < 100 && (brand == "Bic" && stock > 5)`:                  `brand == "Bic"`,
+		`price < 20 && brand == "Bic"`:                                  "price < 20.0",
+		`(price < 20 || has(attributes.color)) && true`:                 "price < 20.0 || has(attributes.color)",
+		"attributes.`paper-size` != 'A4'":                               "attributes.`paper-size` != \"A4\"",
+		`!(brand in ["Acme", "Bic"])`:                                   `!(brand in ["Acme", "Bic"])`,
+		`in_stock && !("a very long tag, written out in full" in tags)`: "",
+		`in_stock && "a very long tag, written out in full" in tags`:    `"a very long tag, written out in full" in tags`,
+	} {
+		program, err := compiler.Compile(filter)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := program.Unmet(table.Row(0)); got != want {
+			t.Errorf("%s is not met for %q, want %q", filter, got, want)
+		}
+		if got := program.Unmet(nil); got == "" {
+			t.Errorf("%s is met by no item", filter)
+		}
+	}
+}
+
 // A filter may name what no item has yet, and an attribute declared later.
 func TestWhatComesAfterCompilingCounts(t *testing.T) {
 	table := newTable(t, catalog.Limits{})

@@ -6,6 +6,7 @@ import (
 
 	"cel.dev/cel-go/cel"
 	celast "cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/operators"
 
 	"github.com/kindred-rec/kindred/ranker/catalog"
 )
@@ -46,15 +47,34 @@ func NewCompiler(table *catalog.Table, limits Limits) (*Compiler, error) {
 type Program struct {
 	text    string
 	root    node
+	parts   []part // whose conjunction root is
 	columns *columns
+}
+
+// A part is one operand of the outermost &&.
+type part struct {
+	text string
+	node node
 }
 
 // Text is the filter as it was written.
 func (p *Program) Text() string { return p.text }
 
-// Match reports whether the row passes, false for nil. It is exact and
-// allocates nothing.
+// Match reports whether the row passes, false for nil. It is exact. It
+// allocates nothing, but for looking up anew a text of the filter that no item
+// had yet, once its dictionary has grown.
 func (p *Program) Match(row *catalog.Row) bool { return row != nil && p.root.match(row) }
+
+// Unmet returns, for explanations, the first of the conditions joined by the
+// outermost && that the row does not pass, as CEL writes it; "" when it passes.
+func (p *Program) Unmet(row *catalog.Row) string {
+	for _, part := range p.parts {
+		if row == nil || !part.node.match(row) {
+			return part.text
+		}
+	}
+	return ""
+}
 
 // Bitmap computes which items pass. It reflects at least the catalog's version
 // at the time of the call. The columns of the filter's fields are read from the
@@ -84,11 +104,33 @@ func (c *Compiler) Compile(text string) (*Program, error) {
 	if _, issues = c.environment.Check(parsed); issues.Err() != nil {
 		return nil, source.explainCheck(root, issues)
 	}
-	condition, err := source.condition(root)
+	parts, err := source.parts(root)
 	if err != nil {
 		return nil, err
 	}
-	return &Program{text: text, root: condition, columns: c.columns}, nil
+	return &Program{text: text, root: conjunction(parts), parts: parts, columns: c.columns}, nil
+}
+
+// parts compiles the operands of the outermost &&.
+func (s *source) parts(root celast.Expr) ([]part, error) {
+	list := operands(root, operators.LogicalAnd)
+	nodes, err := s.conditions(list...)
+	parts := make([]part, len(nodes))
+	for i, n := range nodes {
+		parts[i] = part{s.spell(list[i]), n}
+	}
+	return parts, err
+}
+
+func conjunction(parts []part) node {
+	if len(parts) == 1 {
+		return parts[0].node
+	}
+	nodes := make(all, len(parts))
+	for i, part := range parts {
+		nodes[i] = part.node
+	}
+	return nodes
 }
 
 // measure refuses what has too many nodes or too long a list.
