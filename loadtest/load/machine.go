@@ -4,6 +4,7 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -18,12 +19,15 @@ type Machine struct {
 	CPU        string `json:"cpu,omitempty"`
 	// Shared says that server and client share the machine: the address is one of its own.
 	Shared bool `json:"server_shares_machine"`
+	// Load is how many processes wanted a core over the minute before the run, as Linux counts them: above 0, others were
+	// at work and the figures hold for less than the machine. 0 elsewhere.
+	Load float64 `json:"load_average"`
 }
 
 // MachineFor gives the facts for a run against an address.
 func MachineFor(addr string) Machine {
 	return Machine{Cores: runtime.NumCPU(), GOMAXPROCS: runtime.GOMAXPROCS(0), Go: runtime.Version(), OS: runtime.GOOS,
-		Arch: runtime.GOARCH, CPU: processorName(), Shared: isLocal(addr)}
+		Arch: runtime.GOARCH, CPU: processorName(), Shared: isLocal(addr), Load: loadAverage()}
 }
 
 // processorName is the model that Linux names; empty elsewhere.
@@ -38,6 +42,19 @@ func processorName() string {
 		}
 	}
 	return ""
+}
+
+func loadAverage() float64 {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return 0
+	}
+	first, _, _ := strings.Cut(string(text), " ")
+	load, err := strconv.ParseFloat(first, 64)
+	if err != nil {
+		return 0
+	}
+	return load
 }
 
 // isLocal says whether the host of an address is this machine. A name that does not resolve is not.

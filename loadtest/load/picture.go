@@ -1,6 +1,7 @@
 package load
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -134,7 +135,7 @@ func (r *Result) overTime() report.Section {
 
 func (r *Result) throughput() report.Section {
 	held, failed := report.Series{Name: "held", Dots: true}, report.Series{Name: "not held", Dots: true}
-	even := report.Series{Name: "all that is offered", Dashed: true, Points: []report.Point{{}}}
+	even := report.Series{Name: "all that is offered", Dashed: true}
 	for _, s := range r.Steps {
 		p := report.Point{X: s.OfferedRPS, Y: s.AchievedRPS,
 			Note: fmt.Sprintf("%.0f/s offered, %.0f/s achieved, p99 %.1f ms", s.OfferedRPS, s.AchievedRPS, s.P99)}
@@ -143,12 +144,11 @@ func (r *Result) throughput() report.Section {
 		} else {
 			failed.Points = append(failed.Points, p)
 		}
-		if s.OfferedRPS > even.Points[len(even.Points)-1].X {
-			even.Points = append(even.Points, report.Point{X: s.OfferedRPS, Y: s.OfferedRPS})
-		}
+		even.Points = append(even.Points, report.Point{X: s.OfferedRPS, Y: s.OfferedRPS})
 	}
-	c := &report.Chart{Label: "Achieved by offered rate", X: report.Axis{Label: "offered, calls a second", Zero: true},
-		Y: report.Axis{Label: "achieved, calls a second", Zero: true}, Series: []report.Series{held, failed, even}}
+	slices.SortFunc(even.Points, func(a, b report.Point) int { return cmp.Compare(a.X, b.X) })
+	c := &report.Chart{Label: "Achieved by offered rate", X: report.Axis{Label: "offered, calls a second", Log: true},
+		Y: report.Axis{Label: "achieved, calls a second", Log: true}, Series: []report.Series{held, failed, even}}
 	if r.Empty != nil {
 		c.Levels = []report.Level{{Name: "empty calls", Y: r.Empty.RPS}}
 	}
@@ -157,13 +157,12 @@ func (r *Result) throughput() report.Section {
 
 func (r *Result) knee() report.Section {
 	lines := []report.Series{{Name: "p50", Dots: true}, {Name: "p99", Dots: true}}
-	steps := slices.SortedFunc(slices.Values(r.Steps), func(a, b StepSummary) int { return int(a.OfferedRPS - b.OfferedRPS) })
-	for _, s := range steps {
+	for _, s := range r.Steps {
 		lines[0].Points = append(lines[0].Points, report.Point{X: s.OfferedRPS, Y: s.P50})
 		lines[1].Points = append(lines[1].Points, report.Point{X: s.OfferedRPS, Y: s.P99})
 	}
 	return report.Section{Title: "Latency by offered rate", Text: "Where the server saturates, latency leaves the ground.",
-		Chart: &report.Chart{Label: "Latency in milliseconds by offered rate", X: report.Axis{Label: "offered, calls a second", Zero: true},
+		Chart: &report.Chart{Label: "Latency in milliseconds by offered rate", X: report.Axis{Label: "offered, calls a second", Log: true},
 			Y: report.Axis{Label: "ms", Log: true}, Series: lines, Levels: r.bound()}}
 }
 

@@ -15,8 +15,8 @@ func (r *Result) WriteTable(w io.Writer) error {
 	t := &table{w: tabwriter.NewWriter(w, 2, 0, 2, ' ', tabwriter.AlignRight)}
 	m := r.Machine
 	t.line("%s, mode %s, %d connections, seed %d", r.Addr, r.Mode, r.Connections, r.Seed)
-	t.line("%d cores (GOMAXPROCS %d), %s %s/%s%s; server %s", m.Cores, m.GOMAXPROCS, m.Go, m.OS, m.Arch,
-		orEmpty(m.CPU != "", ", "+m.CPU), either(m.Shared, "on the same machine", "elsewhere"))
+	t.line("%d cores (GOMAXPROCS %d), %s %s/%s%s, load average %.1f before; server %s", m.Cores, m.GOMAXPROCS, m.Go, m.OS, m.Arch,
+		orEmpty(m.CPU != "", ", "+m.CPU), m.Load, either(m.Shared, "on the same machine", "elsewhere"))
 	if r.Empty != nil {
 		t.line("empty calls: %.0f a second at concurrency %d", r.Empty.RPS, r.Empty.Concurrency)
 	}

@@ -38,7 +38,7 @@ type Level struct {
 const (
 	width, height           = 420.0, 260.0
 	marginLeft, marginRight = 50.0, 12.0
-	marginTop, marginBottom = 12.0, 40.0
+	marginTop, marginBottom = 28.0, 40.0
 	innerWidth, innerHeight = width - marginLeft - marginRight, height - marginTop - marginBottom
 	bottom, right           = height - marginBottom, width - marginRight
 	colours                 = 6
@@ -53,7 +53,7 @@ type drawing struct {
 	Levels                []drawnLevel
 	Left, Right           string
 	Top, Bottom           string
-	Middle, MiddleDown    string
+	Middle                string
 	Legend                []legendEntry
 }
 
@@ -89,7 +89,7 @@ func draw(c *Chart) *drawing {
 	}
 	d := &drawing{Label: c.Label, XLabel: c.X.Label, YLabel: c.Y.Label, Width: unit(width), Height: unit(height),
 		Left: unit(marginLeft), Right: unit(right), Top: unit(marginTop), Bottom: unit(bottom),
-		Middle: unit(marginLeft + innerWidth/2), MiddleDown: unit(marginTop + innerHeight/2)}
+		Middle: unit(marginLeft + innerWidth/2)}
 	d.placeTicks(x, y)
 	for i, s := range c.Series {
 		class := fmt.Sprintf("s%d", i%colours)
@@ -102,7 +102,7 @@ func draw(c *Chart) *drawing {
 	for _, l := range c.Levels {
 		if at, can := y.at(l.Y); can {
 			up := bottom - at*innerHeight
-			d.Levels = append(d.Levels, drawnLevel{unit(up), unit(max(up-4, 10)), l.Name})
+			d.Levels = append(d.Levels, drawnLevel{unit(up), unit(up - 4), l.Name})
 		}
 	}
 	return d
