@@ -138,6 +138,8 @@ func (row *eventRow) setVarint(number protowire.Number, x uint64) {
 		row.Position = int32(x)
 	case 11:
 		row.userGiven = protowire.DecodeBool(x)
+	case 17:
+		row.Stamped = protowire.DecodeBool(x)
 	}
 }
 

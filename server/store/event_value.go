@@ -46,6 +46,7 @@ func appendEvent(b []byte, m *storepb.Event, e *record.Event) ([]byte, error) {
 	}
 	m.Text, m.RecommendationId, m.Position, m.Surface = e.Text, e.RecommendationID, e.Position, e.Surface
 	m.ItemId, m.Context, m.UserGiven = e.Item, e.Context, e.User != ""
+	m.Stamped = e.Stamped
 	return proto.MarshalOptions{}.MarshalAppend(append(b, format, valueEvent), m)
 }
 
@@ -62,14 +63,13 @@ func appendEventTail(b []byte, owner, session uint64, item uint32, received int6
 }
 
 // eventContent hashes everything that a caller says in an event. Two sends of
-// one id with equal hashes are one event; Received is not among the fields, for
-// it differs between an event and its repetition.
+// one id with equal hashes are one event. Received is not among the fields, nor is
+// a time that the service gave: they differ between an event and its repetition.
 func eventContent(scratch []byte, e *record.Event) (uint64, []byte) {
 	b := scratch[:0]
 	for _, s := range [...]string{e.ID, e.User, e.Session, e.Item, e.Type, e.Text, e.RecommendationID, e.Surface} {
 		b = append(binary.AppendUvarint(b, uint64(len(s))), s...)
 	}
-	b = binary.LittleEndian.AppendUint64(b, uint64(e.Time.UnixNano()))
 	b = binary.AppendVarint(b, int64(e.Position))
 	flags := byte(0)
 	if e.Synthetic {
@@ -78,6 +78,11 @@ func eventContent(scratch []byte, e *record.Event) (uint64, []byte) {
 	if e.HasValue {
 		flags |= 2
 		b = binary.LittleEndian.AppendUint64(b, math.Float64bits(e.Value))
+	}
+	if e.Stamped {
+		flags |= 4
+	} else {
+		b = binary.LittleEndian.AppendUint64(b, uint64(e.Time.UnixNano()))
 	}
 	b = append(b, flags)
 	if len(e.Context) > 0 {

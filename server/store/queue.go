@@ -108,6 +108,9 @@ func (q *queue) take() []*request {
 	for len(q.waiting) == 0 && !q.closed {
 		q.some.Wait()
 	}
+	if len(q.waiting) == 0 {
+		return nil
+	}
 	var n, count int
 	var bytes int64
 	for n < len(q.waiting) {

@@ -53,8 +53,10 @@ type Event struct {
 	// Number of the item plus one; 0: the event has none.
 	Item uint32 `protobuf:"fixed32,14,opt,name=item,proto3" json:"item,omitempty"`
 	// When it was written, nanoseconds since 1970-01-01 UTC.
-	ReceivedNs    int64             `protobuf:"fixed64,15,opt,name=received_ns,json=receivedNs,proto3" json:"received_ns,omitempty"`
-	Context       map[string]string `protobuf:"bytes,16,rep,name=context,proto3" json:"context,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	ReceivedNs int64             `protobuf:"fixed64,15,opt,name=received_ns,json=receivedNs,proto3" json:"received_ns,omitempty"`
+	Context    map[string]string `protobuf:"bytes,16,rep,name=context,proto3" json:"context,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// True: the caller gave no time, time_ns is the service's own.
+	Stamped       bool `protobuf:"varint,17,opt,name=stamped,proto3" json:"stamped,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -201,6 +203,13 @@ func (x *Event) GetContext() map[string]string {
 	return nil
 }
 
+func (x *Event) GetStamped() bool {
+	if x != nil {
+		return x.Stamped
+	}
+	return false
+}
+
 // Duplicate says what an event id was used for. It expires with its event.
 type Duplicate struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -260,7 +269,7 @@ var File_kindred_store_v1_event_proto protoreflect.FileDescriptor
 
 const file_kindred_store_v1_event_proto_rawDesc = "" +
 	"\n" +
-	"\x1ckindred/store/v1/event.proto\x12\x10kindred.store.v1\"\x97\x04\n" +
+	"\x1ckindred/store/v1/event.proto\x12\x10kindred.store.v1\"\xb1\x04\n" +
 	"\x05Event\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x17\n" +
@@ -280,7 +289,8 @@ const file_kindred_store_v1_event_proto_rawDesc = "" +
 	"\x04item\x18\x0e \x01(\aR\x04item\x12\x1f\n" +
 	"\vreceived_ns\x18\x0f \x01(\x10R\n" +
 	"receivedNs\x12>\n" +
-	"\acontext\x18\x10 \x03(\v2$.kindred.store.v1.Event.ContextEntryR\acontext\x1a:\n" +
+	"\acontext\x18\x10 \x03(\v2$.kindred.store.v1.Event.ContextEntryR\acontext\x12\x18\n" +
+	"\astamped\x18\x11 \x01(\bR\astamped\x1a:\n" +
 	"\fContextEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\b\n" +
