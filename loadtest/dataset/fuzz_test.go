@@ -11,7 +11,8 @@ import (
 )
 
 // Each target gives a parser any bytes at all. Whatever they are, a row is either good by the contract or named in an error,
-// no error but the last ends anything, and a second reading gives as many rows.
+// no error but the last ends anything, and a second reading gives as many rows. Fuzz with -fuzzminimizetime 1x: reading files
+// takes other paths each time, and the engine would spend its minutes on making inputs smaller.
 
 func FuzzAmazon(f *testing.F) {
 	seed(f, "amazon/items.jsonl", "amazon/train.jsonl", "amazon/test.jsonl")
@@ -81,6 +82,22 @@ func FuzzRecBole(f *testing.F) {
 		file := fuzzFile(t, data)
 		opts, _ := Options{MaxRowBytes: 300, MaxTies: 5, EventType: TypeView}.withDefaults()
 		checkSource(t, &recBole{items: file, events: file, opts: opts})
+	})
+}
+
+func FuzzParquet(f *testing.F) {
+	dir := parquetShop(f)
+	for _, name := range []string{"items.parquet", "events.parquet"} {
+		data, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		file := fuzzFile(t, data)
+		opts, _ := Options{MaxRowBytes: 300, MaxTies: 5, Map: parquetMap, IgnoreColumns: []string{"*"}, Currency: "EUR"}.withDefaults()
+		checkSource(t, &parquetSource{items: file, events: file, opts: opts})
 	})
 }
 

@@ -48,7 +48,8 @@ const (
 
 // Published takes the test from the source's own test rows. Validation is the last item of up to 600 sequences, those of
 // numpy.random.RandomState(1).permutation(sequences)[:600] with more than two events, and that item is taken out of
-// training. Targets may repeat what is in their history. The log must not hold the test rows.
+// training. The histories of test rows have no times: their events are purchases, synthetic, one second apart from 1970 on.
+// Targets may repeat what is in their history. The log must not hold the test rows.
 func Published(src TestSource, opts SplitOptions) (*Split, error) {
 	s, err := gather(src, opts)
 	if err != nil {

@@ -3,6 +3,7 @@ package dataset
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -98,6 +99,10 @@ func NewSplit(src Source, opts SplitOptions) (*Split, error) {
 
 // gather reads catalog and log into a split whose Train holds everything.
 func gather(src Source, opts SplitOptions) (*Split, error) {
+	if opts.MaxItems < 0 || int64(opts.MaxItems) > math.MaxUint32 || opts.MaxEvents < 0 {
+		return nil, fmt.Errorf("dataset: MaxItems %d, MaxEvents %d: must not be negative, and MaxItems not beyond %d; 0 means the default",
+			opts.MaxItems, opts.MaxEvents, uint32(math.MaxUint32))
+	}
 	if opts.MaxItems == 0 {
 		opts.MaxItems = defaultMaxItems
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"reflect"
 	"slices"
 	"testing"
@@ -231,6 +232,11 @@ func TestSplitStopsWhereTheCallerSays(t *testing.T) {
 			}
 		} else if !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", c.why, err, c.want)
+		}
+	}
+	for _, opts := range []SplitOptions{{MaxItems: -1}, {MaxEvents: -1}, {MaxItems: math.MaxInt}} {
+		if _, err := LeaveOneOut(memory{events: events}, opts); err == nil {
+			t.Errorf("bounds of %+v are taken", opts)
 		}
 	}
 	var rowErr *RowError
