@@ -53,9 +53,8 @@ func BenchmarkAppend(b *testing.B) {
 	for _, writers := range []int{1, 4, 16} {
 		for _, size := range []int{1, 100, 1000} {
 			b.Run(fmt.Sprintf("writers=%d/batch=%d", writers, size), func(b *testing.B) {
-				_, t := openBench(b, nil)
-				var next, syncs atomic.Uint64
-				_ = &syncs
+				s, t := openBench(b, nil)
+				var next atomic.Uint64
 				var wg sync.WaitGroup
 				now := time.Now()
 				b.ReportAllocs()
@@ -87,6 +86,9 @@ func BenchmarkAppend(b *testing.B) {
 				}
 				wg.Wait()
 				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
+				stats := s.Stats()
+				b.ReportMetric(float64(stats.SyncTime.Microseconds())/float64(stats.Syncs), "us/sync")
+				b.ReportMetric(float64(b.N)/float64(stats.Groups), "events/group")
 			})
 		}
 	}

@@ -24,6 +24,7 @@ func (s *Store) commit(group []*request) {
 		}
 		return
 	}
+	s.counters.groups.Add(1)
 	w := s.newWriter()
 	defer w.discard()
 	plans := make(map[*Tenant]*plan)
@@ -102,6 +103,7 @@ func isControlError(err error) bool {
 
 // batch decides the mutations of one request in their order.
 func (p *plan) batch(r *request, w *writer) error {
+	p.store.counters.mutations.Add(uint64(len(r.batch)))
 	r.outcomes = make([]record.Outcome, len(r.batch))
 	p.settings = r.tenant.Settings()
 	for i := range r.batch {

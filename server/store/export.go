@@ -10,32 +10,24 @@ import (
 	"github.com/kindred-rec/kindred/server/store/internal/storepb"
 )
 
-// Part is one thing that is kept about a person: exactly one field is set.
-type Part struct {
-	Profile  *record.Profile // the first part
-	Event    *record.Stored  // newest first
-	Decision *record.Decision
-	List     *record.List
-}
-
 // Export yields everything that is kept about a user, over one snapshot: the
 // profile with the merged sessions, the events, the recommendations shown. It
 // yields an error at most once, at the end: record.ErrNotFound for an unknown
 // user.
-func (t *Tenant) Export(user string) iter.Seq2[Part, error] {
-	return func(yield func(Part, error) bool) {
-		if err := t.export(user, func(p Part) bool { return yield(p, nil) }); err != nil {
-			yield(Part{}, err)
+func (t *Tenant) Export(user string) iter.Seq2[record.Part, error] {
+	return func(yield func(record.Part, error) bool) {
+		if err := t.export(user, func(p record.Part) bool { return yield(p, nil) }); err != nil {
+			yield(record.Part{}, err)
 		}
 	}
 }
 
-func (t *Tenant) export(user string, yield func(Part) bool) error {
+func (t *Tenant) export(user string, yield func(record.Part) bool) error {
 	profile, err := t.Profile(user)
 	if err != nil {
 		return err
 	}
-	if !yield(Part{Profile: &profile}) {
+	if !yield(record.Part{Profile: &profile}) {
 		return nil
 	}
 	return t.store.view(func(txn *badger.Txn) error {
@@ -50,7 +42,7 @@ func (t *Tenant) export(user string, yield func(Part) bool) error {
 				return err
 			}
 			event := row.Stored
-			if stopped = !yield(Part{Event: &event}); stopped {
+			if stopped = !yield(record.Part{Event: &event}); stopped {
 				return errStop
 			}
 			return nil
@@ -73,14 +65,14 @@ func (t *Tenant) export(user string, yield func(Part) bool) error {
 }
 
 // exportOwned yields the decisions and lists of one number.
-func (t *Tenant) exportOwned(txn *badger.Txn, number uint64, yield func(Part) bool) (stopped bool, err error) {
+func (t *Tenant) exportOwned(txn *badger.Txn, number uint64, yield func(record.Part) bool) (stopped bool, err error) {
 	err = scan(txn, numberKey(t.number, kindOwned, number), nil, func(key, _ []byte) error {
 		kind, rest := key[prefixLen+8], key[prefixLen+9:]
 		v, err := getCopy(txn, append(prefixKey(t.number, kind), rest...))
 		if err != nil || v == nil {
 			return err // expired before the note of whose it is
 		}
-		var part Part
+		var part record.Part
 		switch kind {
 		case kindDecision:
 			d, derr := decodeDecision(v)

@@ -129,6 +129,13 @@ func (q *queue) take() []*request {
 	return group
 }
 
+// size returns what waits.
+func (q *queue) size() (mutations int, bytes int64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.mutations, q.bytes
+}
+
 // close refuses further requests; those that wait are still taken.
 func (q *queue) close() {
 	q.mu.Lock()

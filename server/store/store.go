@@ -33,6 +33,7 @@ type Store struct {
 	queue     *queue
 	stopped   chan struct{} // closed when the committer has ended
 	failure   atomic.Pointer[error]
+	counters  counters
 	memtables *memtables
 	// The committer's memory of the directory.
 	persons *cache[personKey, *storepb.Person]

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/dgraph-io/badger/v4"
 )
@@ -121,6 +122,11 @@ func (w *writer) sync() error {
 		return nil
 	}
 	w.durable = false
+	start := time.Now()
+	defer func() {
+		w.s.counters.syncs.Add(1)
+		w.s.counters.syncNanos.Add(uint64(time.Since(start)))
+	}()
 	if err := w.s.memtables.syncNames(); err != nil {
 		return storageError(err)
 	}
