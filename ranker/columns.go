@@ -20,6 +20,7 @@ var columns = [FeatureCount]column{
 	UserSimilarity:   func(r *run, out []float32) { r.similarities(r.user, out) },
 	LastSimilarity:   lastSimilarity,
 	RecentSimilarity: recentSimilarity,
+	LabelSimilarity:  labelSimilarity,
 	Popularity:       popularityColumn,
 	Trend:            trendColumn,
 	Repeat:           repeatColumn,
@@ -31,7 +32,12 @@ var columns = [FeatureCount]column{
 // from about 1/50.
 const sharpness = 50
 
-func logShare(share float32) float32 { return float32(math.Log1p(sharpness * float64(share))) }
+func logShare(share float32) float32 {
+	if share == 0 { // most of what came before never comes after
+		return 0
+	}
+	return float32(math.Log1p(sharpness * float64(share)))
+}
 
 func sqrt(x float32) float32 { return float32(math.Sqrt(float64(x))) }
 

@@ -35,7 +35,7 @@ func (r Reason) Text(because string) string {
 		return "Because you " + r.Kind.String() + " " + because
 	}
 	switch r.Feature {
-	case UserSimilarity:
+	case UserSimilarity, LabelSimilarity:
 		return "Close to your taste"
 	case Popularity:
 		return "Popular"
@@ -128,7 +128,7 @@ func (p *Pipeline) Explain(req *Request, items []uint32, res *Response) ([]Expla
 func (p *Pipeline) Reasons(req *Request, res *Response, k int, dst []Reason) []Reason {
 	r := p.pool.Get().(*run)
 	defer p.release(r)
-	r.begin(&p.world, req)
+	r.begin(p, req)
 	r.findAnchors()
 	return r.reasons(&res.Items[k], res.Weights, dst)
 }

@@ -28,6 +28,10 @@ const (
 	// RecentSimilarity is the largest of those with the first SimilarAnchors
 	// anchors.
 	RecentSimilarity
+	// LabelSimilarity is the cosine of the labels (tags, categories, brand) with
+	// those of the first SimilarAnchors anchors, summed by influence, in [0, 1].
+	// Rare labels weigh more: ln(items/items that bear it).
+	LabelSimilarity
 	// Popularity is ln(1 + acts counted).
 	Popularity
 	// Trend is ln(1 + acts counted lately), as of Now.
@@ -46,7 +50,7 @@ const (
 )
 
 var featureNames = [FeatureCount]string{"co_visited", "co_visited_before", "association", "user_similarity", "last_similarity",
-	"recent_similarity", "popularity", "trend", "repeat", "repeat_count", "freshness"}
+	"recent_similarity", "label_similarity", "popularity", "trend", "repeat", "repeat_count", "freshness"}
 
 // String is the feature's name on the wire: "co_visited".
 func (f Feature) String() string {
@@ -95,17 +99,18 @@ func (w *Weights) Score(x *Features) float64 {
 	return sum
 }
 
-// DefaultWeights serve where nothing was learned. They are the fit of a
-// conditional logit (the probability that the next item is this one of the
-// candidates) on the validation parts of three logs of different kind, each
-// counting alike: office supplies, where people buy again, beauty products and
-// films. Trend and Freshness have no say in logs without times: theirs are
-// priors, small enough to decide among near equals only.
+// DefaultWeights serve where nothing was learned. They come from the fit of a
+// conditional logit (package fit) on the validation parts of three logs of
+// different kind, each counting alike: office supplies, where people buy again,
+// beauty products and films; rounded, and kept positive among the similarities,
+// which can stand in for one another. The optimum is flat. Trend and Freshness
+// have no say in logs without times: theirs are priors, small enough to decide
+// among near equals only.
 func DefaultWeights() Weights {
 	return Weights{
-		CoVisited: 1.60, CoVisitedBefore: 0.47, Association: 1.35,
-		UserSimilarity: 0.53, LastSimilarity: 1.09, RecentSimilarity: 0.84,
-		Popularity: 0.11, Trend: 0.05,
+		CoVisited: 1.5, CoVisitedBefore: 0.47, Association: 1.5,
+		UserSimilarity: 0.3, LastSimilarity: 1.2, RecentSimilarity: 0.84,
+		LabelSimilarity: 1.3, Popularity: 0.11, Trend: 0.05,
 		Repeat: -2.34, RepeatCount: -3.67,
 		Freshness: 0.2,
 	}
@@ -114,7 +119,7 @@ func DefaultWeights() Weights {
 // SimilarWeights serve [Similar]: likeness first, what people did as a tie
 // breaker. Chosen by hand.
 func SimilarWeights() Weights {
-	return Weights{CoVisited: 0.2, CoVisitedBefore: 0.2, Association: 0.5, LastSimilarity: 6, Popularity: 0.02}
+	return Weights{CoVisited: 0.2, CoVisitedBefore: 0.2, Association: 0.5, LastSimilarity: 6, LabelSimilarity: 1, Popularity: 0.02}
 }
 
 // BoughtTogetherWeights serve [BoughtTogether]: what people went on to, likeness

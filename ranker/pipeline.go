@@ -10,11 +10,13 @@ import (
 // Pipeline answers requests over one [World]. All methods are safe for
 // concurrent use.
 type Pipeline struct {
-	world World
-	pool  sync.Pool
+	world  World
+	labels *labels
+	pool   sync.Pool
 }
 
-// New checks the world and makes its pipeline.
+// New checks the world and makes its pipeline. It reads every row of the catalog
+// once.
 func New(world World) (*Pipeline, error) {
 	if world.Catalog == nil {
 		return nil, fmt.Errorf("%w: there is no Catalog; a catalog.Table is one", ErrWorld)
@@ -37,7 +39,7 @@ func New(world World) (*Pipeline, error) {
 		}
 		*w.weights = &own
 	}
-	p := &Pipeline{world: world}
+	p := &Pipeline{world: world, labels: countLabels(world.Catalog)}
 	p.pool.New = func() any {
 		r := new(run)
 		r.rng = rand.New(&r.pcg)
@@ -67,7 +69,7 @@ func (p *Pipeline) run(req *Request, res *Response) (*run, error) {
 	}
 	start := time.Now()
 	r := p.pool.Get().(*run)
-	r.begin(&p.world, req)
+	r.begin(p, req)
 	r.retrieve()
 	retrieved := time.Now()
 	r.score()

@@ -56,6 +56,7 @@ type run struct {
 	world   *World
 	req     *Request
 	weights *Weights
+	labels  *labels
 
 	stamp      uint32
 	cells      []cell
@@ -76,11 +77,13 @@ type run struct {
 	closeness  []float32
 	pcg        rand.PCG
 	rng        *rand.Rand
+	profile    [labelKinds][]float32 // labels of the anchors, by code; zeros between uses
 }
 
 // begin makes the run ready for a request.
-func (r *run) begin(world *World, req *Request) {
-	r.world, r.req = world, req
+func (r *run) begin(p *Pipeline, req *Request) {
+	world := &p.world
+	r.world, r.labels, r.req = world, p.labels, req
 	n := int(world.Catalog.Len())
 	if n > len(r.cells) {
 		r.cells = make([]cell, n+n/8)
@@ -110,7 +113,7 @@ func (r *run) begin(world *World, req *Request) {
 // end drops what belongs to the request, so that the pool keeps none of it alive.
 func (r *run) end() {
 	clear(r.anchors)
-	r.world, r.req, r.weights, r.user = nil, nil, nil, nil
+	r.world, r.labels, r.req, r.weights, r.user = nil, nil, nil, nil, nil
 }
 
 // known reports whether a number lies within the catalog. Rows may still be nil.

@@ -57,7 +57,7 @@ func (coVisited) propose(r *run) {
 			r.best.offer(offer)
 		}
 	}
-	for _, kept := range r.best.sorted() {
+	for _, kept := range r.best.heap { // in any order: scores decide later
 		r.propose(kept.item, FromCoVisited)
 	}
 }

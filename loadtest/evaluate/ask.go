@@ -122,6 +122,7 @@ type full struct {
 	items    int
 	repeats  bool
 	seed     uint64
+	losers   int // to draw
 	request  ranker.Request
 	response ranker.Response
 	shown    []uint32
@@ -138,7 +139,7 @@ func (s *full) ask(q dataset.Query) (int, []uint32, error) {
 		return 0, nil, err
 	}
 	req := &s.request
-	*req = ranker.Request{History: req.History[:0], UserVector: user, Limit: min(deep, s.items), Seed: s.seed, Seen: ranker.HideInteracted}
+	*req = ranker.Request{History: req.History[:0], UserVector: user, Limit: min(deep, s.items), Seed: s.seed, Losers: s.losers, Seen: ranker.HideInteracted}
 	if s.repeats {
 		req.Seen = ranker.Keep
 	}

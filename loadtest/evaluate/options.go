@@ -56,6 +56,9 @@ type Options struct {
 	Encoder embed.Encoder
 	// Weights of the pipeline. nil: the defaults.
 	Weights *ranker.Weights
+	// Fit fits the weights on the validation part before the test is taken, as a
+	// tenant's refresh does on its own log. Counts stay those of the train part.
+	Fit bool
 	// Settings of the pipeline, such as how many candidates each source proposes.
 	Settings ranker.Settings
 	// Workers that ask questions side by side. 0: one for each processor. The
@@ -80,6 +83,8 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("%w: stage %q; it must be %q or %q", ErrOptions, o.Stage, Full, Retrieval)
 	case o.Split != Test && o.Split != Valid:
 		return o, fmt.Errorf("%w: split %q; it must be %q or %q", ErrOptions, o.Split, Test, Valid)
+	case o.Fit && (o.Stage != Full || o.Split != Test):
+		return o, fmt.Errorf("%w: weights are fitted on validation, for stage %q and split %q only", ErrOptions, Full, Test)
 	case !(o.Cold >= 0 && o.Cold < 1):
 		return o, fmt.Errorf("%w: cold is %v; it must be at least 0 and below 1", ErrOptions, o.Cold)
 	case o.Workers < 0 || o.Workers > 1024:
@@ -112,6 +117,9 @@ type Result struct {
 	Seed          uint64         `json:"seed"`
 	Items         int            `json:"items"`
 	Encoder       string         `json:"encoder"`
+	// Weights of the pipeline: "default", "given", "fitted on validation", or absent
+	// where it was not asked.
+	Weights string `json:"weights,omitempty"`
 	// ColdFraction of the items was unknown to training; Cold and Warm are the
 	// figures of the questions for those and for the other items. Absent without.
 	ColdFraction float64  `json:"cold_fraction,omitempty"`

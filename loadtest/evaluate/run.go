@@ -117,13 +117,33 @@ func (o Options) stage(ctx context.Context, split *dataset.Split, result *Result
 	if err != nil {
 		return nil, err
 	}
+	result.Weights = "default"
+	if o.Weights != nil {
+		result.Weights = "given"
+	}
+	newFull := func(p *ranker.Pipeline) *full {
+		return &full{profile: newProfile(), pipeline: p, items: len(split.Items), repeats: split.Repeats, seed: o.Seed}
+	}
 	pipeline, err := ranker.New(world)
 	if err != nil {
 		return nil, err
 	}
-	return func() asker {
-		return &full{profile: newProfile(), pipeline: pipeline, items: len(split.Items), repeats: split.Repeats, seed: o.Seed}
-	}, nil
+	if o.Fit {
+		result.Weights = "fitted on validation"
+		prior := ranker.DefaultWeights()
+		if o.Weights != nil {
+			prior = *o.Weights
+		}
+		weights, err := fitWeights(ctx, split.Valid, newFull(pipeline), prior)
+		if err != nil {
+			return nil, err
+		}
+		world.Weights = &weights
+		if pipeline, err = ranker.New(world); err != nil {
+			return nil, err
+		}
+	}
+	return func() asker { return newFull(pipeline) }, nil
 }
 
 // askAll puts all questions and returns the answers in their order, and how many

@@ -79,7 +79,7 @@ func newWorld(ctx context.Context, split *dataset.Split, vectors *matrix, exact 
 		return w, err
 	}
 	for i, item := range split.Items {
-		if err := table.Put(uint32(i), catalog.Item{ID: item.ID, Title: item.Title}); err != nil {
+		if err := table.Put(uint32(i), catalog.Item{ID: item.ID, Title: item.Title, Brand: item.Brand, Tags: item.Tags, Categories: item.Categories}); err != nil {
 			return w, fmt.Errorf("item %q: %w", item.ID, err)
 		}
 	}

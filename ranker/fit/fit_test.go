@@ -1,0 +1,91 @@
+package fit
+
+import (
+	"context"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/kindred-rec/kindred/ranker"
+)
+
+// choices draws samples of people who choose by the given weights.
+func choices(truth ranker.Weights, n int) []Sample {
+	rng := rand.New(rand.NewPCG(1, 2))
+	samples := make([]Sample, n)
+	for i := range samples {
+		rows := make([]ranker.Features, 20)
+		best := math.Inf(-1)
+		for k := range rows {
+			rows[k][ranker.CoVisited] = rng.Float32()
+			rows[k][ranker.Popularity] = 3 * rng.Float32()
+			rows[k][ranker.Repeat] = float32(rng.IntN(2))
+			// The largest of score + Gumbel noise is a draw from the logit.
+			if v := truth.Score(&rows[k]) - math.Log(-math.Log(rng.Float64())); v > best {
+				best, samples[i].Chosen = v, k
+			}
+		}
+		samples[i].Rows = rows
+	}
+	return samples
+}
+
+func TestWeightsThatPeopleChoseByAreFound(t *testing.T) {
+	truth := ranker.Weights{ranker.CoVisited: 3, ranker.Popularity: 0.5, ranker.Repeat: -1}
+	got, report, err := Weights(t.Context(), choices(truth, 4000), ranker.DefaultWeights(), Options{})
+	if err != nil || !report.Converged || report.LossAfter >= report.LossBefore {
+		t.Fatalf("%+v, %v", report, err)
+	}
+	for _, f := range []ranker.Feature{ranker.CoVisited, ranker.Popularity, ranker.Repeat} {
+		if math.Abs(got[f]-truth[f]) > 0.2 {
+			t.Errorf("%v is %.3f, want %.3f", f, got[f], truth[f])
+		}
+	}
+	if prior := ranker.DefaultWeights(); got[ranker.Freshness] != prior[ranker.Freshness] {
+		t.Errorf("freshness, of which the samples say nothing, moved to %v", got[ranker.Freshness])
+	}
+}
+
+func TestFewSamplesStayNearThePrior(t *testing.T) {
+	truth := ranker.Weights{ranker.Repeat: 8}
+	prior := ranker.DefaultWeights()
+	few, _, err := Weights(t.Context(), choices(truth, 3), prior, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	many, _, err := Weights(t.Context(), choices(truth, 3000), prior, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	moved := func(w ranker.Weights) float64 { return math.Abs(w[ranker.Repeat] - prior[ranker.Repeat]) }
+	if moved(few) > 2 || moved(many) < 8 {
+		t.Errorf("repeat moved by %v on 3 samples and by %v on 3000, want little and much", moved(few), moved(many))
+	}
+}
+
+func TestFixedFeaturesKeepTheirWeight(t *testing.T) {
+	prior := ranker.DefaultWeights()
+	got, _, err := Weights(t.Context(), choices(ranker.Weights{ranker.Repeat: 3}, 500), prior, Options{Fixed: []ranker.Feature{ranker.Repeat}})
+	if err != nil || got[ranker.Repeat] != prior[ranker.Repeat] || got[ranker.Popularity] == prior[ranker.Popularity] {
+		t.Errorf("repeat %v, popularity %v, %v", got[ranker.Repeat], got[ranker.Popularity], err)
+	}
+}
+
+func TestBadInputIsRefused(t *testing.T) {
+	good := choices(ranker.Weights{}, 2)
+	nan := Sample{Rows: []ranker.Features{{float32(math.NaN())}}}
+	for i, samples := range [][]Sample{nil, {{}}, {{Rows: good[0].Rows, Chosen: 20}}, {{Rows: good[0].Rows, Weight: -1}}, {nan}} {
+		if _, _, err := Weights(t.Context(), samples, ranker.Weights{}, Options{}); !errors.Is(err, ErrSamples) {
+			t.Errorf("case %d: %v, want ErrSamples", i, err)
+		}
+	}
+	if _, _, err := Weights(t.Context(), good, ranker.Weights{math.NaN()}, Options{}); !errors.Is(err, ranker.ErrWeights) {
+		t.Errorf("%v, want ErrWeights", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, _, err := Weights(ctx, good, ranker.Weights{}, Options{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v, want context.Canceled", err)
+	}
+}
