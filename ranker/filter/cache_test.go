@@ -80,19 +80,57 @@ func TestABitmapFollowsTheCatalogRowByRow(t *testing.T) {
 }
 
 func TestAfterManyChangesAllIsComputed(t *testing.T) {
-	table := newTable(t, catalog.Limits{JournalLength: 4})
-	put(t, table, map[string]catalog.Item{"a": {}, "b": {}})
-	cache := newCache(t, table, Limits{})
-	filter := mustFilter(t, cache, "stock > 5")
-	filter.Bitmap()
-	for stock := range int64(100) {
-		setStock(t, table, 0, stock%2)
+	for why, journal := range map[string]int{"the journal is too short": 4, "a computation costs less": 1 << 16} {
+		table := newTable(t, catalog.Limits{JournalLength: journal})
+		put(t, table, map[string]catalog.Item{"a": {}, "b": {}})
+		cache := newCache(t, table, Limits{})
+		filter := mustFilter(t, cache, "stock > 5")
+		filter.Bitmap()
+		for stock := range int64(1000) {
+			setStock(t, table, 0, stock%2)
+		}
+		if diff := cmp.Diff(&Bitmap{Words: []uint64{0b10}, Cardinality: 1, Version: 1002}, filter.Bitmap()); diff != "" {
+			t.Errorf("%s: %s", why, diff)
+		}
+		if stats := cache.Stats(); stats.Computations != 2 || stats.Refreshes != 0 {
+			t.Errorf("%s: %+v", why, stats)
+		}
 	}
-	if diff := cmp.Diff(&Bitmap{Words: []uint64{0b10}, Cardinality: 1, Version: 102}, filter.Bitmap()); diff != "" {
-		t.Error(diff)
+}
+
+func TestColumnsAreKeptWithinTheirBound(t *testing.T) {
+	table := newTable(t, catalog.Limits{})
+	for i := range uint32(1000) {
+		if err := table.Put(i, shopItem(int(i))); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if stats := cache.Stats(); stats.Computations != 2 || stats.Refreshes != 0 {
-		t.Errorf("%+v", stats)
+	fields := map[string]*field{}
+	for _, f := range itemFields(table) {
+		fields[f.name] = f
+	}
+	columns := newCompiler(t, table, Limits{MaxColumnBytes: 2*8000 + 7999}).columns // two of numbers
+	price := columns.of(fields["price"])
+	columns.of(fields["stock"])
+	if columns.of(fields["price"]) != price {
+		t.Error("a column that is kept was read again")
+	}
+	columns.of(fields["created"]) // drops stock, used before price
+	kept, bytes := map[uint32]bool{}, 0
+	for number, slot := range columns.slots {
+		if slot.kept != nil {
+			kept[number] = true
+			bytes += slot.kept.bytes
+		}
+	}
+	if diff := cmp.Diff(map[uint32]bool{fields["price"].column: true, fields["created"].column: true}, kept); diff != "" || bytes != 16_000 {
+		t.Errorf("%d bytes are kept: %s", bytes, diff)
+	}
+	for i := range uint32(300) { // more than is worth matching one by one
+		setStock(t, table, i, 77)
+	}
+	if again := columns.of(fields["price"]); again == price || again.version != table.Version() {
+		t.Error("a column is read anew after many changes")
 	}
 }
 

@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"fmt"
 	"math"
 	"math/big"
 	"strings"
@@ -162,8 +163,8 @@ func TestBitmapsOfManyRowsEqualMatchingEach(t *testing.T) {
 	}
 	compiler := newCompiler(t, table, Limits{})
 	wide := make([]string, 40)
-	for i := range wide {
-		wide[i] = `"brand ` + strings.Repeat("1", i%3+1) + `"`
+	for i := range wide { // out of order, some of them of no item
+		wide[i] = fmt.Sprintf(`"brand %d"`, (i*211+7)%510)
 	}
 	for _, text := range append(shopFilters,
 		`brand in [`+strings.Join(wide, ",")+`]`, `"Office" in categories && !("tag 3" in tags)`, `language == "en"`, `language != "en"`,
