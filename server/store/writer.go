@@ -61,17 +61,21 @@ func (w *writer) entry() *badger.Entry {
 }
 
 func (w *writer) set(e *badger.Entry) error {
+	txn := w.open()
+	w.count(len(e.Key) + len(e.Value))
+	return storageError(txn.SetEntry(e))
+}
+
+func (w *writer) count(bytes int) {
 	w.rows++
 	w.total++
-	w.bytes += int64(len(e.Key) + len(e.Value) + 32)
-	return storageError(w.open().SetEntry(e))
+	w.bytes += int64(bytes) + 32
 }
 
 func (w *writer) remove(key []byte) error {
-	w.rows++
-	w.total++
-	w.bytes += int64(len(key) + 32)
-	return storageError(w.open().Delete(key))
+	txn := w.open()
+	w.count(len(key))
+	return storageError(txn.Delete(key))
 }
 
 // first returns up to limit rows of a prefix, in the order of their keys.
