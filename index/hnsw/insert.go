@@ -26,27 +26,43 @@ func mix(seed, n uint64) uint64 {
 
 // link puts a node, which has its row and its empty blocks, into the graph.
 func (x *Index) link(s *scratch, node uint32, level int) {
+	for !x.tryLink(s, node, level) {
+	}
+}
+
+// tryLink reports false if the entry moved and left the node alone.
+func (x *Index) tryLink(s *scratch, node uint32, level int) bool {
 	e := x.entry.Load()
-	if e == noEntry || level > int(e>>32) {
-		// The new top: alone, so that two of them find each other.
+	locked := e == noEntry || level > int(e>>32)
+	if locked { // the new top: one at a time, so that two of them find each other
 		x.entryMu.Lock()
 		defer x.entryMu.Unlock()
 		e = x.entry.Load()
 	}
-	if e != noEntry {
-		x.plan(s, node, level, e)
+	found := e != noEntry && x.plan(s, node, level, e)
+	if found {
 		for l, links := range s.plan[:min(level, int(e>>32))+1] {
 			x.connect(s, node, links, l)
 		}
+		if level <= int(e>>32) {
+			return true
+		}
 	}
-	if e == noEntry || level > int(e>>32) {
-		x.entry.Store(packEntry(node, level))
+	if !locked {
+		x.entryMu.Lock()
+		defer x.entryMu.Unlock()
 	}
+	if x.entry.Load() != e {
+		return false
+	}
+	x.entry.Store(packEntry(node, level))
+	return true
 }
 
 // plan finds the links of node on every level, before any is made: a walk that
-// met the node on an upper level would else find no way on below.
-func (x *Index) plan(s *scratch, node uint32, level int, entry uint64) {
+// met the node on an upper level would else find no way on below. It reports
+// whether there is any node alive to link to.
+func (x *Index) plan(s *scratch, node uint32, level int, entry uint64) bool {
 	x.space.askRow(&s.query, node)
 	s.visits.Begin(int(x.bound.Load()))
 	at, top := unpackEntry(entry)
@@ -61,7 +77,29 @@ func (x *Index) plan(s *scratch, node uint32, level int, entry uint64) {
 		x.walk(s, key, l)
 		key = s.beam.keys[0] &^ followed
 		chosen := x.choose(s, s.beam.keys, node, x.cfg.M)
+		if l == 0 && len(chosen) == 0 { // all that is near was deleted at once
+			x.scanLive(s)
+			chosen = x.choose(s, s.beam.keys, node, x.cfg.M)
+		}
 		s.plan[l] = append(s.plan[l][:0], chosen...)
+	}
+	return len(s.plan[0]) > 0
+}
+
+// scanLive fills the beam with the best of all nodes that are not dead.
+func (x *Index) scanLive(s *scratch) {
+	s.beam.reset(x.cfg.EfConstruction)
+	s.scores = fit(s.scores, scanBatch)
+	s.nodes = fit(s.nodes, scanBatch)[:0]
+	bound := uint32(x.bound.Load())
+	for node := range bound {
+		if atomic.LoadUint32(x.label(node))&deadMark == 0 {
+			s.nodes = append(s.nodes, node)
+		}
+		if len(s.nodes) == scanBatch || node == bound-1 {
+			x.offer(s, s.nodes)
+			s.nodes = s.nodes[:0]
+		}
 	}
 }
 

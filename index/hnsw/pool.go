@@ -23,6 +23,7 @@ type scratch struct {
 	links  []uint32 // a list being read
 	chosen []uint32
 	ranked []uint64 // candidates for links, as keys
+	all    []uint64 // a bitmap that allows everything, once one was needed
 	best   topk.Heap[uint64]
 	hits   []index.Hit
 	plan   [maxLevel + 1][]uint32 // links of a new node by level

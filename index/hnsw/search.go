@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"runtime"
 	"slices"
-	"sync/atomic"
 	"unsafe"
 
 	"github.com/kindred-rec/kindred/index"
@@ -39,15 +38,12 @@ func (x *Index) search(s *scratch, q index.Query, dst []index.Hit) []index.Hit {
 		return x.searchAllowed(s, q, k, ef, dst)
 	}
 	if ef >= live/2 {
-		return x.scan(s, q, k, dst) // a walk would visit as much
+		return x.scan(s, q, k, ef, dst) // a walk would visit as much
 	}
 	// Dead nodes take places in the beam, so it grows by their share.
 	dead := int(x.sweep.dead.Load())
 	x.walkFrom(s, ef+ef*dead/live)
-	s.nodes = s.nodes[:0]
-	for _, key := range s.beam.keys {
-		s.nodes = append(s.nodes, nodeOf(key))
-	}
+	s.keepBeam(nil)
 	n := len(dst)
 	dst = x.finish(s, k, dst)
 	if len(dst)-n < k && dead > 0 {
@@ -118,23 +114,27 @@ func (x *Index) walk(s *scratch, from uint64, level int) {
 			ahead = unsafe.Pointer(&x.graph.links(next, level)[0])
 		}
 		n := s.visits.Unseen(x.graph.links(node, level), s.nodes, x.space.walked, ahead)
-		x.space.score(&s.query, s.nodes[:n], s.scores)
-		bar := b.bar()
-		for i, node := range s.nodes[:n] {
-			if key := makeKey(s.scores[i], node); key > bar {
-				b.insert(key)
-				bar = b.bar()
-			}
+		x.offer(s, s.nodes[:n])
+	}
+}
+
+// offer scores nodes and puts those that pass the bar into the beam. s.scores
+// must be as long.
+func (x *Index) offer(s *scratch, nodes []uint32) {
+	x.space.score(&s.query, nodes, s.scores)
+	b := &s.beam
+	bar := b.bar()
+	for i, node := range nodes {
+		if key := makeKey(s.scores[i], node); key > bar {
+			b.insert(key)
+			bar = b.bar()
 		}
 	}
 }
 
-// finish appends the k best of s.nodes that stand for an item. Codes only
-// order the walk: what is returned is scored by the float vectors.
+// finish appends the k best of s.nodes that stand for an item.
 func (x *Index) finish(s *scratch, k int, dst []index.Hit) []index.Hit {
-	s.scores = fit(s.scores, len(s.nodes))
-	x.space.exact(&s.query, s.nodes, s.scores)
-	n := len(dst)
+	x.rescore(s)
 	for {
 		moves := x.moves.Load()
 		s.best.Reset(k)
@@ -143,25 +143,22 @@ func (x *Index) finish(s *scratch, k int, dst []index.Hit) []index.Hit {
 				s.best.Offer(topk.Key(s.scores[i], id))
 			}
 		}
-		for _, key := range s.best.Descending() {
-			dst = append(dst, index.Hit{ID: topk.ID(key), Score: topk.Score(key)})
-		}
 		// An item that moved meanwhile might be here twice or not at all.
 		if x.moves.Load() == moves {
-			return dst
+			return s.appendBest(dst)
 		}
-		dst = dst[:n]
 	}
 }
 
-// scan is exact: it offers every node.
-func (x *Index) scan(s *scratch, q index.Query, k int, dst []index.Hit) []index.Hit {
-	s.nodes = s.nodes[:0]
-	for node := range uint32(x.bound.Load()) {
-		label := atomic.LoadUint32(x.label(node))
-		if label&deadMark == 0 && q.Allows(label&itemBits) {
-			s.nodes = append(s.nodes, node)
-		}
+// rescore scores s.nodes by the float vectors: codes only order the walk.
+func (x *Index) rescore(s *scratch) {
+	s.scores = fit(s.scores, len(s.nodes))
+	x.space.exact(&s.query, s.nodes, s.scores)
+}
+
+func (s *scratch) appendBest(dst []index.Hit) []index.Hit {
+	for _, key := range s.best.Descending() {
+		dst = append(dst, index.Hit{ID: topk.ID(key), Score: topk.Score(key)})
 	}
-	return x.finish(s, k, dst)
+	return dst
 }

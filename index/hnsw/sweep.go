@@ -2,7 +2,6 @@ package hnsw
 
 import (
 	"runtime"
-	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -40,8 +39,8 @@ const (
 )
 
 const (
-	minDead   = 64  // a sweep is not worth less
-	sweepStep = 128 // nodes looked at with one write
+	minDead   = 64 // a sweep is not worth less
+	sweepStep = 64 // nodes looked at with one write
 )
 
 // bury marks a node dead.
@@ -154,66 +153,4 @@ func (x *Index) leaveEntry() {
 		}
 	}
 	x.entry.Store(best)
-}
-
-// repair frees up to n nodes, from the cursor on, of links to doomed ones.
-func (x *Index) repair(n int) {
-	w := &x.sweep
-	s := x.pool.begin()
-	defer x.pool.end(s)
-	for end := min(w.cursor+n, w.bound); w.cursor < end; w.cursor++ {
-		node := uint32(w.cursor)
-		if x.isDoomed(node) { // or spare
-			continue
-		}
-		for level := range x.graph.top(node) + 1 {
-			x.mend(s, node, level)
-		}
-	}
-}
-
-// mend replaces the links of node to doomed nodes.
-func (x *Index) mend(s *scratch, node uint32, level int) {
-	links := s.plan[0][:0]
-	mu := x.graph.lock(node)
-	mu.Lock()
-	block := x.graph.links(node, level)
-	s.links = readLinks(block, s.links[:0])
-	if !slices.ContainsFunc(s.links, x.isDoomed) {
-		mu.Unlock()
-		return
-	}
-	s.links = x.bypass(s, node, level)
-	links = append(links, x.best(s, node, s.links, len(block))...)
-	setLinks(block, links)
-	mu.Unlock()
-	for _, id := range links {
-		x.linkBack(s, id, node, level)
-	}
-	s.plan[0] = links
-}
-
-// bypass lists the nodes that node links to, with doomed ones replaced by the
-// nodes that those link to.
-func (x *Index) bypass(s *scratch, node uint32, level int) []uint32 {
-	kept := s.nodes[:0]
-	add := func(id uint32) {
-		if id != node && !x.isDoomed(id) && !slices.Contains(kept, id) {
-			kept = append(kept, id)
-		}
-	}
-	for _, id := range s.links {
-		if !x.isDoomed(id) {
-			add(id)
-			continue
-		}
-		block := x.graph.links(id, level)
-		for i := range block {
-			if next := atomic.LoadUint32(&block[i]); next < uint32(x.bound.Load()) {
-				add(next)
-			}
-		}
-	}
-	s.nodes = kept
-	return kept
 }
