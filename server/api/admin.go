@@ -50,8 +50,8 @@ func (s *adminService) CreateTenant(ctx context.Context, req *kindredv1.CreateTe
 	if err := operator(p); err != nil {
 		return nil, err
 	}
-	t := tenantFromWire(req.GetTenant())
-	if err := faulty("tenant", t.Validate()); err != nil {
+	t, faults := tenantFromWire(req.GetTenant())
+	if err := faulty("tenant", append(faults, t.Validate()...)); err != nil {
 		return nil, err
 	}
 	made, err := s.Tenants.Create(ctx, t)
@@ -97,13 +97,13 @@ func (s *adminService) ListTenants(ctx context.Context, _ *kindredv1.ListTenants
 }
 
 func (s *adminService) UpdateTenant(ctx context.Context, req *kindredv1.UpdateTenantRequest) (*kindredv1.UpdateTenantResponse, error) {
-	change := tenantFromWire(req.GetTenant())
+	change, faults := tenantFromWire(req.GetTenant())
 	name, err := s.scope(ctx, change.Name)
 	if err != nil {
 		return nil, err
 	}
 	change.Name = name
-	if err := faulty("tenant", change.Validate()); err != nil {
+	if err := faulty("tenant", append(faults, change.Validate()...)); err != nil {
 		return nil, err
 	}
 	t, err := s.Tenants.Update(ctx, change)
@@ -196,13 +196,17 @@ func keyToWire(k *record.Key) *kindredv1.Key {
 	return w
 }
 
-func tenantFromWire(w *kindredv1.Tenant) record.Tenant {
+func tenantFromWire(w *kindredv1.Tenant) (record.Tenant, []record.Violation) {
+	var faults []record.Violation
 	t := record.Tenant{Name: w.GetName(), Currency: w.GetCurrencyCode(), Retention: w.GetRetention().AsDuration()}
 	switch w.GetClock() {
 	case kindredv1.Clock_CLOCK_WALL:
 		t.Clock = record.ClockWall
 	case kindredv1.Clock_CLOCK_LOG:
 		t.Clock = record.ClockLog
+	case kindredv1.Clock_CLOCK_UNSPECIFIED:
+	default:
+		faults = append(faults, record.Violation{Field: "clock", Description: fmt.Sprintf("%d is no clock of this version", w.GetClock())})
 	}
 	for _, e := range w.GetEventTypes() {
 		t.EventTypes = append(t.EventTypes, record.EventType{Name: e.GetName(), Weight: e.GetWeight(), NeedsItem: e.GetNeedsItem()})
@@ -213,9 +217,27 @@ func tenantFromWire(w *kindredv1.Tenant) record.Tenant {
 		})
 	}
 	for _, a := range w.GetAttributes() {
-		t.Attributes = append(t.Attributes, record.Attribute{Name: a.GetName(), Kind: record.Kind(a.GetKind()), List: a.GetList()})
+		// One that this version does not know is no kind, which Validate names.
+		t.Attributes = append(t.Attributes, record.Attribute{Name: a.GetName(), Kind: domainKinds[a.GetKind()], List: a.GetList()})
 	}
-	return t
+	return t, faults
+}
+
+// domainKinds holds the domain kind of each attribute kind.
+var domainKinds = map[kindredv1.AttributeKind]record.Kind{
+	kindredv1.AttributeKind_ATTRIBUTE_KIND_STRING: record.KindString,
+	kindredv1.AttributeKind_ATTRIBUTE_KIND_NUMBER: record.KindNumber,
+	kindredv1.AttributeKind_ATTRIBUTE_KIND_BOOL:   record.KindBool,
+	kindredv1.AttributeKind_ATTRIBUTE_KIND_TIME:   record.KindTime,
+}
+
+func kindToWire(kind record.Kind) kindredv1.AttributeKind {
+	for wire, k := range domainKinds {
+		if k == kind {
+			return wire
+		}
+	}
+	return kindredv1.AttributeKind_ATTRIBUTE_KIND_UNSPECIFIED
 }
 
 func tenantToWire(t *record.Tenant) *kindredv1.Tenant {
@@ -238,7 +260,7 @@ func tenantToWire(t *record.Tenant) *kindredv1.Tenant {
 		})
 	}
 	for _, a := range t.Attributes {
-		w.Attributes = append(w.Attributes, &kindredv1.AttributeDeclaration{Name: a.Name, Kind: kindredv1.AttributeKind(a.Kind), List: a.List})
+		w.Attributes = append(w.Attributes, &kindredv1.AttributeDeclaration{Name: a.Name, Kind: kindToWire(a.Kind), List: a.List})
 	}
 	return w
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"fmt"
+	"time"
 
 	kindredv1 "github.com/kindred-rec/kindred/proto/kindred/v1"
 	"github.com/kindred-rec/kindred/server/record"
@@ -33,6 +34,23 @@ func (s *Server) write(ctx context.Context, sh *shop.Shop, b *batch, dry bool) (
 	}
 	counts, unjoined := b.answer(outcomes)
 	return counts, unjoined, sh.FormatToken(token), nil
+}
+
+// writeWait bounds how long a write waits to be seen by all: one that waits longer
+// stands behind a large import, and is on disk.
+const writeWait = 2 * time.Second
+
+// writeThrough is write for changes that take effect at once: it answers when the next
+// reply reflects them.
+func (s *Server) writeThrough(ctx context.Context, sh *shop.Shop, b *batch) (*kindredv1.RowCounts, string, error) {
+	counts, _, token, err := s.write(ctx, sh, b, false)
+	if err != nil || token == "" {
+		return counts, token, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, writeWait)
+	defer cancel()
+	_ = sh.Reach(ctx, sh.Head()) // the write landed, whatever becomes of the wait
+	return counts, token, nil
 }
 
 func (s *catalogService) UpsertItems(ctx context.Context, req *kindredv1.UpsertItemsRequest) (*kindredv1.UpsertItemsResponse, error) {
@@ -76,7 +94,7 @@ func (s *catalogService) PatchItems(ctx context.Context, req *kindredv1.PatchIte
 		p, faults := patchFromWire(w)
 		b.add(i, w.GetId(), record.Mutation{Patch: p}, faults)
 	}
-	counts, _, token, err := s.write(ctx, sh, b, false)
+	counts, token, err := s.writeThrough(ctx, sh, b)
 	if err != nil {
 		return nil, err
 	}
@@ -96,10 +114,13 @@ func (s *catalogService) DeleteItems(ctx context.Context, req *kindredv1.DeleteI
 	}
 	b := newBatch("ids", len(req.Ids), 0)
 	for i, id := range req.Ids {
-		b.add(i, id, record.Mutation{Delete: &record.Delete{ID: id}}, nil)
+		b.add(i, id, record.Mutation{Delete: &record.Delete{ID: id}}, idFaults(id))
 	}
-	counts, _, token, err := s.write(ctx, sh, b, false)
+	counts, token, err := s.writeThrough(ctx, sh, b)
 	if err != nil {
+		return nil, err
+	}
+	if err := b.malformed(len(req.Ids)); err != nil {
 		return nil, err
 	}
 	return &kindredv1.DeleteItemsResponse{Counts: counts, Errors: b.errors, WriteToken: token}, nil

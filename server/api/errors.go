@@ -34,6 +34,8 @@ func (s *Server) statusOf(ctx context.Context, err error) error {
 		return invalid(violation{input.Field, input.Description})
 	case errors.Is(err, shop.ErrPageToken):
 		return invalid(violation{"page_token", err.Error()})
+	case errors.Is(err, record.ErrInvalid):
+		return status.Error(codes.InvalidArgument, err.Error())
 	case errors.Is(err, record.ErrNotFound):
 		return status.Error(codes.NotFound, err.Error())
 	case errors.Is(err, record.ErrExists), errors.Is(err, record.ErrConflict):

@@ -49,8 +49,10 @@ func (s *eventService) WriteEvents(ctx context.Context, req *kindredv1.WriteEven
 // share group commits.
 const streamWindow = 16
 
-// StreamEvents reads and submits requests ahead of their answers. A second
-// goroutine sends the answers in order; both end before the method returns.
+// StreamEvents reads and submits requests ahead of their answers, which it sends in
+// order. The reader is a goroutine that may be waiting for the client: returning ends
+// the stream, and that wait with it, so that a failed answer is never held up by a
+// client who waits for it.
 func (s *eventService) StreamEvents(stream kindredv1.EventService_StreamEventsServer) error {
 	ctx, cancel := context.WithCancel(stream.Context())
 	defer cancel()
@@ -59,14 +61,24 @@ func (s *eventService) StreamEvents(stream kindredv1.EventService_StreamEventsSe
 		return err
 	}
 	window := make(chan submitted, streamWindow)
-	sent := make(chan error, 1)
-	go func() { sent <- s.sendInOrder(ctx, stream, sh, window, cancel) }()
-	err = s.readRequests(ctx, stream, sh, window)
-	close(window)
-	if sendErr := <-sent; sendErr != nil {
-		return sendErr
+	read := make(chan error, 1)
+	go func() {
+		defer close(window)
+		read <- s.readRequests(ctx, stream, sh, window)
+	}()
+	for n := int64(0); ; n++ {
+		next, more := <-window
+		if !more {
+			return <-read
+		}
+		resp, err := s.await(ctx, sh, n, next)
+		if err != nil {
+			return err
+		}
+		if err := stream.Send(resp); err != nil {
+			return err
+		}
 	}
-	return err
 }
 
 // submitted is one request of a stream that waits for its answer.
@@ -95,29 +107,9 @@ func (s *eventService) readRequests(ctx context.Context, stream kindredv1.EventS
 		select {
 		case window <- next:
 		case <-ctx.Done():
-			return nil // the sender has the error
+			return ctx.Err() // the sender has failed
 		}
 	}
-}
-
-// sendInOrder waits for each request and sends its answer. After an error it only
-// waits for the rest.
-func (s *eventService) sendInOrder(ctx context.Context, stream kindredv1.EventService_StreamEventsServer, sh *shop.Shop, window <-chan submitted, cancel func()) error {
-	var failed error
-	n := int64(0)
-	for next := range window {
-		resp, err := s.await(ctx, sh, n, next)
-		if failed == nil {
-			if failed = err; failed == nil {
-				failed = stream.Send(resp)
-			}
-			if failed != nil {
-				cancel()
-			}
-		}
-		n++
-	}
-	return failed
 }
 
 func (s *eventService) await(ctx context.Context, sh *shop.Shop, n int64, next submitted) (*kindredv1.StreamEventsResponse, error) {

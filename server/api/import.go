@@ -38,6 +38,9 @@ func (s *catalogService) ImportItems(stream kindredv1.CatalogService_ImportItems
 			return err
 		}
 	}
+	if err := sh.Reach(ctx, sh.Head()); err != nil {
+		return s.statusOf(ctx, err)
+	}
 	run.reply.CatalogItems = sh.CatalogItems()
 	return stream.SendAndClose(run.reply)
 }
@@ -155,6 +158,11 @@ func (r *importRun) take(items []*kindredv1.Item) error {
 func (r *importRun) removeUnseen() error {
 	if r.reply.Counts.Rejected > 0 {
 		return r.refuse(fmt.Sprintf("%d rows had errors, so nothing was removed: mend them and import again", r.reply.Counts.Rejected))
+	}
+	// What is removed and how much of the catalog that is can be told once all that
+	// was written serves.
+	if err := r.shop.Reach(r.stream.Context(), r.shop.Head()); err != nil {
+		return r.service.statusOf(r.stream.Context(), err)
 	}
 	before := r.shop.CatalogItems()
 	if r.dry {

@@ -57,7 +57,23 @@ func itemFromWire(w *kindredv1.Item) (*record.Item, []record.Violation) {
 		"available_from": w.AvailableFrom, "available_until": w.AvailableUntil,
 		"create_time": w.CreateTime, "source_time": w.SourceTime,
 	})
+	faults = append(faults, badAttributeTimes(w.Attributes)...)
 	return it, append(faults, it.Validate()...)
+}
+
+// badAttributeTimes is badTimes of attributes.
+func badAttributeTimes(attributes map[string]*kindredv1.Value) []record.Violation {
+	times := map[string]*timestamppb.Timestamp{}
+	for name, v := range attributes {
+		field := fmt.Sprintf("attributes[%q]", name)
+		if t := v.GetTimeValue(); t != nil {
+			times[field] = t
+		}
+		for i, t := range v.GetTimeList().GetValues() {
+			times[fmt.Sprintf("%s[%d]", field, i)] = t
+		}
+	}
+	return badTimes(times)
 }
 
 func itemToWire(it *record.Item) *kindredv1.Item {

@@ -40,7 +40,7 @@ func one(w *kindredv1.Subject) (shop.Subject, error) {
 func (s *profileService) UpsertProfile(ctx context.Context, req *kindredv1.UpsertProfileRequest) (*kindredv1.UpsertProfileResponse, error) {
 	w := req.GetProfile()
 	p := &record.Profile{User: w.GetUserId(), Attributes: valuesFromWire(w.GetAttributes()), OptOut: w.GetPersonalizationOptOut()}
-	if err := faulty("profile", p.Validate()); err != nil {
+	if err := faulty("profile", append(badAttributeTimes(w.GetAttributes()), p.Validate()...)); err != nil {
 		return nil, err
 	}
 	sh, err := s.shop(ctx)

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 
 	"google.golang.org/grpc/codes"
@@ -99,7 +100,7 @@ func (s *recommendationService) SimilarItems(ctx context.Context, req *kindredv1
 	q := shop.SimilarQuery{
 		Item: req.ItemId, Together: req.Relation == kindredv1.Relation_RELATION_BOUGHT_TOGETHER,
 		Row: r.row("", &kindredv1.RowRequest{
-			Surface: req.Surface, Limit: req.Limit, Filter: req.Filter, SeenPolicy: req.SeenPolicy, Diversity: req.Diversity,
+			Surface: cmp.Or(req.Surface, "similar"), Limit: req.Limit, Filter: req.Filter, SeenPolicy: req.SeenPolicy, Diversity: req.Diversity,
 		}, shop.SeenKeep),
 		Exclude: r.ids("exclude_item_ids", req.ExcludeItemIds, maxExclude),
 		Subject: r.subject(req.Subject), Seed: req.Seed, Explain: req.Explain,
@@ -132,7 +133,7 @@ func (s *recommendationService) SearchItems(ctx context.Context, req *kindredv1.
 	q := shop.SearchQuery{
 		Text: r.text("query", req.Query, maxQuery), Subject: r.subject(req.Subject),
 		Row: r.row("", &kindredv1.RowRequest{
-			Surface: req.Surface, Limit: req.Limit, Filter: req.Filter, SeenPolicy: kindredv1.SeenPolicy_SEEN_POLICY_KEEP,
+			Surface: cmp.Or(req.Surface, "search"), Limit: req.Limit, Filter: req.Filter, SeenPolicy: kindredv1.SeenPolicy_SEEN_POLICY_KEEP,
 		}, shop.SeenKeep),
 		Seed: req.Seed, Explain: req.Explain,
 	}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -63,8 +64,8 @@ func (r *reading) ids(field string, ids []string, bound int) []string {
 		return nil
 	}
 	for i, id := range ids {
-		if f := checkID(fmt.Sprintf("%s[%d]", field, i), id, true); f != nil {
-			r.faults = append(r.faults, *f)
+		if f := checkID(field, id, true); f != nil {
+			r.fault(fmt.Sprintf("%s[%d]", field, i), "%s", f.description)
 		}
 	}
 	return ids
@@ -186,7 +187,7 @@ func (r *reading) rows(req *kindredv1.RecommendRequest, base shop.Row) []shop.Ro
 		if rows[i].Diversity < 0 {
 			rows[i].Diversity = base.Diversity
 		}
-		total += rows[i].Limit
+		total += cmp.Or(rows[i].Limit, r.shop.LimitOf(rows[i].Surface))
 	}
 	if total > maxLimit {
 		r.fault("rows", "ask for %d items in all, at most %d are returned", total, maxLimit)

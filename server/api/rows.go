@@ -54,7 +54,10 @@ func (b *batch) add(i int, id string, m record.Mutation, faults []record.Violati
 		return
 	}
 	for _, f := range faults {
-		field := fmt.Sprintf("%s[%d].%s", b.field, i, f.Field)
+		field := fmt.Sprintf("%s[%d]", b.field, i)
+		if f.Field != "" {
+			field += "." + f.Field
+		}
 		b.faults = append(b.faults, violation{field, f.Description})
 		b.fail(row, id, field, f.Description, kindredv1.RowErrorCode_ROW_ERROR_CODE_INVALID)
 	}

@@ -23,6 +23,14 @@ func checkID(field, id string, required bool) *violation {
 	return nil
 }
 
+// idFaults checks the id of a row that has nothing else.
+func idFaults(id string) []record.Violation {
+	if f := checkID("", id, true); f != nil {
+		return []record.Violation{{Description: f.description}}
+	}
+	return nil
+}
+
 // subject converts a subject; both ids may be empty.
 func subject(w *kindredv1.Subject) (shop.Subject, error) {
 	if f := checkID("subject.user_id", w.GetUserId(), false); f != nil {

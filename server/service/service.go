@@ -40,6 +40,7 @@ type Service struct {
 	keys    *auth.Keyring
 	metrics *telemetry.Metrics
 	health  *health.Server
+	open    bool // no call needs a key
 
 	grpc     *grpc.Server
 	http     *http.Server
@@ -83,10 +84,10 @@ func (s *Service) openStore(ctx context.Context) error {
 	if s.keys, err = auth.Load(ctx, s.store); err != nil {
 		return err
 	}
-	_, err = s.store.CreateTenant(ctx, record.Tenant{Name: auth.DefaultTenant, Created: time.Now()})
-	if errors.Is(err, record.ErrExists) {
-		return nil
+	if _, err = s.store.Tenant(auth.DefaultTenant); !errors.Is(err, record.ErrNotFound) {
+		return err
 	}
+	_, err = s.store.CreateTenant(ctx, record.Tenant{Name: auth.DefaultTenant, Created: time.Now()})
 	return err
 }
 
@@ -147,18 +148,19 @@ func (t tenantLog) Submit(ctx context.Context, batch []record.Mutation) (shop.Wa
 }
 
 func (s *Service) buildGRPC() {
+	s.open = s.keys.Active() == 0
 	gate := &auth.Gate{
-		Ring: s.keys, AllowOpen: s.keys.Active() == 0, Roles: api.Roles(),
+		Ring: s.keys, AllowOpen: s.open, Roles: api.Roles(),
 		Public: map[string]bool{
 			healthpb.Health_Check_FullMethodName: true, healthpb.Health_Watch_FullMethodName: true,
 		},
 	}
 	guard := &recovery{log: s.config.Log}
 	s.grpc = grpc.NewServer(
-		grpc.MaxRecvMsgSize(s.config.MaxMessage), grpc.MaxConcurrentStreams(s.config.MaxStreams),
+		grpc.WaitForHandlers(true), grpc.ForceServerCodecV2(api.Codec{}), grpc.MaxRecvMsgSize(s.config.MaxMessage), grpc.MaxConcurrentStreams(s.config.MaxStreams),
 		grpc.ConnectionTimeout(10*time.Second),
-		grpc.ChainUnaryInterceptor(s.metrics.Unary, guard.unary, gate.Unary),
-		grpc.ChainStreamInterceptor(s.metrics.Stream, guard.stream, gate.Stream),
+		grpc.ChainUnaryInterceptor(s.metrics.Unary, guard.unary, gate.Unary, api.RefuseMalformed),
+		grpc.ChainStreamInterceptor(s.metrics.Stream, guard.stream, gate.Stream, api.RefuseMalformedStream),
 	)
 	server := &api.Server{Tenants: s.tenants, Keys: s.keys, Now: time.Now, Log: s.config.Log}
 	server.Register(s.grpc)
@@ -212,8 +214,9 @@ func (s *Service) HTTPAddr() string {
 	return s.httpAddr.String()
 }
 
-// Open reports whether calls need no key.
-func (s *Service) Open() bool { return s.keys.Active() == 0 }
+// Open reports whether calls need no key. Keys made while an open service runs are
+// checked where a call gives one; all calls need one from the next start on.
+func (s *Service) Open() bool { return s.open }
 
 // Tenants returns the shops, for callers in process.
 func (s *Service) Tenants() *shop.Registry { return s.tenants }

@@ -29,7 +29,7 @@ func (s *Shop) apply(entries []record.Entry) {
 			s.profiles.drop(e.MergedNumber)
 		}
 	}
-	s.encode(items)
+	s.encode(s.latest(items))
 	last := entries[len(entries)-1].Seq
 	s.applying.Unlock()
 	s.applied.advance(last)
@@ -63,6 +63,25 @@ func (s *Shop) applyDelete(e *record.Entry) {
 		}
 	}
 	s.touch(e.ItemNumber)
+}
+
+// latest keeps the last row of each item that is still in the catalog, so that a vector
+// is never made from a row that later entries replaced or removed.
+func (s *Shop) latest(items []numbered) []numbered {
+	if len(items) == 0 {
+		return nil
+	}
+	kept := items[:0]
+	last := make(map[uint32]int, len(items))
+	for i, it := range items {
+		last[it.number] = i
+	}
+	for i, it := range items {
+		if last[it.number] == i && s.table.Row(it.number) != nil {
+			kept = append(kept, it)
+		}
+	}
+	return kept
 }
 
 // encode gives changed rows their vectors, in every generation that serves or is
@@ -116,7 +135,8 @@ func (s *Shop) applyEvent(e *record.Stored) {
 // touchOf returns what a profile keeps of an event; ok is false for events that say
 // nothing of the user's taste.
 func touchOf(e *record.Stored, weight float32) (touch, bool) {
-	if e.ItemNumber == record.NoItem || weight == 0 && e.Type != record.TypeHide {
+	tells := weight != 0 || e.Type == record.TypeHide || e.Type == record.TypeRating
+	if e.ItemNumber == record.NoItem || !tells {
 		return touch{}, false
 	}
 	return touch{

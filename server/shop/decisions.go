@@ -11,9 +11,11 @@ import (
 // says so: a reply never waits for it.
 type decisionLog struct {
 	queue   chan record.Decision
+	flushes chan chan struct{} // each closed when all that waited before is written
 	quit    chan struct{}
+	gone    chan struct{} // closed when the writer has ended
 	once    sync.Once
-	ended   sync.WaitGroup
+	batch   []record.Decision // the writer's memory
 	dropped atomic.Int64
 }
 
@@ -21,10 +23,12 @@ type decisionLog struct {
 const decisionBatch = 256
 
 func startDecisionLog(log Log, config Config) *decisionLog {
-	d := &decisionLog{queue: make(chan record.Decision, config.DecisionQueue), quit: make(chan struct{})}
-	d.ended.Add(1)
+	d := &decisionLog{
+		queue: make(chan record.Decision, config.DecisionQueue), flushes: make(chan chan struct{}),
+		quit: make(chan struct{}), gone: make(chan struct{}),
+	}
 	go func() {
-		defer d.ended.Done()
+		defer close(d.gone)
 		d.run(log, config)
 	}()
 	return d
@@ -32,30 +36,40 @@ func startDecisionLog(log Log, config Config) *decisionLog {
 
 // run writes batches until it is told to quit, and then what waits.
 func (d *decisionLog) run(log Log, config Config) {
-	batch := make([]record.Decision, 0, decisionBatch)
-	for quitting := false; ; {
-		batch = batch[:0]
-		if !quitting {
-			select {
-			case first := <-d.queue:
-				batch = append(batch, first)
-			case <-d.quit:
-				quitting = true
-			}
+	for {
+		select {
+		case first := <-d.queue:
+			d.write(log, config, first)
+		case done := <-d.flushes:
+			d.drain(log, config)
+			close(done)
+		case <-d.quit:
+			d.drain(log, config)
+			return
 		}
-		batch = d.gather(batch)
-		if len(batch) == 0 {
-			if quitting {
-				return
-			}
-			continue
-		}
-		if err := log.PutDecisions(batch); err != nil {
-			d.dropped.Add(int64(len(batch)))
-			config.Log.Error("decisions not logged", "count", len(batch), "error", err)
-		}
-		clear(batch)
 	}
+}
+
+// drain writes what waits now.
+func (d *decisionLog) drain(log Log, config Config) {
+	for range len(d.queue) {
+		select {
+		case first := <-d.queue:
+			d.write(log, config, first)
+		default:
+			return
+		}
+	}
+}
+
+// write writes one decision and those that wait behind it, up to a batch.
+func (d *decisionLog) write(log Log, config Config, first record.Decision) {
+	d.batch = d.gather(append(d.batch[:0], first))
+	if err := log.PutDecisions(d.batch); err != nil {
+		d.dropped.Add(int64(len(d.batch)))
+		config.Log.Error("decisions not logged", "count", len(d.batch), "error", err)
+	}
+	clear(d.batch)
 }
 
 // gather adds what waits already, up to a batch.
@@ -85,5 +99,15 @@ func (d *decisionLog) put(decision record.Decision) bool {
 // close writes what waits and ends the writer. What is put later is not written.
 func (d *decisionLog) close() {
 	d.once.Do(func() { close(d.quit) })
-	d.ended.Wait()
+	<-d.gone
+}
+
+// flush returns when what was put before is written.
+func (d *decisionLog) flush() {
+	done := make(chan struct{})
+	select {
+	case d.flushes <- done:
+		<-done
+	case <-d.gone:
+	}
 }

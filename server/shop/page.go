@@ -13,7 +13,7 @@ import (
 
 // keepList stores the ranked list behind the first page and returns the token of the
 // second; "" if there is none. A list that cannot be stored has one page.
-func (c *call) keepList(subject Subject, limit int) string {
+func (c *call) keepList(subject Subject, limit int, filter string) string {
 	items := c.response.Items
 	if len(items) <= limit {
 		return ""
@@ -30,7 +30,7 @@ func (c *call) keepList(subject Subject, limit int) string {
 		c.shop.config.Log.Warn("list not kept; the reply has one page", "error", err)
 		return ""
 	}
-	return c.shop.formatPage(page{list: list.ID, offset: limit}, subject)
+	return c.shop.formatPage(page{list: list.ID, offset: limit, filter: filter}, subject)
 }
 
 // Page continues a kept list. What can no longer be shown drops out and is not
@@ -52,13 +52,17 @@ func (s *Shop) Page(ctx context.Context, q *PageQuery) (*Reply, error) {
 		return nil, err
 	}
 	defer c.close()
+	passes, err := s.filter(at.filter, "")
+	if err != nil {
+		return nil, err
+	}
 	c.info.Generation = list.Generation
 	from := min(at.offset, len(list.Items))
 	until := min(from+q.Limit, len(list.Items))
 	c.response.Items, c.response.Losers = c.response.Items[:0], c.response.Losers[:0]
 	for _, shown := range list.Items[from:until] {
 		row := s.table.Row(shown.Item)
-		if row == nil || !row.Servable(c.now.UnixMicro()) || slices.Contains(c.person.hidden, shown.Item) {
+		if !row.Servable(c.now.UnixMicro()) || passes != nil && !passes.Match(row) || slices.Contains(c.person.hidden, shown.Item) {
 			continue
 		}
 		c.response.Items = append(c.response.Items, ranker.Ranked{
@@ -70,7 +74,7 @@ func (s *Shop) Page(ctx context.Context, q *PageQuery) (*Reply, error) {
 	out.Why = list.Why
 	reply := &Reply{Lists: []List{out}}
 	if until < len(list.Items) {
-		reply.NextPage = s.formatPage(page{list: list.ID, offset: until}, q.Subject)
+		reply.NextPage = s.formatPage(page{list: list.ID, offset: until, filter: at.filter}, q.Subject)
 	}
 	c.info.Candidates = len(list.Items)
 	c.decide(0, "", nil)

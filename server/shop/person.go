@@ -14,7 +14,8 @@ type person struct {
 	number    uint64
 	touches   []touch // oldest first
 	history   []ranker.Touch
-	hidden    []uint32
+	hidden    []uint32  // asked not to see again
+	disliked  []uint32  // acted against
 	vector    []float32 // of unit length; empty: nothing to say
 	seq       uint64
 	anonymous bool
@@ -30,7 +31,7 @@ type person struct {
 // reset makes p ready for another request, keeping its memory.
 func (p *person) reset() {
 	*p = person{
-		touches: p.touches[:0], history: p.history[:0], hidden: p.hidden[:0],
+		touches: p.touches[:0], history: p.history[:0], hidden: p.hidden[:0], disliked: p.disliked[:0],
 		buffer: p.buffer, input: p.input[:0],
 	}
 }
@@ -107,6 +108,8 @@ func (s *Shop) convert(p *person) {
 				at = 0
 			}
 			p.history = append(p.history, ranker.Touch{Item: t.item, Weight: t.weight, Time: at, Kind: t.kind})
+		default:
+			p.disliked = append(p.disliked, t.item)
 		}
 	}
 }

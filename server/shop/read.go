@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -118,26 +119,38 @@ func (s *Shop) Events(subject Subject, before record.Token, limit int) (events [
 // eventPage is how many events are read at once.
 const eventPage = 1000
 
-// EachEvent calls fn for every event of a user or session, newest first.
+// EachEvent calls fn for every event of a user or session up to now, oldest first. The
+// store reads backwards, so that a first pass finds where the pages begin and a second
+// one goes through them in reverse: one page at a time is in memory.
 func (s *Shop) EachEvent(subject Subject, fn func(*record.Event) error) error {
-	for before := (record.Token{}); ; {
-		events, next, err := s.Events(subject, before, eventPage)
+	head := s.log.Head()
+	head.Seq++
+	starts := []record.Token{head}
+	for {
+		_, next, err := s.Events(subject, starts[len(starts)-1], eventPage)
 		if errors.Is(err, record.ErrNotFound) {
 			return nil // a profile without events
 		}
 		if err != nil {
 			return err
 		}
-		for i := range events {
+		if next == (record.Token{}) {
+			break
+		}
+		starts = append(starts, next)
+	}
+	for _, start := range slices.Backward(starts) {
+		events, _, err := s.Events(subject, start, eventPage)
+		if err != nil {
+			return err
+		}
+		for i := range slices.Backward(events) {
 			if err := fn(&events[i].Event); err != nil {
 				return err
 			}
 		}
-		if next == (record.Token{}) {
-			return nil
-		}
-		before = next
 	}
+	return nil
 }
 
 // Erase removes every trace of a user or session. record.ErrNotFound if there is none.
@@ -145,6 +158,7 @@ func (s *Shop) Erase(ctx context.Context, subject Subject) (record.Receipt, reco
 	if _, known := s.log.UserNumber(subject.User, subject.Session); !known {
 		return record.Receipt{}, record.Token{}, fmt.Errorf("user or session: %w", record.ErrNotFound)
 	}
+	s.decisions.flush() // what was shown to the person goes too
 	erase := record.Mutation{Erase: &record.Erase{User: subject.User, Session: subject.Session}}
 	outcomes, token, err := s.Write(ctx, []record.Mutation{erase})
 	if err != nil {
@@ -162,6 +176,21 @@ func (s *Shop) Erase(ctx context.Context, subject Subject) (record.Receipt, reco
 	return receipt, token, nil
 }
 
+// Reach waits until what serves reflects a write, or ctx ends.
+func (s *Shop) Reach(ctx context.Context, token record.Token) error {
+	for {
+		if s.applied.wait(ctx, token.Seq, time.Second) >= token.Seq {
+			return nil
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+}
+
+// Head is the last place in the log.
+func (s *Shop) Head() record.Token { return s.log.Head() }
+
 var errEnough = errors.New("enough")
 
 // ExportEvents calls fn for the events after a token up to the head at the call, at
@@ -169,6 +198,7 @@ var errEnough = errors.New("enough")
 func (s *Shop) ExportEvents(after record.Token, limit int64, fn func(record.Token, *record.Event) error) error {
 	head := s.log.Head()
 	sent := int64(0)
+	names := map[uint64]Subject{}
 	err := s.log.ScanLog(after.Seq, func(e record.Entry) error {
 		if e.Seq > head.Seq {
 			return errEnough
@@ -176,6 +206,7 @@ func (s *Shop) ExportEvents(after record.Token, limit int64, fn func(record.Toke
 		if e.Stored == nil {
 			return nil
 		}
+		s.name(e.Stored, names)
 		if err := fn(record.Token{Epoch: head.Epoch, Seq: e.Seq}, &e.Stored.Event); err != nil {
 			return err
 		}
@@ -190,8 +221,29 @@ func (s *Shop) ExportEvents(after record.Token, limit int64, fn func(record.Toke
 	return err
 }
 
+// namesKept bounds the memory of an export for raw ids.
+const namesKept = 1 << 16
+
+// name gives an event of the log its user or session: the log has numbers alone. One
+// whose person was erased since keeps none.
+func (s *Shop) name(e *record.Stored, names map[uint64]Subject) {
+	if e.User != "" || e.Session != "" {
+		return
+	}
+	of, ok := names[e.UserNumber]
+	if !ok {
+		of.User, of.Session, _ = s.log.Name(e.UserNumber)
+		if len(names) >= namesKept {
+			clear(names)
+		}
+		names[e.UserNumber] = of
+	}
+	e.User, e.Session = of.User, of.Session
+}
+
 // ExportDecisions calls fn for the decisions from one time until another, exclusive.
 func (s *Shop) ExportDecisions(from, until time.Time, fn func(*record.Decision) error) error {
+	s.decisions.flush()
 	return s.log.ScanDecisions(from, until, func(d record.Decision) error { return fn(&d) })
 }
 

@@ -45,17 +45,21 @@ type call struct {
 // open admits a request and gathers what all kinds of requests need. The caller
 // closes the call.
 func (s *Shop) open(ctx context.Context, subject Subject, asOf time.Time, fresh Fresh, seed uint64) (*call, error) {
-	degrade, release, err := s.admit()
-	if err != nil {
+	begin := time.Now()
+	if err := s.enter(); err != nil {
 		return nil, err
 	}
+	lag := s.await(ctx, fresh)
 	c := s.calls.get()
-	c.shop, c.begin, c.degrade, c.release = s, time.Now(), degrade, release
-	c.info = Info{RecommendationID: newRecommendationID(), Policy: policyName, Seed: seed}
+	c.shop, c.begin = s, begin
+	c.degrade, c.release = s.admit()
+	c.info = Info{RecommendationID: newRecommendationID(), Policy: policyName, Seed: seed, Lag: lag}
+	if fresh.Token != (record.Token{}) {
+		c.info.Times.Wait = time.Since(begin).Microseconds()
+	}
 	if seed == 0 {
 		c.info.Seed = max(1, rand.Uint64())
 	}
-	c.wait(ctx, fresh)
 	c.gen = s.gen.Load()
 	c.info.Generation = c.gen.id
 	c.now = asOf
@@ -83,39 +87,41 @@ func (c *call) close() {
 	release()
 }
 
-// admit gives a permit. Without one the request is answered from the popular tier;
-// past the bound it is refused before work is done.
-func (s *Shop) admit() (ranker.Degradation, func(), error) {
+// enter refuses a request past the bound, before work is done.
+func (s *Shop) enter() error {
 	if s.underWay.Add(1) > int64(s.config.Bound) {
 		s.underWay.Add(-1)
-		return 0, nil, fmt.Errorf("%w: %d requests, the bound; retry later", ErrOverloaded, s.config.Bound)
+		return fmt.Errorf("%w: %d requests, the bound; retry later", ErrOverloaded, s.config.Bound)
 	}
+	return nil
+}
+
+// admit gives a permit to a request that entered. Without one it is answered from the
+// popular tier.
+func (s *Shop) admit() (ranker.Degradation, func()) {
 	select {
 	case s.permits <- struct{}{}:
-		return ranker.NotDegraded, s.releasePermit, nil
+		return ranker.NotDegraded, s.releasePermit
 	default:
-		return ranker.Overloaded, s.releaseBound, nil
+		return ranker.Overloaded, s.releaseBound
 	}
 }
 
 func (s *Shop) releasePermit() { <-s.permits; s.underWay.Add(-1) }
 func (s *Shop) releaseBound()  { s.underWay.Add(-1) }
 
-// wait waits for the token, if there is one, and notes by how far the reply lags. A
-// token of another epoch was given before a restore: how far is not known.
-func (c *call) wait(ctx context.Context, fresh Fresh) {
+// await waits for the token, if there is one, and returns by how far the reply lags.
+// Whoever waits holds no permit: those are for ranking. A token of another epoch, or
+// from past the end of the log, was given before a restore: how far is not known.
+func (s *Shop) await(ctx context.Context, fresh Fresh) int64 {
 	if fresh.Token == (record.Token{}) {
-		return
+		return 0
 	}
-	if fresh.Token.Epoch != c.shop.log.Head().Epoch {
-		c.info.Lag = -1
-		return
+	if head := s.log.Head(); fresh.Token.Epoch != head.Epoch || fresh.Token.Seq > head.Seq {
+		return -1
 	}
-	applied := c.shop.applied.wait(ctx, fresh.Token.Seq, fresh.Wait)
-	if applied < fresh.Token.Seq {
-		c.info.Lag = int64(fresh.Token.Seq - applied)
-	}
-	c.info.Times.Wait = time.Since(c.begin).Microseconds()
+	applied := s.applied.wait(ctx, fresh.Token.Seq, fresh.Wait)
+	return int64(fresh.Token.Seq - min(applied, fresh.Token.Seq))
 }
 
 // newRecommendationID draws 96 bits: ids of two replies never meet.
@@ -126,16 +132,26 @@ func newRecommendationID() string {
 	return base64.RawURLEncoding.EncodeToString(raw[:])
 }
 
-// numbers appends the numbers of ids; unknown ones are noted if note is set.
-func (c *call) numbers(dst []uint32, ids []string, note bool) []uint32 {
+// numbers appends the numbers of ids and passes over those that have none.
+func (c *call) numbers(dst []uint32, ids []string) []uint32 {
 	for _, id := range ids {
 		if n, ok := c.shop.log.ItemNumber(id); ok {
 			dst = append(dst, n)
-		} else if note {
-			c.unknown = append(c.unknown, id)
 		}
 	}
 	return dst
+}
+
+// page takes the items of the page. Those that are not in the catalog, although an
+// event may have named them, are noted.
+func (c *call) page(ids []string) {
+	for _, id := range ids {
+		if n, ok := c.shop.log.ItemNumber(id); ok && c.shop.table.Row(n) != nil {
+			c.context = append(c.context, n)
+		} else {
+			c.unknown = append(c.unknown, id)
+		}
+	}
 }
 
 // request makes the ranker's request for one row. Errors are *InputError.
@@ -149,10 +165,11 @@ func (c *call) request(row *Row) (ranker.Request, error) {
 		Anonymous: p.anonymous, PersonalizationOff: p.optOut,
 	}
 	if req.Limit == 0 {
-		req.Limit = int(surface.Limit)
+		req.Limit = surfaceLimit(surface)
 	}
-	if req.Limit == 0 {
-		req.Limit = defaultLimit
+	if req.Seen == ranker.HideInteracted {
+		// Acts against an item are no history, but the user had to do with it.
+		req.Hidden = append(p.hidden, p.disliked...)
 	}
 	if row.Diversity < 0 {
 		req.Diversity = float32(surface.Diversity)
@@ -163,6 +180,17 @@ func (c *call) request(row *Row) (ranker.Request, error) {
 	}
 	return req, err
 }
+
+// surfaceLimit is how many items a list of a surface has where the request says nothing.
+func surfaceLimit(surface record.Surface) int {
+	if surface.Limit == 0 {
+		return defaultLimit
+	}
+	return int(surface.Limit)
+}
+
+// LimitOf is how many items a list on a surface has where the request says nothing.
+func (s *Shop) LimitOf(surface string) int { return surfaceLimit(s.settings().surface(surface)) }
 
 func seenPolicy(asked Seen, surface record.Surface) ranker.SeenPolicy {
 	switch {
@@ -177,17 +205,25 @@ func seenPolicy(asked Seen, surface record.Surface) ranker.SeenPolicy {
 // filter returns the compiled filter of a request and its surface; nil for none. The
 // request's own is checked alone first, so that positions in errors are its own.
 func (s *Shop) filter(own, surface string) (*filter.Filter, error) {
-	if own == "" && surface == "" {
+	if own != "" && surface != "" {
+		if f, err := s.compiled(own); err != nil {
+			return f, err
+		}
+	}
+	text := joinFilters(own, surface)
+	if text == "" {
 		return nil, nil
 	}
-	if own == "" {
-		return s.compiled(surface)
+	return s.compiled(text)
+}
+
+// joinFilters lets pass what both filters do. The line ends keep a comment at the end
+// of one from swallowing what follows.
+func joinFilters(own, surface string) string {
+	if own == "" || surface == "" {
+		return own + surface
 	}
-	f, err := s.compiled(own)
-	if err != nil || surface == "" {
-		return f, err
-	}
-	return s.compiled("(" + surface + ") && (" + own + ")")
+	return "(" + surface + "\n) && (" + own + "\n)"
 }
 
 func (s *Shop) compiled(text string) (*filter.Filter, error) {
@@ -205,8 +241,8 @@ func (s *Shop) Recommend(ctx context.Context, q *RecommendQuery) (*Reply, error)
 		return nil, err
 	}
 	defer c.close()
-	c.context = c.numbers(c.context, q.Context, true)
-	c.exclude = c.numbers(c.exclude, q.Exclude, false)
+	c.page(q.Context)
+	c.exclude = c.numbers(c.exclude, q.Exclude)
 	reply := &Reply{Lists: make([]List, 0, len(q.Rows))}
 	for i := range q.Rows {
 		list, err := c.row(q, i, reply)
@@ -234,7 +270,8 @@ func (c *call) row(q *RecommendQuery, i int, reply *Reply) (List, error) {
 		return List{}, err
 	}
 	if q.Paginate {
-		reply.NextPage = c.keepList(q.Subject, limit)
+		surface := c.shop.settings().surface(row.Surface)
+		reply.NextPage = c.keepList(q.Subject, limit, joinFilters(row.Filter, surface.Filter))
 	}
 	if len(c.response.Items) > limit {
 		c.response.Items = c.response.Items[:limit]
@@ -274,10 +311,7 @@ func (c *call) account() {
 // list converts the pipeline's answer.
 func (c *call) list(surface string, req *ranker.Request, explain bool) List {
 	res := &c.response
-	list := List{Surface: surface, Items: make([]Item, 0, len(res.Items)), Tier: res.Tier, Why: res.Reason.String()}
-	for _, id := range c.unknown {
-		list.Why += fmt.Sprintf("; context item %.40q is not known", id)
-	}
+	list := List{Surface: surface, Items: make([]Item, 0, len(res.Items)), Tier: res.Tier, Why: c.why()}
 	for k := range res.Items {
 		r := &res.Items[k]
 		row := c.shop.table.Row(r.Item)
@@ -295,6 +329,15 @@ func (c *call) list(surface string, req *ranker.Request, explain bool) List {
 		list.Items = append(list.Items, it)
 	}
 	return list
+}
+
+// why says why the answer is of its tier, and which items of the page it ignores.
+func (c *call) why() string {
+	why := c.response.Reason.String()
+	for _, id := range c.unknown {
+		why += fmt.Sprintf("; context item %.40q is not known", id)
+	}
+	return why
 }
 
 // reasons converts the ranker's reasons.
@@ -337,12 +380,13 @@ func (c *call) decide(row int, surface string, context []string) {
 	if row > 0 {
 		id = fmt.Sprintf("%s.%d", id, row)
 	}
-	c.info.Logged = c.shop.decisions.put(record.Decision{
+	logged := c.shop.decisions.put(record.Decision{
 		ID: id, Time: c.begin, UserNumber: c.person.number, Surface: surface, Context: context,
 		Policy: c.info.Policy, Generation: c.info.Generation, Seed: c.info.Seed, Tier: res.Tier.String(),
 		Profile: c.info.Profile, Candidates: int32(res.Candidates),
 		Items: shown[:len(res.Items)], Losers: shown[len(res.Items):], FeatureNames: featureNames,
 	})
+	c.info.Logged = logged && (row == 0 || c.info.Logged)
 	c.info.Times.Log += time.Since(mark).Microseconds()
 }
 

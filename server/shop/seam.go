@@ -30,6 +30,9 @@ type Log interface {
 	// ItemID is its inverse.
 	ItemID(number uint32) (string, bool)
 
+	// Name returns the raw id of the number of a user or of a session; the other one is
+	// empty. It is not known once the person was erased.
+	Name(number uint64) (user, session string, known bool)
 	// UserNumber returns the number of a user, or of a session where user is empty.
 	UserNumber(user, session string) (uint64, bool)
 	// History returns events of a user before a sequence (0: all), newest first.

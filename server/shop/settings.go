@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/kindred-rec/kindred/ranker/catalog"
+	"github.com/kindred-rec/kindred/ranker/filter"
 	"github.com/kindred-rec/kindred/server/record"
 )
 
@@ -49,15 +51,36 @@ func (s *Shop) Settings() record.Tenant { return s.settings().Tenant }
 // Amend changes the settings: those given replace, lists are joined by name. An
 // attribute cannot be retyped and the currency not be changed once an item has it.
 func (s *Shop) Amend(ctx context.Context, change record.Tenant) error {
-	for i, f := range change.Surfaces {
+	return s.amend(ctx, func(next *record.Tenant) error {
+		if err := join(next, change); err != nil {
+			return err
+		}
+		return checkSurfaces(change.Surfaces, next.Attributes)
+	})
+}
+
+// checkSurfaces refuses a surface whose filter would make every request on it fail.
+func checkSurfaces(surfaces []record.Surface, declared []record.Attribute) error {
+	table, err := catalog.New(catalog.Limits{MaxItems: 1})
+	if err != nil {
+		return err
+	}
+	if err := declare(table, declared); err != nil {
+		return err
+	}
+	filters, err := filter.NewCache(table, filter.Limits{})
+	if err != nil {
+		return err
+	}
+	for i, f := range surfaces {
 		if f.Filter == "" {
 			continue
 		}
-		if _, err := s.filters.Filter(f.Filter); err != nil {
+		if _, err := filters.Filter(f.Filter); err != nil {
 			return &InputError{Field: fmt.Sprintf("tenant.surfaces[%d].filter", i), Description: err.Error()}
 		}
 	}
-	return s.amend(ctx, func(next *record.Tenant) error { return join(next, change) })
+	return nil
 }
 
 // join puts change over next.
@@ -121,7 +144,7 @@ func (s *Shop) amend(ctx context.Context, edit func(next *record.Tenant) error) 
 	if err := edit(&next); err != nil {
 		return err
 	}
-	if err := s.declare(next.Attributes); err != nil {
+	if err := declare(s.table, next.Attributes); err != nil {
 		return err
 	}
 	if err := s.persist(ctx, next); err != nil {
@@ -131,10 +154,10 @@ func (s *Shop) amend(ctx context.Context, edit func(next *record.Tenant) error) 
 	return nil
 }
 
-// declare makes attributes known to the item table.
-func (s *Shop) declare(list []record.Attribute) error {
+// declare makes attributes known to an item table.
+func declare(table *catalog.Table, list []record.Attribute) error {
 	for _, a := range list {
-		if _, err := s.table.Declare(a.Name, kinds[a.Kind], a.List); err != nil {
+		if _, err := table.Declare(a.Name, kinds[a.Kind], a.List); err != nil {
 			return fmt.Errorf("attribute %q: %w", a.Name, err)
 		}
 	}

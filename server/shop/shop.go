@@ -92,7 +92,7 @@ func (s *Shop) prepare() error {
 	if s.table, err = catalog.New(catalog.Limits{MaxItems: s.config.MaxItems}); err != nil {
 		return err
 	}
-	if err := s.declare(s.settings().Attributes); err != nil {
+	if err := declare(s.table, s.settings().Attributes); err != nil {
 		return err
 	}
 	if s.filters, err = filter.NewCache(s.table, filter.Limits{}); err != nil {
@@ -167,6 +167,7 @@ func (s *Shop) Close() error {
 	if seq == s.savedAt {
 		return nil
 	}
+	s.savedAt = seq
 	if err := s.saveCounters(seq); err != nil && !errors.Is(err, record.ErrClosed) {
 		return fmt.Errorf("saving counters: %w", err)
 	}

@@ -16,8 +16,8 @@ func (s *Shop) Similar(ctx context.Context, q *SimilarQuery) (*SimilarReply, err
 		return nil, err
 	}
 	defer c.close()
-	c.context = c.numbers(c.context, []string{q.Item}, true)
-	c.exclude = c.numbers(c.exclude, q.Exclude, false)
+	c.page([]string{q.Item})
+	c.exclude = c.numbers(c.exclude, q.Exclude)
 	req, err := c.request(&q.Row)
 	if err != nil {
 		return nil, err
@@ -49,12 +49,12 @@ func (s *Shop) Rank(ctx context.Context, q *RankQuery) (*RankReply, error) {
 		return nil, err
 	}
 	defer c.close()
-	c.context = c.numbers(c.context, q.Context, true)
+	c.page(q.Context)
 	req, err := c.request(&q.Row)
 	if err != nil {
 		return nil, err
 	}
-	c.items = c.numbers(c.items, q.Items, false)
+	c.items = c.numbers(c.items, q.Items)
 	req.Candidates = c.items
 	if req.Candidates == nil {
 		req.Candidates = []uint32{} // nil would retrieve
@@ -127,8 +127,8 @@ func (s *Shop) Explain(ctx context.Context, q *ExplainQuery) (*ExplainReply, err
 		return nil, err
 	}
 	defer c.close()
-	c.context = c.numbers(c.context, inner.Context, true)
-	c.exclude = c.numbers(c.exclude, inner.Exclude, false)
+	c.page(inner.Context)
+	c.exclude = c.numbers(c.exclude, inner.Exclude)
 	req, err := c.request(&inner.Rows[0])
 	if err != nil {
 		return nil, err
@@ -140,6 +140,6 @@ func (s *Shop) Explain(ctx context.Context, q *ExplainQuery) (*ExplainReply, err
 	if err != nil {
 		return nil, err
 	}
-	list := List{Tier: c.response.Tier, Why: c.response.Reason.String()}
+	list := List{Tier: c.response.Tier, Why: c.why()}
 	return &ExplainReply{Items: places, List: list, Info: c.finish()}, nil
 }

@@ -52,6 +52,7 @@ func (s *Shop) ParseToken(text string) (record.Token, error) {
 type page struct {
 	list   string // recommendation id of the first page
 	offset int
+	filter string // that the list was made with; rows change
 }
 
 const macBytes = 16
@@ -59,7 +60,8 @@ const macBytes = 16
 // formatPage signs p for a subject of this tenant.
 func (s *Shop) formatPage(p page, subject Subject) string {
 	raw := binary.BigEndian.AppendUint32(nil, uint32(p.offset))
-	raw = append(raw, p.list...)
+	raw = append(raw, byte(len(p.list)))
+	raw = append(append(raw, p.list...), p.filter...)
 	return encoding.EncodeToString(append(raw, s.pageMAC(raw, subject)...))
 }
 
@@ -68,14 +70,16 @@ func (s *Shop) formatPage(p page, subject Subject) string {
 // is learned of other people's lists.
 func (s *Shop) parsePage(text string, subject Subject) (page, error) {
 	raw, err := encoding.DecodeString(text)
-	if err != nil || len(raw) < 4+macBytes {
+	if err != nil || len(raw) < 5+macBytes {
 		return page{}, fmt.Errorf("%w %.40q is malformed: give next_page_token of the last reply as it came", ErrPageToken, text)
 	}
 	body, mac := raw[:len(raw)-macBytes], raw[len(raw)-macBytes:]
 	if !hmac.Equal(mac, s.pageMAC(body, subject)) {
 		return page{}, fmt.Errorf("%w was not given to this subject: ask the first page again", ErrPageToken)
 	}
-	return page{offset: int(binary.BigEndian.Uint32(body)), list: string(body[4:])}, nil
+	list := body[5:]
+	n := int(body[4]) // what is signed here is well formed
+	return page{offset: int(binary.BigEndian.Uint32(body)), list: string(list[:n]), filter: string(list[n:])}, nil
 }
 
 func (s *Shop) pageMAC(body []byte, subject Subject) []byte {

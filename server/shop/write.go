@@ -3,6 +3,7 @@ package shop
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/kindred-rec/kindred/ranker/catalog"
 	"github.com/kindred-rec/kindred/server/record"
@@ -35,12 +36,18 @@ func (s *Shop) Submit(ctx context.Context, batch []record.Mutation) (*Pending, e
 	return p, nil
 }
 
-// DryRun answers what Write would, and writes nothing.
+// DryRun answers what Write would, and writes nothing. What a first row would settle for
+// the tenant holds for the rest of the batch.
 func (s *Shop) DryRun(ctx context.Context, batch []record.Mutation) ([]record.Outcome, error) {
 	p := &Pending{outcomes: make([]record.Outcome, len(batch))}
 	var good []record.Mutation
 	settings := s.settings()
 	for i := range batch {
+		if it := batch[i].Item; it != nil && s.settles(settings, it) {
+			next := settings.Tenant
+			settled(&next, it)
+			settings = viewOf(next)
+		}
 		if err := s.check(settings, &batch[i]); err != nil {
 			p.outcomes[i] = record.Outcome{Status: record.Refused, Err: err}
 			continue
@@ -168,23 +175,29 @@ func typeText(k record.Kind, list bool) string {
 // settle fixes what an item is the first to say: the currency, the type of an
 // attribute. Most items say nothing new.
 func (s *Shop) settle(ctx context.Context, it *record.Item) error {
-	t := s.settings()
+	if !s.settles(s.settings(), it) {
+		return nil
+	}
+	return s.amend(ctx, func(next *record.Tenant) error { settled(next, it); return nil })
+}
+
+// settles reports whether an item that fits is the first to say something.
+func (s *Shop) settles(t *tenantView, it *record.Item) bool {
 	news := it.Price != nil && t.Currency == ""
 	for name := range it.Attributes {
 		if _, ok := t.attributes[name]; !ok && len(t.attributes) < record.MaxDeclared {
 			news = true
 		}
 	}
-	if !news || s.checkItem(t, it) != nil {
-		return nil
+	return news && s.checkItem(t, it) == nil
+}
+
+// settled puts what an item is the first to say into the settings.
+func settled(next *record.Tenant, it *record.Item) {
+	if next.Currency == "" && it.Price != nil {
+		next.Currency = it.Price.Currency
 	}
-	return s.amend(ctx, func(next *record.Tenant) error {
-		if next.Currency == "" && it.Price != nil {
-			next.Currency = it.Price.Currency
-		}
-		next.Attributes = declareNew(next.Attributes, it.Attributes)
-		return nil
-	})
+	next.Attributes = declareNew(slices.Clip(next.Attributes), it.Attributes)
 }
 
 // declareNew adds what values use and list lacks, by name, up to the bound.
