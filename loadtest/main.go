@@ -61,7 +61,7 @@ func run(ctx context.Context, args []string, out, log io.Writer) int {
 	switch {
 	case err == nil:
 		return 0
-	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+	case ctx.Err() != nil: // whatever it broke
 		return fail(log, errors.New("interrupted"), 1)
 	}
 	return fail(log, err, 1)

@@ -112,8 +112,8 @@ func (d *drawing) placeTicks(x, y scale) {
 	for _, t := range x.ticks() {
 		if at, can := x.at(t.At); can {
 			anchor := "middle"
-			if at > 0.97 {
-				anchor = "end"
+			if at > 0.97 && len(t.Text) > 3 {
+				anchor = "end" // or the text would be cut off
 			}
 			d.XTicks = append(d.XTicks, drawnTick{unit(marginLeft + at*innerWidth), t.Text, anchor})
 		}
