@@ -50,7 +50,7 @@ func (a *assortment) fill(rng *rand.Rand, now time.Time, department string, s *s
 		if !s.allMake {
 			brands = []string{s.brands[rng.IntN(len(s.brands))]}
 		}
-		pull := 1 / float64(ranks[i]+1)
+		pull := math.Pow(float64(ranks[i]+1), -1.3) // a few products make most of the sales, as in any shop
 		for _, brand := range brands {
 			a.add(rng, now, department, s, p, brand, pull)
 		}
@@ -88,7 +88,7 @@ func (a *assortment) add(rng *rand.Rand, now time.Time, department string, s *sh
 				"rating": {Kind: &kindredv1.Value_NumberValue{NumberValue: float64(int(rating*10+0.5)) / 10}},
 			},
 		}
-		g := &good{item: item, shelf: s, pull: pull * (0.4 + 0.6*rng.Float64()), price: float64(price.Units) + float64(price.Nanos)/1e9}
+		g := &good{item: item, shelf: s, pull: pull * (0.8 + 0.2*rng.Float64()) / float64(i+1), price: float64(price.Units) + float64(price.Nanos)/1e9}
 		a.goods = append(a.goods, g)
 		a.byShelf[s.name] = append(a.byShelf[s.name], g)
 	}

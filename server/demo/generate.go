@@ -59,7 +59,7 @@ func Generate(config Config) (*Shop, error) {
 	for i := range shop.Users {
 		u := &shop.Users[i]
 		v := &visitor{rng: rand.New(rand.NewPCG(c.Seed, 1000+uint64(i))), stock: stock, end: c.Now, user: u.ID, who: u, name: u.ID}
-		shop.Events = append(shop.Events, v.walk(c, 2+v.rng.IntN(4)+v.rng.IntN(4))...)
+		shop.Events = append(shop.Events, v.walk(c, 2+v.rng.IntN(5)+v.rng.IntN(5))...)
 	}
 	for i := range max(1, c.Users/8) {
 		name := fmt.Sprintf("guest-%03d", i+1)

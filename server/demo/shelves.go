@@ -12,11 +12,16 @@ type shelf struct {
 	query  string   // what a shopper types to get here
 	brands []string // each product gets one of them
 	// then names shelves, of any department, that are visited after a purchase here, the likeliest first: printer, ink, paper.
-	then     []string
+	then []string
+	// fits says which items of the first of these fit; the first rule that matches a title holds. nil: all fit alike.
+	fits     []fit
 	usedUp   bool // bought again and again
 	allMake  bool // every brand makes every product: what fits the one does not fit the other
 	products []product
 }
+
+// fit is a rule: what has `title` in its title goes with what has `next` in its title. Empty: anything.
+type fit struct{ title, next string }
 
 // product is one line of the catalog, in one or several variants.
 type product struct {

@@ -1,7 +1,7 @@
 package demo
 
 var craft = department{name: "Art and craft", shelves: []shelf{
-	{name: "Watercolours", query: "watercolour set", brands: []string{"Aquarelle Roux", "Pigmenta"}, then: []string{"Watercolour paper", "Brushes"}, products: []product{
+	{name: "Watercolours", query: "watercolour set", brands: []string{"Aquarelle Roux", "Pigmenta"}, then: []string{"Watercolour paper", "Brushes"}, fits: []fit{{"travel", "postcards"}, {"", "watercolour block"}}, products: []product{
 		{"watercolour set, 24 half pans", 4490, []string{"metal box", "travel"}, nil,
 			"Strong pigments that wake at the first drop, in a metal box that is its own palette."},
 		{"watercolour tubes, 12 colours", 3290, []string{"tubes"}, nil,
@@ -33,7 +33,7 @@ var craft = department{name: "Art and craft", shelves: []shelf{
 		{"water brush pens, set of 3", 1190, []string{"travel"}, nil,
 			"Water in the handle, so that a café table is enough of a studio."},
 	}},
-	{name: "Yarn", query: "merino yarn", brands: []string{"Wollwinkel", "Islandia"}, then: []string{"Knitting needles"}, usedUp: true, products: []product{
+	{name: "Yarn", query: "merino yarn", brands: []string{"Wollwinkel", "Islandia"}, then: []string{"Knitting needles"}, fits: []fit{{"sock", "double-pointed"}, {"", "circular"}}, usedUp: true, products: []product{
 		{"merino yarn, 100 g", 990, []string{"merino", "soft"}, []string{"oatmeal", "moss", "berry", "denim"},
 			"Soft enough for the neck and for babies. Machine washable, 220 metres a ball."},
 		{"sock yarn, 100 g", 1190, []string{"sock", "hard-wearing"}, []string{"striped", "plain grey"},

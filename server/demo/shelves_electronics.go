@@ -21,7 +21,7 @@ var electronics = department{name: "Electronics", shelves: []shelf{
 		{"record player with belt drive", 22900, []string{"vinyl"}, nil,
 			"A heavy platter, a good cartridge, and a preamplifier inside: plug it in and put on a record."},
 	}},
-	{name: "Cameras", query: "compact camera", brands: []string{"Optiva", "Kestrel"}, then: []string{"Memory and storage", "Camera bags and tripods"}, products: []product{
+	{name: "Cameras", query: "compact camera", brands: []string{"Optiva", "Kestrel"}, then: []string{"Memory and storage", "Camera bags and tripods"}, fits: []fit{{"", "memory card"}}, products: []product{
 		{"compact camera with zoom", 34900, []string{"20 megapixels", "pocket"}, []string{"black", "silver"},
 			"A bright lens and an eight-times zoom in a jacket pocket. Sharp where phones are only smooth."},
 		{"mirrorless camera with lens", 74900, []string{"24 megapixels", "4k"}, nil,

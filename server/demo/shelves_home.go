@@ -21,7 +21,7 @@ var home = department{name: "Home", shelves: []shelf{
 		{"soap bars, set of 4", 1590, []string{"refill", "no palm oil"}, []string{"lavender", "oat and honey"},
 			"Boiled slowly and cut by hand. Lasts longer than a bottle, and needs none."},
 	}},
-	{name: "Lamps", query: "floor lamp", brands: []string{"Lysholm", "Kantel"}, then: []string{"Light bulbs"}, products: []product{
+	{name: "Lamps", query: "floor lamp", brands: []string{"Lysholm", "Kantel"}, then: []string{"Light bulbs"}, fits: []fit{{"bedside", "E14"}, {"", "E27"}}, products: []product{
 		{"floor lamp with linen shade", 12900, []string{"reading"}, []string{"oak", "black"},
 			"A soft light for the corner with the armchair. The switch is at the height of a hand."},
 		{"pendant lamp of paper", 4990, []string{"dining table"}, []string{"45 cm", "60 cm"},

@@ -1,7 +1,7 @@
 package demo
 
 var kitchen = department{name: "Kitchen", shelves: []shelf{
-	{name: "Coffee makers", query: "coffee maker", brands: []string{"Norrby", "Caldera"}, then: []string{"Coffee and tea", "Coffee tools"}, products: []product{
+	{name: "Coffee makers", query: "coffee maker", brands: []string{"Norrby", "Caldera"}, then: []string{"Coffee and tea", "Coffee tools"}, fits: []fit{{"espresso", "espresso beans"}, {"moka", "espresso beans"}, {"", "filter roast"}}, products: []product{
 		{"pour-over coffee maker", 3490, []string{"glass", "manual"}, []string{"4 cups", "8 cups"},
 			"A glass carafe with a wooden collar that brews clean, bright coffee. The glass stands the heat of the hob."},
 		{"moka pot", 2890, []string{"hob", "espresso style"}, []string{"3 cups", "6 cups", "9 cups"},

@@ -1,7 +1,7 @@
 package demo
 
 var office = department{name: "Office", shelves: []shelf{
-	{name: "Printers", query: "printer", brands: []string{"Lumora", "Haskett"}, then: []string{"Ink and toner", "Paper"}, products: []product{
+	{name: "Printers", query: "printer", brands: []string{"Lumora", "Haskett"}, then: []string{"Ink and toner", "Paper"}, fits: []fit{{"laser", "toner"}, {"", "cartridge set"}}, products: []product{
 		{"compact inkjet printer", 7990, []string{"wifi", "colour"}, []string{"white", "black"},
 			"A small colour inkjet that fits on a bookshelf. Prints from phone and laptop over Wi-Fi, eight pages a minute, with single cartridges for each colour."},
 		{"all-in-one printer with scanner", 12900, []string{"wifi", "colour", "scanner"}, nil,
@@ -10,8 +10,6 @@ var office = department{name: "Office", shelves: []shelf{
 			"Sharp black text at 24 pages a minute, and a first page after seven seconds. The toner that comes with it lasts for 1,000 pages."},
 		{"photo printer for postcards", 10900, []string{"photo", "portable"}, nil,
 			"Borderless postcards straight from a phone in under a minute. Light enough to take to a party, with a battery for thirty prints."},
-		{"label printer", 4490, []string{"labels", "portable"}, []string{"grey", "mint"},
-			"Labels for jars, cables and folders, typed on the phone. Prints with heat, so that it never needs ink."},
 	}},
 	{name: "Ink and toner", query: "ink cartridge", brands: []string{"Lumora", "Haskett"}, then: []string{"Paper"}, usedUp: true, allMake: true, products: []product{
 		{"ink cartridge", 1690, []string{"refill"}, []string{"black", "cyan", "magenta", "yellow"},
@@ -60,6 +58,8 @@ var office = department{name: "Office", shelves: []shelf{
 			"A warm or a cool light at a touch, and a USB socket in the foot. The arm stays where it is put."},
 		{"monitor stand of bamboo", 3290, []string{"ergonomic"}, nil,
 			"Lifts the screen by eleven centimetres, with room for the keyboard below. Holds up to twenty kilograms."},
+		{"label printer", 4490, []string{"labels", "portable"}, []string{"grey", "mint"},
+			"Labels for jars, cables and folders, typed on the phone. Prints with heat, so that it never needs ink."},
 		{"drawer organiser, 6 trays", 1890, []string{"tidy"}, []string{"clear", "felt grey"},
 			"Six trays in three sizes that lock into one another and do not slide. Ends the search for the stapler."},
 		{"ring binders, pack of 5", 1490, []string{"a4"}, []string{"grey", "assorted"},

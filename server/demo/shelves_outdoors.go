@@ -23,7 +23,7 @@ var outdoors = department{name: "Outdoors", shelves: []shelf{
 		{"camping pillow", 1990, []string{"packs small"}, []string{"grey", "green"},
 			"Soft on top, air below, and as small as an apple when packed."},
 	}},
-	{name: "Camp stoves", query: "camping stove", brands: []string{"Ridgeline", "Brenna"}, then: []string{"Camp fuel and food"}, products: []product{
+	{name: "Camp stoves", query: "camping stove", brands: []string{"Ridgeline", "Brenna"}, then: []string{"Camp fuel and food"}, fits: []fit{{"wood", "fire starters"}, {"pot set", "freeze-dried"}, {"mug", "porridge"}, {"", "gas cartridge"}}, products: []product{
 		{"gas stove, folding", 3990, []string{"85 g", "gas"}, nil,
 			"Eighty-five grams, and half a litre boils in three minutes. Screws onto any standard cartridge."},
 		{"stove with windshield and pot", 8990, []string{"gas", "set"}, nil,

@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -32,8 +33,12 @@ type visitor struct {
 	name  string // the stem of event ids
 }
 
-// want is a shelf to visit soon, and the brand that fits.
-type want struct{ shelf, brand string }
+// want is a shelf to visit soon, and what fits there: a brand, and a word of the title. Empty: all fit.
+type want struct{ shelf, brand, word string }
+
+func (w want) fits(item *kindredv1.Item) bool {
+	return (w.brand == "" || w.brand == item.GetBrand()) && strings.Contains(item.GetTitle(), w.word)
+}
 
 type owned struct {
 	good *good
@@ -48,13 +53,13 @@ const (
 	pFavourite = 0.85 // a favourite shelf, rather than any of the department
 	pLike      = 0.08 // of a viewed item
 	pDislike   = 0.015
-	pCart      = 0.45 // of the best item viewed
-	pPurchase  = 0.75 // of the cart
-	pThenNow   = 0.45 // what goes with a purchase is looked for at once
+	pCart      = 0.6  // of the best item viewed
+	pPurchase  = 0.8  // of the cart
+	pThenNow   = 0.65 // what goes with a purchase is looked for at once
 	pThenLater = 0.7  // or at a later visit
 	pRate      = 0.3  // of a purchase
 	pComment   = 0.3  // of a rating
-	sameBrand  = 8    // how much more a fitting brand is looked at
+	fitting    = 60   // how much more what fits is looked at
 	rebuyAfter = 9 * 24 * time.Hour
 )
 
@@ -67,13 +72,13 @@ func (v *visitor) visit(start time.Time) {
 	}
 	if v.who == nil {
 		d := departments[v.rng.IntN(len(departments))]
-		v.browse(v.stock.shelves[d.shelves[v.rng.IntN(len(d.shelves))].name], "")
+		v.browse(want{shelf: d.shelves[v.rng.IntN(len(d.shelves))].name})
 		return
 	}
 	if len(v.wants) > 0 && v.chance(pWant) {
 		w := v.wants[0]
 		v.wants = v.wants[1:]
-		v.browse(v.stock.shelves[w.shelf], w.brand)
+		v.browse(w)
 		return
 	}
 	if g := v.usedUp(); g != nil && v.chance(pRebuy) {
@@ -81,17 +86,17 @@ func (v *visitor) visit(start time.Time) {
 		v.buy(g)
 		return
 	}
-	v.browse(v.aim(), "")
+	v.browse(want{shelf: v.aim()})
 }
 
 // aim is a shelf to the user's taste.
-func (v *visitor) aim() *shelf {
+func (v *visitor) aim() string {
 	in := v.who.Interests[v.pick(len(v.who.Interests), func(i int) float64 { return v.who.Interests[i].Share })]
 	if v.chance(pFavourite) {
-		return v.stock.shelves[in.Shelves[v.rng.IntN(len(in.Shelves))]]
+		return in.Shelves[v.rng.IntN(len(in.Shelves))]
 	}
 	at := slices.IndexFunc(departments, func(d department) bool { return d.name == in.Department })
-	return v.stock.shelves[departments[at].shelves[v.rng.IntN(len(departments[at].shelves))].name]
+	return departments[at].shelves[v.rng.IntN(len(departments[at].shelves))].name
 }
 
 // usedUp is something bought so long ago that it must be empty; nil: nothing.
@@ -105,15 +110,15 @@ func (v *visitor) usedUp() *good {
 	return g
 }
 
-// browse compares a few items of one shelf, and perhaps takes the best. brand is the one that fits, or empty.
-func (v *visitor) browse(s *shelf, brand string) {
+// browse compares a few items of one shelf, and perhaps takes the best.
+func (v *visitor) browse(w want) {
 	surface := "category"
 	if v.chance(pSearch) {
 		surface = "search"
-		v.append(&kindredv1.Event{Type: kindredv1.EventType_EVENT_TYPE_SEARCH, Text: s.query, Surface: surface})
+		v.append(&kindredv1.Event{Type: kindredv1.EventType_EVENT_TYPE_SEARCH, Text: v.stock.shelves[w.shelf].query, Surface: surface})
 	}
 	var best *good
-	for _, g := range v.compare(s, brand, 2+v.rng.IntN(3)) {
+	for _, g := range v.compare(w, 1+v.rng.IntN(3)) {
 		v.emit(kindredv1.EventType_EVENT_TYPE_VIEW, g, surface)
 		switch {
 		case v.chance(pLike):
@@ -122,7 +127,7 @@ func (v *visitor) browse(s *shelf, brand string) {
 			v.emit(kindredv1.EventType_EVENT_TYPE_DISLIKE, g, "product")
 			continue
 		}
-		if best == nil || v.appeal(g, brand) > v.appeal(best, brand) {
+		if best == nil || v.appeal(g, w) > v.appeal(best, w) {
 			best = g
 		}
 	}
@@ -132,11 +137,11 @@ func (v *visitor) browse(s *shelf, brand string) {
 }
 
 // compare draws n items of a shelf by their appeal, none twice.
-func (v *visitor) compare(s *shelf, brand string, n int) []*good {
-	left := slices.Clone(v.stock.byShelf[s.name])
+func (v *visitor) compare(w want, n int) []*good {
+	left := slices.Clone(v.stock.byShelf[w.shelf])
 	var drawn []*good
 	for len(drawn) < n && len(left) > 0 {
-		at := v.pick(len(left), func(i int) float64 { return v.appeal(left[i], brand) })
+		at := v.pick(len(left), func(i int) float64 { return v.appeal(left[i], w) })
 		drawn = append(drawn, left[at])
 		left = slices.Delete(left, at, at+1)
 	}
@@ -144,14 +149,14 @@ func (v *visitor) compare(s *shelf, brand string, n int) []*good {
 }
 
 // appeal is how much an item draws this visitor: the pull of the item, its price against what is usual on the shelf, and
-// whether its brand fits.
-func (v *visitor) appeal(g *good, brand string) float64 {
+// whether it fits what was bought before.
+func (v *visitor) appeal(g *good, w want) float64 {
 	a := g.pull
 	if v.who != nil {
 		a *= math.Exp(-2 * (v.who.Thrift - 0.5) * math.Log(g.price/v.stock.usual[g.shelf.name]))
 	}
-	if brand != "" && g.item.GetBrand() == brand {
-		a *= sameBrand
+	if w.fits(g.item) {
+		a *= fitting
 	}
 	return a
 }
@@ -168,21 +173,30 @@ func (v *visitor) buy(g *good) {
 	if g.shelf.usedUp {
 		v.owned = append(v.owned, owned{g, bought})
 	}
-	for i, next := range g.shelf.then {
-		brand := ""
-		if v.stock.shelves[next].allMake {
-			brand = g.item.GetBrand()
-		}
+	for i := range g.shelf.then {
+		w := v.next(g, i)
 		switch {
 		case i == 0 && v.chance(pThenNow):
-			v.browse(v.stock.shelves[next], brand)
+			v.browse(w)
 		case v.chance(pThenLater):
-			v.wants = append(v.wants, want{next, brand})
+			v.wants = append(v.wants, w)
 		}
 	}
 	if v.chance(pRate) {
 		v.rate(g, bought)
 	}
+}
+
+// next is the i-th thing that goes with an item.
+func (v *visitor) next(g *good, i int) want {
+	w := want{shelf: g.shelf.then[i]}
+	if v.stock.shelves[w.shelf].allMake {
+		w.brand = g.item.GetBrand()
+	}
+	if at := slices.IndexFunc(g.shelf.fits, func(f fit) bool { return strings.Contains(g.item.GetTitle(), f.title) }); i == 0 && at >= 0 {
+		w.word = g.shelf.fits[at].next
+	}
+	return w
 }
 
 // rate is an opinion two to nine days after the purchase.
