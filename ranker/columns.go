@@ -20,6 +20,7 @@ var columns = [FeatureCount]column{
 	UserSimilarity:   func(r *run, out []float32) { r.similarities(r.user, out) },
 	LastSimilarity:   lastSimilarity,
 	RecentSimilarity: recentSimilarity,
+	ColdSimilarity:   coldSimilarity,
 	LabelSimilarity:  labelSimilarity,
 	Popularity:       popularityColumn,
 	Trend:            trendColumn,
@@ -92,6 +93,25 @@ func recentSimilarity(r *run, out []float32) {
 		for k := range recent {
 			out[i] = max(out[i], similarity(recent[k].vector, v))
 		}
+	}
+}
+
+// coldSimilarity comes after recentSimilarity. The square lets only close likeness
+// speak for an item that nobody chose yet.
+func coldSimilarity(r *run, out []float32) {
+	shrink, factor := r.world.Settings.Shrink, 0.0
+	if r.world.Popular != nil {
+		factor = r.world.Popular.Factor(r.req.Now)
+	}
+	for i, recent := range r.columns[RecentSimilarity] {
+		if recent <= 0 {
+			continue
+		}
+		acts := 0.0
+		if factor > 0 {
+			acts = factor * r.world.Popular.Raw(r.candidates[i].item)
+		}
+		out[i] = recent * recent * float32(shrink/(shrink+acts))
 	}
 }
 

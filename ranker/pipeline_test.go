@@ -142,7 +142,7 @@ func TestNewItemIsServedByItsTextAtOnce(t *testing.T) {
 	if at < 0 {
 		t.Fatalf("%v, want the new item %d among them", itemsOf(res.Items), boardItems)
 	}
-	if x := res.Items[at]; !x.Sources.Has(FromUserVector) || !x.Sources.Has(FromArrivals) || x.Features[Freshness] < 0.99 {
+	if x := res.Items[at]; !x.Sources.Has(FromUserVector) || !x.Sources.Has(FromArrivals) || x.Features[Freshness] < 0.99 || x.Features[ColdSimilarity] < 0.99 {
 		t.Errorf("sources %b, freshness %v", x.Sources, x.Features[Freshness])
 	}
 }
