@@ -20,7 +20,7 @@
 //
 // # Faults
 //
-// What the service answers with UNAVAILABLE, RESOURCE_EXHAUSTED or retry_after_ms is sent again after a jittered, growing
+// What the service answers with UNAVAILABLE, retry_after_ms, or RESOURCE_EXHAUSTED with a time to come back is sent again after a jittered, growing
 // pause, no earlier than the service asks for, until [Options.RetryFor] has passed without an answer for that batch. Then
 // Run ends with [ErrGaveUp] and says how far it came. A batch whose connection broke may have landed before: sent again, its
 // events come back as duplicates, so [EventCounts.Resent] says how many events were sent more than once.

@@ -59,8 +59,11 @@ func (e *RejectedError) ExitCode() int { return ExitRejected }
 // may be sent twice, so that a broken connection is no reason to stop.
 func retryable(err error) bool {
 	switch status.Code(err) {
-	case codes.Unavailable, codes.ResourceExhausted, codes.Aborted:
+	case codes.Unavailable, codes.Aborted:
 		return true
+	case codes.ResourceExhausted:
+		// Without a time to come back it is a bound that waiting does not lift, such as the tenant's number of items.
+		return retryHint(err) > 0
 	}
 	return false
 }
@@ -75,11 +78,19 @@ func refusal(what string, err error) error {
 	case codes.PermissionDenied:
 		hint = "; items need a key of role merchant or admin, events one of role frontend or admin"
 	case codes.FailedPrecondition:
-		hint = "; if it is meant, --confirm-drop allows a larger share"
+		if largeDrop(err) {
+			hint = "; if it is meant, --confirm-drop allows a larger share"
+		}
 	case codes.Unimplemented:
 		hint = "; is it a Kindred service of this version?"
 	}
 	return fmt.Errorf("importer: %w %s: %s: %s%s", ErrRefused, what, s.Code(), oneLine(s.Message()), hint)
+}
+
+// largeDrop reports whether a replacement was refused since it would remove too much; the service then names the option
+// that allows more.
+func largeDrop(err error) bool {
+	return strings.Contains(status.Convert(err).Message(), "confirm_drop_share")
 }
 
 func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }

@@ -5,10 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/kindred-rec/kindred/loadtest/dataset"
 	kindredv1 "github.com/kindred-rec/kindred/proto/kindred/v1"
@@ -27,8 +28,15 @@ func (t *transfer) importItems(ctx context.Context) error {
 		t.sum.Items = ItemCounts{Restarts: t.sum.Items.Restarts}
 		began := time.Now()
 		err := t.uploadItems(ctx, mode, bar)
+		if mode == kindredv1.ImportMode_IMPORT_MODE_REPLACE && status.Code(err) == codes.FailedPrecondition && !largeDrop(err) {
+			// Rows were rejected, and the service says no more than that. Merged they are counted, and named.
+			t.note("nothing was removed, the rows were merged: %s", oneLine(status.Convert(err).Message()))
+			mode = kindredv1.ImportMode_IMPORT_MODE_MERGE
+			t.sum.Items.Restarts++
+			continue
+		}
 		if err == nil || !retryable(err) {
-			return err
+			return t.uploadFailed(err)
 		}
 		if t.sum.Items.Restarts == maxRestarts {
 			return fmt.Errorf("importer: %w: the upload of the items broke %d times: %s", ErrGaveUp, maxRestarts+1, oneLine(status.Convert(err).Message()))
@@ -70,18 +78,18 @@ func (t *transfer) chooseMode() (kindredv1.ImportMode, error) {
 	if bad == 0 {
 		return kindredv1.ImportMode_IMPORT_MODE_REPLACE, nil
 	}
-	t.sum.Notes = append(t.sum.Notes, fmt.Sprintf("nothing was removed, the rows were merged: to replace a catalog all of its rows must be good, and %s of %s are not",
-		grouped(bad), grouped(rows)))
+	t.note("nothing was removed, the rows were merged: to replace a catalog all of its rows must be good, and %s of %s are not",
+		grouped(bad), grouped(rows))
 	return kindredv1.ImportMode_IMPORT_MODE_MERGE, nil
 }
 
-// uploadItems is one reading of the catalog into one stream. A retryable error is returned as it is.
+// uploadItems is one reading of the catalog into one stream. Errors of the stream are returned as they are.
 func (t *transfer) uploadItems(ctx context.Context, mode kindredv1.ImportMode, bar progress) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // a stream that is left before its end removes nothing
 	stream, err := t.catalog.ImportItems(ctx)
 	if err != nil {
-		return t.uploadFailed(err)
+		return err
 	}
 	up := &upload{stream: stream, max: t.opts.Batch, bar: bar}
 	up.send(&kindredv1.ImportItemsRequest{Part: &kindredv1.ImportItemsRequest_Options{Options: &kindredv1.ImportOptions{
@@ -93,7 +101,7 @@ func (t *transfer) uploadItems(ctx context.Context, mode kindredv1.ImportMode, b
 	}
 	reply, err := stream.CloseAndRecv()
 	if err != nil {
-		return t.uploadFailed(err)
+		return err
 	}
 	if err := t.bookItems(reply, up.numbers); err != nil {
 		return err
@@ -104,9 +112,14 @@ func (t *transfer) uploadItems(ctx context.Context, mode kindredv1.ImportMode, b
 	return reading
 }
 
+// uploadFailed turns the stream's error into the import's; errors of our own pass.
 func (t *transfer) uploadFailed(err error) error {
-	if retryable(err) {
+	s, ok := status.FromError(err)
+	switch {
+	case err == nil || !ok:
 		return err
+	case t.opts.MaxErrors > 0 && s.Code() == codes.InvalidArgument && strings.Contains(s.Message(), "max_errors"):
+		return fmt.Errorf("importer: %w: %s", ErrTooManyErrors, oneLine(s.Message()))
 	}
 	return refusal("the items", err)
 }
@@ -138,50 +151,6 @@ func (t *transfer) readItems(up *upload) error {
 	return nil
 }
 
-// upload fills batches and sends them. After the service has ended the stream it takes no more: the reason comes with the
-// reply.
-type upload struct {
-	stream interface {
-		Send(*kindredv1.ImportItemsRequest) error
-	}
-	max   int // items a batch
-	bar   progress
-	batch []*kindredv1.Item
-	bytes int
-	// numbers maps the rows sent to rows read where they differ.
-	numbers numbering
-	ended   bool
-}
-
-func (u *upload) add(number int64, item *kindredv1.Item) {
-	size := proto.Size(item) + framing
-	if len(u.batch) == u.max || len(u.batch) > 0 && u.bytes+size > maxBatchBytes {
-		u.flush()
-	}
-	u.numbers.add(number)
-	u.batch, u.bytes = append(u.batch, item), u.bytes+size
-}
-
-// framing bounds the bytes that a row's tag and length take in a batch.
-const framing = 8
-
-func (u *upload) flush() {
-	if len(u.batch) == 0 {
-		return
-	}
-	u.send(&kindredv1.ImportItemsRequest{Part: &kindredv1.ImportItemsRequest_Items{Items: &kindredv1.ItemBatch{Items: u.batch}}})
-	if !u.ended {
-		u.bar.add(len(u.batch))
-	}
-	u.batch, u.bytes = nil, 0 // not reused: an interceptor or a retry buffer may still hold it
-}
-
-func (u *upload) send(m *kindredv1.ImportItemsRequest) {
-	if !u.ended {
-		u.ended = u.stream.Send(m) != nil
-	}
-}
-
 // bookItems takes over the service's counts, which must cover every row sent.
 func (t *transfer) bookItems(reply *kindredv1.ImportItemsResponse, numbers numbering) error {
 	c, it := reply.GetCounts(), &t.sum.Items
@@ -193,57 +162,13 @@ func (t *transfer) bookItems(reply *kindredv1.ImportItemsResponse, numbers numbe
 	}
 	t.bad.unlisted(reply.GetErrorsOmitted())
 	if omitted := reply.GetErrorsOmitted(); omitted > 0 {
-		t.sum.Notes = append(t.sum.Notes, fmt.Sprintf("the service named the first %s and counted %s more",
-			count(int64(len(reply.GetErrors())), "rejected item"), grouped(omitted)))
+		t.note("the service named the first %s and counted %s more", count(int64(len(reply.GetErrors())), "rejected item"), grouped(omitted))
 	}
 	answered := c.GetAdded() + c.GetChanged() + c.GetUnchanged() + c.GetStale() + c.GetRejected()
 	if answered != numbers.rows && !t.bad.enough() {
 		return fmt.Errorf("importer: the service answered for %s of %s sent", grouped(answered), count(numbers.rows, "item"))
 	}
 	return nil
-}
-
-// numbering maps the place of a row among those sent to its place among those read. It grows with the gaps that bad rows
-// leave, and stops growing at a bound, past which the place is not known.
-type numbering struct {
-	rows int64 // sent so far
-	gaps []gap
-	lost int64 // from this sent row on the place is not known; 0: it always is
-}
-
-type gap struct{ sent, skipped int64 } // from the row `sent` on, from 0, so many read rows were skipped
-
-const maxGaps = 10_000
-
-func (n *numbering) add(number int64) {
-	skipped := number - 1 - n.rows
-	last := int64(0)
-	if len(n.gaps) > 0 {
-		last = n.gaps[len(n.gaps)-1].skipped
-	}
-	if skipped != last && n.lost == 0 {
-		if len(n.gaps) == maxGaps {
-			n.lost = n.rows
-		} else {
-			n.gaps = append(n.gaps, gap{n.rows, skipped})
-		}
-	}
-	n.rows++
-}
-
-// of gives the 1-based place among the rows read of the row that was sent as number sent, from 0; 0: not known.
-func (n *numbering) of(sent int64) int64 {
-	if n.lost > 0 && sent >= n.lost {
-		return 0
-	}
-	skipped := int64(0)
-	for _, g := range n.gaps {
-		if g.sent > sent {
-			break
-		}
-		skipped = g.skipped
-	}
-	return sent + skipped + 1
 }
 
 func rowError(err error) (*dataset.RowError, bool) {

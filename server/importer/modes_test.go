@@ -103,16 +103,47 @@ func TestReplaceWithARowThatCannotBeReadRemovesNothing(t *testing.T) {
 	}
 }
 
+func TestReplaceWithARejectedRowRemovesNothingAndNamesTheRow(t *testing.T) {
+	s := &service{memory: newMemory()}
+	s.items["old"] = &kindredv1.Item{Id: "old"}
+	addr, _ := serve(t, s, "")
+	dir := shop(t, 4, 1, 1)
+	edit(t, filepath.Join(dir, "items.csv"), func(rows string) string { return strings.Replace(rows, "Thing 2", "reject me", 1) })
+	opts := csvOptions(addr, dir)
+	opts.Mode = Replace
+	sum := mustRun(t, opts)
+	if s.items["old"] == nil || sum.Items.Rejected != 1 || len(sum.BadRows) != 1 || sum.BadRows[0].Column != "title" {
+		t.Errorf("%+v, bad rows %+v", sum.Items, sum.BadRows)
+	}
+	if got := text(t, sum); !strings.Contains(got, "nothing was removed, the rows were merged: 1 rows had errors") {
+		t.Errorf("the summary does not say so:\n%s", got)
+	}
+}
+
+func TestBoundThatWaitingDoesNotLiftIsRefusedAtOnce(t *testing.T) {
+	tries := 0
+	s := &service{memory: newMemory()}
+	s.onItems = func() error {
+		tries++
+		return status.Error(codes.ResourceExhausted, "the tenant holds 10 items, no more may come")
+	}
+	addr, _ := serve(t, s, "")
+	_, err := Run(t.Context(), csvOptions(addr, shop(t, 4, 1, 1)), io.Discard)
+	if !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "no more may come") || tries != 1 {
+		t.Errorf("error %v after %d tries", err, tries)
+	}
+}
+
 func TestTooLargeADropIsRefusedWithTheWayOut(t *testing.T) {
 	s := &service{memory: newMemory()}
 	s.onItems = func() error {
-		return status.Error(codes.FailedPrecondition, "would remove 60% of the catalog,\nat most 20% may go")
+		return status.Error(codes.FailedPrecondition, "would remove 60% of the catalog,\nconfirm_drop_share allows 20%")
 	}
 	addr, _ := serve(t, s, "")
 	opts := csvOptions(addr, shop(t, 4, 1, 1))
 	opts.Mode = Replace
 	_, err := Run(t.Context(), opts, io.Discard)
-	if !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "would remove 60% of the catalog, at most 20% may go; if it is meant, --confirm-drop") {
+	if !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "would remove 60% of the catalog, confirm_drop_share allows 20%; if it is meant, --confirm-drop") {
 		t.Errorf("error %v", err)
 	}
 }

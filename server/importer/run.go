@@ -98,6 +98,10 @@ func (t *transfer) run(ctx context.Context) error {
 	return t.importEvents(ctx)
 }
 
+func (t *transfer) note(format string, args ...any) {
+	t.sum.Notes = append(t.sum.Notes, fmt.Sprintf(format, args...))
+}
+
 // withHowFar adds to an error what had landed, where that is the question a reader has next.
 func withHowFar(err error, s *Summary) error {
 	if !errors.Is(err, ErrGaveUp) && !errors.Is(err, ErrInterrupted) {

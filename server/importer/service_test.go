@@ -134,7 +134,10 @@ func (s *service) ImportItems(stream grpc.ClientStreamingServer[kindredv1.Import
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if options.GetMode() == kindredv1.ImportMode_IMPORT_MODE_REPLACE && reply.Counts.Rejected == 0 {
+	if options.GetMode() == kindredv1.ImportMode_IMPORT_MODE_REPLACE && reply.Counts.Rejected > 0 {
+		return status.Errorf(codes.FailedPrecondition, "%d rows had errors, so nothing was removed", reply.Counts.Rejected)
+	}
+	if options.GetMode() == kindredv1.ImportMode_IMPORT_MODE_REPLACE {
 		for id := range s.items {
 			if !present[id] {
 				delete(s.items, id)

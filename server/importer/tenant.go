@@ -59,9 +59,8 @@ func (t *transfer) letClockFollowLog(ctx context.Context, oldest time.Time) erro
 	if err != nil {
 		return refusal("to keep events as old as these", err)
 	}
-	t.sum.Notes = append(t.sum.Notes, fmt.Sprintf(
-		"the log begins at %s, so the tenant's clock now follows the log and it keeps events for 100 years (--keep-settings leaves that alone)",
-		oldest.UTC().Format(time.DateOnly)))
+	t.note("the log begins at %s, so the tenant's clock now follows the log and it keeps events for 100 years (--keep-settings leaves that alone)",
+		oldest.UTC().Format(time.DateOnly))
 	return nil
 }
 
