@@ -35,7 +35,7 @@ var shopFilters = []string{
 	`price < 50 && in_stock && "Office > Area 3" in categories`,
 	`brand in ["brand 1", "brand 2", "brand 3"] && !("tag 7" in tags)`,
 	`attributes.recycled && attributes.sheets >= 500 && attributes.color != "color 1"`,
-	`created >= timestamp("1970-01-01T01:00:00Z") || price > 90`,
+	`create_time >= timestamp("1970-01-01T01:00:00Z") || price > 90`,
 	`title.contains("number 99") && price < 90`,
 }
 

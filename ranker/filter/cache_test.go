@@ -115,7 +115,7 @@ func TestColumnsAreKeptWithinTheirBound(t *testing.T) {
 	if columns.of(fields["price"]) != price {
 		t.Error("a column that is kept was read again")
 	}
-	columns.of(fields["created"]) // drops stock, used before price
+	columns.of(fields["create_time"]) // drops stock, used before price
 	kept, bytes := map[uint32]bool{}, 0
 	for number, slot := range columns.slots {
 		if slot.kept != nil {
@@ -123,7 +123,7 @@ func TestColumnsAreKeptWithinTheirBound(t *testing.T) {
 			bytes += slot.kept.bytes
 		}
 	}
-	if diff := cmp.Diff(map[uint32]bool{fields["price"].column: true, fields["created"].column: true}, kept); diff != "" || bytes != 16_000 {
+	if diff := cmp.Diff(map[uint32]bool{fields["price"].column: true, fields["create_time"].column: true}, kept); diff != "" || bytes != 16_000 {
 		t.Errorf("%d bytes are kept: %s", bytes, diff)
 	}
 	for i := range uint32(300) { // more than is worth matching one by one

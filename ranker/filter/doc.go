@@ -35,8 +35,8 @@
 //	in_stock                                true or false
 //	categories                              list of text: every prefix of each path, "Office > Paper", and its leaf
 //	tags                                    list of text
-//	brand, seller, language, group          text, "" where the item has none
-//	created, available_from, available_until    time
+//	brand, seller, language, variant_group  text, "" where the item has none
+//	create_time, available_from, available_until time
 //	attributes.NAME                         as declared; attributes.`NAME` where NAME is no identifier
 //
 // and the forms

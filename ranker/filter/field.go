@@ -66,8 +66,8 @@ func itemFields(table *catalog.Table) []*field {
 		textCodes("brand", table.Brands, func(r *catalog.Row) uint32 { return r.Brand }),
 		textCodes("seller", table.Sellers, func(r *catalog.Row) uint32 { return r.Seller }),
 		textCodes("language", table.Languages, func(r *catalog.Row) uint32 { return r.Language }),
-		textCodes("group", table.Groups, func(r *catalog.Row) uint32 { return r.Group }),
-		moment("created", func(r *catalog.Row) int64 { return r.Created }),
+		textCodes("variant_group", table.Groups, func(r *catalog.Row) uint32 { return r.Group }),
+		moment("create_time", func(r *catalog.Row) int64 { return r.Created }),
 		moment("available_from", func(r *catalog.Row) int64 { return r.AvailableFrom }),
 		moment("available_until", func(r *catalog.Row) int64 { return r.AvailableUntil }),
 	}

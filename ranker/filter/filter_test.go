@@ -32,10 +32,10 @@ func newOracle(t testing.TB) *oracle {
 // variables spell out an item without this package's or the catalog's help.
 func variables(item catalog.Item) map[string]any {
 	v := map[string]any{
-		"id": item.ID, "title": item.Title, "brand": item.Brand, "seller": item.Seller, "language": item.Language, "group": item.Group,
+		"id": item.ID, "title": item.Title, "brand": item.Brand, "seller": item.Seller, "language": item.Language, "variant_group": item.Group,
 		"price": 0.0, "present_price": item.Price != nil, "stock": int64(1<<63 - 1), "in_stock": item.Stock == nil || *item.Stock != 0,
 		"categories": categoriesOf(item.Categories), "tags": item.Tags,
-		"created": time.UnixMicro(item.Created), "present_created": item.Created != 0,
+		"create_time": time.UnixMicro(item.Created), "present_create_time": item.Created != 0,
 		"available_from": time.UnixMicro(item.AvailableFrom), "present_available_from": item.AvailableFrom != 0,
 		"available_until": time.UnixMicro(item.AvailableUntil), "present_available_until": item.AvailableUntil != 0,
 	}

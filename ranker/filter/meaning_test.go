@@ -50,7 +50,7 @@ func TestFiltersMeanWhatTheyRead(t *testing.T) {
 		{"and its leaf", `"A4" in categories`, "paper"},
 		{"but not a level between", `"Paper" in categories`, ""},
 		{"text functions", `title.contains("paper") || brand.startsWith("B")`, "paper pen"},
-		{"times", `created < timestamp("1970-01-01T00:00:01.000000001Z")`, "paper"},
+		{"times", `create_time < timestamp("1970-01-01T00:00:01.000000001Z")`, "paper"},
 		{"a choice", `in_stock ? price > 10 : price == 0`, "free paper"},
 		{"hidden items pass: hiding is no matter of filters", `"red" == attributes.color`, "pen"},
 		{"line breaks and comments are CEL", "price > 10 // dear\n && in_stock", "paper"},

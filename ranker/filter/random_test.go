@@ -122,7 +122,7 @@ func randomLeaf(t *rapid.T) formula {
 	case 0:
 		return plain(textTest(t, draw(t, []string{"id", "title"})))
 	case 1:
-		return plain(textTest(t, draw(t, []string{"brand", "seller", "language", "group"})))
+		return plain(textTest(t, draw(t, []string{"brand", "seller", "language", "variant_group"})))
 	case 2:
 		field := draw(t, []string{"attributes.color", "attributes.`paper-size`"})
 		return guarded(field, textTest(t, field))
@@ -135,7 +135,7 @@ func randomLeaf(t *rapid.T) formula {
 	case 5:
 		return plain(comparison(t, "stock", func(t *rapid.T) string { return draw(t, []string{"-1", "0", "1", "49", "50", "7u"}) }))
 	case 6:
-		field := draw(t, []string{"created", "available_from", "available_until", "attributes.harvested"})
+		field := draw(t, []string{"create_time", "available_from", "available_until", "attributes.harvested"})
 		return guarded(field, comparison(t, field, timeLiteral))
 	case 7:
 		field := draw(t, []string{"attributes.colors", "attributes.sizes", "attributes.harvests", "attributes.flags"})
