@@ -52,14 +52,14 @@ func (b *beam) insert(key uint64) {
 		n--
 	}
 	keys := b.keys[:n+1]
-	low, high := 0, n
-	for low < high {
-		mid := int(uint(low+high) >> 1)
-		if keys[mid] > key {
-			low = mid + 1
-		} else {
-			high = mid
+	// A binary search whose only branch is the loop's.
+	low := 0
+	for span := n; span > 0; {
+		half := (span + 1) / 2
+		if keys[low+half-1] > key {
+			low += half
 		}
+		span -= half
 	}
 	copy(keys[low+1:], keys[low:n])
 	keys[low] = key

@@ -56,12 +56,13 @@ func (x *Index) searchAllowed(s *scratch, q index.Query, k, ef int, dst []index.
 }
 
 // keepBeam lists in s.nodes the nodes of the beam that keep admits, all if it
-// is nil, and returns how many there are.
+// is nil, with their scores in s.scores, and returns how many there are.
 func (s *scratch) keepBeam(keep func(node uint32) bool) int {
-	s.nodes = s.nodes[:0]
+	s.nodes, s.scores = s.nodes[:0], s.scores[:0]
 	for _, key := range s.beam.keys {
 		if node := nodeOf(key); keep == nil || keep(node) {
 			s.nodes = append(s.nodes, node)
+			s.scores = append(s.scores, scoreOf(key))
 		}
 	}
 	return len(s.nodes)
@@ -98,10 +99,8 @@ func (x *Index) scan(s *scratch, q index.Query, k, ef int, dst []index.Hit) []in
 	} else {
 		x.listAllowed(s, q.Allow)
 	}
-	if len(s.nodes) > 2*ef {
-		x.preselect(s, ef)
-	}
-	x.rescore(s)
+	x.preselect(s, ef)
+	x.settle(s, k)
 	// Each item was listed once. One that moved since is found as it was.
 	s.best.Reset(k)
 	for i, node := range s.nodes {

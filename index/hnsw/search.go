@@ -132,13 +132,17 @@ func (x *Index) offer(s *scratch, nodes []uint32) {
 	}
 }
 
-// finish appends the k best of s.nodes that stand for an item.
+// finish appends the k best of s.nodes, which keepBeam left, that stand for an
+// item.
 func (x *Index) finish(s *scratch, k int, dst []index.Hit) []index.Hit {
-	x.rescore(s)
+	x.settle(s, k)
 	for {
 		moves := x.moves.Load()
 		s.best.Reset(k)
 		for i, node := range s.nodes {
+			if s.best.Full() && s.scores[i] < topk.Score(s.best.Worst()) && x.space.codes == nil {
+				break // in order, and no tie left to settle by item number
+			}
 			if id, ok := x.itemAt(node); ok {
 				s.best.Offer(topk.Key(s.scores[i], id))
 			}
@@ -150,11 +154,23 @@ func (x *Index) finish(s *scratch, k int, dst []index.Hit) []index.Hit {
 	}
 }
 
-// rescore scores s.nodes by the float vectors: codes only order the walk.
-func (x *Index) rescore(s *scratch) {
-	s.scores = fit(s.scores, len(s.nodes))
+// settle makes s.scores exact. Codes only order the walk: the nodes that may be
+// among the k best are scored by the float vectors, and the others dropped.
+func (x *Index) settle(s *scratch, k int) {
+	if x.space.codes == nil {
+		return
+	}
+	n := min(len(s.nodes), rescoreFactor*k+rescoreSpare)
+	s.nodes, s.scores = s.nodes[:n], s.scores[:n]
 	x.space.exact(&s.query, s.nodes, s.scores)
 }
+
+// How many nodes of the beam are scored by their float vectors for Int8, given
+// that k are wanted: codes misplace a node by few places.
+const (
+	rescoreFactor = 2
+	rescoreSpare  = 16
+)
 
 func (s *scratch) appendBest(dst []index.Hit) []index.Hit {
 	for _, key := range s.best.Descending() {
