@@ -368,7 +368,8 @@ type RecommendRequest struct {
 	// `price < 50.0 && in_stock && "Paper" in categories`. Empty: all items.
 	// Fields: id, title, price, stock, in_stock, categories, tags, brand, seller, language,
 	// variant_group, create_time, available_from, available_until, attributes.NAME.
-	// A comparison with an absent value is false.
+	// A comparison with an absent value is false; has(attributes.NAME) asks for presence.
+	// A filter that does not fit is refused with line and column of what is wrong.
 	Filter string `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
 	// Items of the page (the product shown, the cart). At most 100. Unknown ones are
 	// ignored and named in tier_reason.
@@ -975,8 +976,8 @@ type ReplyInfo struct {
 	Seed   uint64 `protobuf:"varint,3,opt,name=seed,proto3" json:"seed,omitempty"`
 	// The last event that the profile reflects.
 	ProfileToken string `protobuf:"bytes,4,opt,name=profile_token,json=profileToken,proto3" json:"profile_token,omitempty"`
-	// Writes of the tenant that the reply does not reflect yet: log entries between
-	// min_write_token and what was applied. 0: none.
+	// Log entries between what the reply reflects and min_write_token. 0: none, or no
+	// token was given. -1: not known, since the token is from before a restore.
 	Lag int64 `protobuf:"varint,5,opt,name=lag,proto3" json:"lag,omitempty"`
 	// Candidates that were scored.
 	Candidates int32 `protobuf:"varint,6,opt,name=candidates,proto3" json:"candidates,omitempty"`
