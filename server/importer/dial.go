@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc"
@@ -51,6 +52,15 @@ func (b bearer) GetRequestMetadata(context.Context, ...string) (map[string]strin
 
 func (b bearer) RequireTransportSecurity() bool { return b.needsTLS }
 
+// networkCause is what the network said, without the layers that pass it on.
+func networkCause(err error) string {
+	text := oneLine(status.Convert(err).Message())
+	if at := strings.LastIndex(text, "dial tcp "); at >= 0 {
+		return strings.TrimSuffix(text[at:], `"`)
+	}
+	return text
+}
+
 const greetTimeout = 5 * time.Second
 
 // greet finds out whether anything answers before files are read. A service without the health service is well enough.
@@ -65,5 +75,5 @@ func greet(ctx context.Context, conn *grpc.ClientConn, addr string) error {
 		return refusal("the call", err)
 	}
 	return fmt.Errorf("importer: %w at %s (%s): start one with `go run ./server`, or name another with --addr",
-		ErrUnreachable, addr, oneLine(status.Convert(err).Message()))
+		ErrUnreachable, addr, networkCause(err))
 }

@@ -60,8 +60,16 @@ func fromFile(kind string, number int64, e *dataset.RowError) BadRow {
 }
 
 func fromService(kind string, number int64, e *kindredv1.RowError) BadRow {
-	return BadRow{Kind: kind, By: byService, Number: number, ID: e.GetId(), Column: e.GetField(), Reason: oneLine(e.GetDescription()),
+	return BadRow{Kind: kind, By: byService, Number: number, ID: e.GetId(), Column: fieldName(e.GetField()), Reason: oneLine(e.GetDescription()),
 		Code: strings.TrimPrefix(e.GetCode().String(), "ROW_ERROR_CODE_")}
+}
+
+// fieldName drops the place in the batch from a path such as "items[3].price.nanos": Number has the place that counts.
+func fieldName(path string) string {
+	if _, field, ok := strings.Cut(path, "]."); ok && (strings.HasPrefix(path, "items[") || strings.HasPrefix(path, "events[")) {
+		return field
+	}
+	return path
 }
 
 // listedRows is how many bad rows a summary shows.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	kindredv1 "github.com/kindred-rec/kindred/proto/kindred/v1"
 )
@@ -16,7 +17,7 @@ func (s *Summary) WriteText(w io.Writer) error {
 	s.writeCounts(&b)
 	s.writeBadRows(&b)
 	for _, note := range s.Notes {
-		fmt.Fprintf(&b, "note: %s\n", note)
+		writeNote(&b, note)
 	}
 	if s.NothingNew() {
 		fmt.Fprintln(&b, s.nothingNew())
@@ -24,6 +25,19 @@ func (s *Summary) WriteText(w io.Writer) error {
 	s.writeNext(&b)
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// writeNote breaks a note into lines of at most 98 columns.
+func writeNote(b *strings.Builder, note string) {
+	line := "note:"
+	for _, word := range strings.Fields(note) {
+		if utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > 98 {
+			fmt.Fprintln(b, line)
+			line = "     "
+		}
+		line += " " + word
+	}
+	fmt.Fprintln(b, line)
 }
 
 // figure is one number of a row of counts.

@@ -157,7 +157,7 @@ func (s *service) takeItem(row int64, item *kindredv1.Item, dry bool, reply *kin
 			reply.ErrorsOmitted++
 			return
 		}
-		reply.Errors = append(reply.Errors, &kindredv1.RowError{Row: row, Id: item.GetId(), Field: "title", Description: "is not wanted",
+		reply.Errors = append(reply.Errors, &kindredv1.RowError{Row: row, Id: item.GetId(), Field: fmt.Sprintf("items[%d].title", row), Description: "is not wanted",
 			Code: kindredv1.RowErrorCode_ROW_ERROR_CODE_INVALID})
 		return
 	}
@@ -218,7 +218,7 @@ func (s *service) takeEvents(m *kindredv1.StreamEventsRequest) *kindredv1.Stream
 		old, known := s.events[e.GetId()]
 		switch {
 		case e.GetCustomType() == "reject_me":
-			reply.Errors = append(reply.Errors, &kindredv1.RowError{Row: int64(row), Id: e.GetId(), Field: "custom_type",
+			reply.Errors = append(reply.Errors, &kindredv1.RowError{Row: int64(row), Id: e.GetId(), Field: fmt.Sprintf("events[%d].custom_type", row),
 				Description: "is not declared", Code: kindredv1.RowErrorCode_ROW_ERROR_CODE_INVALID})
 		case known && proto.Equal(old, e):
 			reply.Duplicates++

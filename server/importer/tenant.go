@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/kindred-rec/kindred/loadtest/dataset"
 	kindredv1 "github.com/kindred-rec/kindred/proto/kindred/v1"
 )
 
@@ -42,13 +43,13 @@ func (t *transfer) suitOldLog(ctx context.Context) error {
 		return nil
 	}
 	oldest, ok, err := t.oldestSampled()
-	if err != nil || !ok || time.Since(oldest) < retention {
+	if err != nil || !ok || time.Since(oldest.Time) < retention {
 		return err
 	}
 	return t.letClockFollowLog(ctx, oldest)
 }
 
-func (t *transfer) letClockFollowLog(ctx context.Context, oldest time.Time) error {
+func (t *transfer) letClockFollowLog(ctx context.Context, oldest dataset.Event) error {
 	_, err := t.admin.UpdateTenant(ctx, &kindredv1.UpdateTenantRequest{Tenant: &kindredv1.Tenant{
 		Clock:     kindredv1.Clock_CLOCK_LOG,
 		Retention: durationpb.New(longRetention),
@@ -59,20 +60,23 @@ func (t *transfer) letClockFollowLog(ctx context.Context, oldest time.Time) erro
 	if err != nil {
 		return refusal("to keep events as old as these", err)
 	}
-	t.note("the log begins at %s, so the tenant's clock now follows the log and it keeps events for 100 years (--keep-settings leaves that alone)",
-		oldest.UTC().Format(time.DateOnly))
+	why := "the log begins at " + oldest.Time.UTC().Format(time.DateOnly)
+	if oldest.Synthetic {
+		why = "the log has no times, and its events are numbered from " + oldest.Time.UTC().Format(time.DateOnly)
+	}
+	t.note("%s: so the tenant's clock now follows the log, and it keeps events for 100 years (--keep-settings leaves both alone)", why)
 	return nil
 }
 
-// oldestSampled is the oldest time among the first events of the log; ok is false if they have none.
-func (t *transfer) oldestSampled() (oldest time.Time, ok bool, err error) {
+// oldestSampled is the oldest among the first events of the log; ok is false if none of them has a time.
+func (t *transfer) oldestSampled() (oldest dataset.Event, ok bool, err error) {
 	n := 0
 	for e, err := range t.source.Events() {
 		if _, isRow := rowError(err); err != nil && !isRow {
 			return oldest, false, fmt.Errorf("importer: %w", err)
 		}
-		if err == nil && !e.Time.IsZero() && (!ok || e.Time.Before(oldest)) {
-			oldest, ok = e.Time, true
+		if err == nil && !e.Time.IsZero() && (!ok || e.Time.Before(oldest.Time)) {
+			oldest, ok = e, true
 		}
 		if n++; n == sampledEvents {
 			break
