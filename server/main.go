@@ -22,6 +22,7 @@ import (
 // cli is the command line.
 type cli struct {
 	Serve  serveCommand     `cmd:"" default:"withargs" help:"Run the service (the default)."`
+	Demo   demoCommand      `cmd:"" help:"See it work on a simulated shop, without any set-up."`
 	Import importer.Command `cmd:"" help:"Stream a catalog and events from files into a running service."`
 	Keys   keysCommand      `cmd:"" help:"Make, list and revoke API keys."`
 }
