@@ -14,7 +14,7 @@ $(BIN)/buf: $(TOOLS)
 	go build -C .ci/tools -o $(BIN)/ tool
 
 generate: tools ## Go code from proto, kernels from their generators
-	PATH=$(BIN):$$PATH buf generate --template proto/buf.gen.yaml --path proto
+	PATH=$(BIN):$$PATH buf generate --template proto/buf.gen.yaml
 	go generate ./...
 
 verify: generate ## generated code is what is committed
