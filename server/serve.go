@@ -14,6 +14,7 @@ type serveCommand struct {
 	Data   string `default:"data" type:"path" placeholder:"DIR" help:"Directory of the store; it is made if it does not exist."`
 	GRPC   string `name:"grpc" default:"127.0.0.1:50051" placeholder:"HOST:PORT" help:"Address of the gRPC port. Beyond loopback an API key must exist."`
 	HTTP   string `name:"http" default:"127.0.0.1:50052" placeholder:"HOST:PORT" help:"Address of health and metrics; empty for none."`
+	Pprof  string `placeholder:"HOST:PORT" help:"Address of Go's profiles, on loopback alone. Not set: none."`
 	Engine string `default:"flat" enum:"flat,coder" help:"Index engine: flat (exact) or coder (coder/hnsw, approximate)."`
 	Quiet  bool   `help:"Log warnings and errors alone."`
 }
@@ -34,7 +35,7 @@ func (c *serveCommand) Run(ctx context.Context) error {
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
 	s, err := service.Start(ctx, service.Config{
-		Data: c.Data, GRPC: c.GRPC, HTTP: c.HTTP, Engine: c.Engine, Store: store.DefaultOptions(), Log: log,
+		Data: c.Data, GRPC: c.GRPC, HTTP: c.HTTP, Pprof: c.Pprof, Engine: c.Engine, Store: store.DefaultOptions(), Log: log,
 	})
 	if err != nil {
 		return err

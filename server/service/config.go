@@ -18,6 +18,8 @@ type Config struct {
 	GRPC string
 	// HTTP is the address of health and metrics. Empty: none.
 	HTTP string
+	// Pprof is the address of Go's profiles, on loopback alone. Empty: none.
+	Pprof string
 	// Engine names the index: flat or coder. Default flat.
 	Engine string
 	// MaxMessage bounds one message in bytes. Default 8 MiB.

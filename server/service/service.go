@@ -43,7 +43,7 @@ type Service struct {
 	open    bool // no call needs a key
 
 	grpc     *grpc.Server
-	http     *http.Server
+	http     []*http.Server
 	grpcAddr net.Addr
 	httpAddr net.Addr
 	ended    chan error // one value a server goroutine
@@ -53,7 +53,7 @@ type Service struct {
 // Start returns a service that serves. Errors name what could not be opened; what
 // was opened before is closed.
 func Start(ctx context.Context, config Config) (*Service, error) {
-	s := &Service{config: config.withDefaults(), metrics: telemetry.New(), ended: make(chan error, 2)}
+	s := &Service{config: config.withDefaults(), metrics: telemetry.New(), ended: make(chan error, 3)}
 	if err := s.start(ctx); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
@@ -180,22 +180,48 @@ func (s *Service) listen(ctx context.Context) error {
 	s.grpcAddr = g.Addr()
 	limited := limitConnections(g, s.config.MaxConnections)
 	s.serve(func() error { return s.grpc.Serve(limited) })
-	if s.config.HTTP == "" {
+	if s.config.HTTP != "" {
+		if s.httpAddr, err = s.listenHTTP(ctx, s.config.HTTP, s.routes()); err != nil {
+			return fmt.Errorf("HTTP port: %w", err)
+		}
+	}
+	return s.listenPprof(ctx)
+}
+
+// listenPprof serves profiles, which tell too much to leave loopback.
+func (s *Service) listenPprof(ctx context.Context) error {
+	if s.config.Pprof == "" {
 		return nil
 	}
-	h, err := lc.Listen(ctx, "tcp", s.config.HTTP)
+	local, err := loopback(s.config.Pprof)
 	if err != nil {
-		return fmt.Errorf("HTTP port: %w", err)
+		return fmt.Errorf("pprof port: %w", err)
 	}
-	s.httpAddr = h.Addr()
-	s.http = &http.Server{Handler: s.routes(), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
+	if !local {
+		return fmt.Errorf("pprof port: %s can be reached by others; use 127.0.0.1", s.config.Pprof)
+	}
+	if _, err := s.listenHTTP(ctx, s.config.Pprof, profiles()); err != nil {
+		return fmt.Errorf("pprof port: %w", err)
+	}
+	return nil
+}
+
+// listenHTTP serves a handler on an address.
+func (s *Service) listenHTTP(ctx context.Context, addr string, handler http.Handler) (net.Addr, error) {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
+	s.http = append(s.http, server)
 	s.serve(func() error {
-		if err := s.http.Serve(h); !errors.Is(err, http.ErrServerClosed) {
+		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 			return err
 		}
 		return nil
 	})
-	return nil
+	return l.Addr(), nil
 }
 
 func (s *Service) serve(run func() error) {
@@ -253,8 +279,8 @@ func (s *Service) close() error {
 	if s.grpc != nil {
 		s.grpc.Stop()
 	}
-	if s.http != nil {
-		errs = append(errs, s.http.Close())
+	for _, h := range s.http {
+		errs = append(errs, h.Close())
 	}
 	for ; s.servers > 0; s.servers-- {
 		errs = append(errs, <-s.ended)
