@@ -173,3 +173,17 @@ func TestPublishedLogIsRankedWellWithNothingLearned(t *testing.T) {
 		t.Errorf("%+v, want hr@10 of .19 and ndcg@10 of .15 at least", result.Figures)
 	}
 }
+
+func TestFittedWeightsMakeUpForBadOnes(t *testing.T) {
+	o := Options{Format: dataset.Amazon, Dir: ringDir(t), Weights: &ranker.Weights{ranker.CoVisited: -5}}
+	bad := run(t, o)
+	o.Fit = true
+	fitted := run(t, o)
+	if bad.HR5 > 0.1 || fitted.HR5 < 0.9 || bad.Weights != "given" || fitted.Weights != "fitted on validation" {
+		t.Errorf("hr@5 %v with %s weights, %v with those %s", bad.HR5, bad.Weights, fitted.HR5, fitted.Weights)
+	}
+	o.Split = Valid
+	if _, err := Run(t.Context(), o, nil); !errors.Is(err, ErrOptions) {
+		t.Errorf("fitted and measured on the same part: %v, want ErrOptions", err)
+	}
+}
