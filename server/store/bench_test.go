@@ -93,3 +93,74 @@ func BenchmarkAppend(b *testing.B) {
 		}
 	}
 }
+
+// fill writes n events and returns the tenant.
+func fill(b *testing.B, t *Tenant, n int) {
+	b.Helper()
+	r, now := rand.New(rand.NewPCG(1, 1)), time.Now()
+	for first := 0; first < n; first += 1000 {
+		var batch []record.Mutation
+		for i := range min(1000, n-first) {
+			batch = append(batch, benchEvent(r, uint64(first+i), now))
+		}
+		if _, _, err := t.Append(context.Background(), batch); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkHistory reads the newest 50 events of a user, over 300,000 events on
+// disk and in memtables.
+func BenchmarkHistory(b *testing.B) {
+	_, t := openBench(b, func(o *Options) { o.Sync = false })
+	fill(b, t, 300_000)
+	now := time.Now()
+	for i := range 60 {
+		batch := make([]record.Mutation, 0, 100)
+		for k := range 100 {
+			e := benchEvent(rand.New(rand.NewPCG(2, uint64(i*100+k))), uint64(1_000_000+i*100+k), now)
+			e.Event.User = fmt.Sprint("reader", k)
+			batch = append(batch, e)
+		}
+		if _, _, err := t.Append(context.Background(), batch); err != nil {
+			b.Fatal(err)
+		}
+	}
+	var numbers []uint64
+	for k := range 100 {
+		n, known := t.UserNumber(fmt.Sprint("reader", k), "")
+		if !known {
+			b.Fatal("a reader has no number")
+		}
+		numbers = append(numbers, n)
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	for i := range b.N {
+		events, err := t.History(numbers[i%len(numbers)], 0, 50)
+		if err != nil || len(events) != 50 {
+			b.Fatalf("%d events, %v", len(events), err)
+		}
+	}
+}
+
+// BenchmarkReplay reads 300,000 events back from the log.
+func BenchmarkReplay(b *testing.B) {
+	_, t := openBench(b, func(o *Options) { o.Sync = false })
+	const n = 300_000
+	fill(b, t, n)
+	b.ReportAllocs()
+	b.ResetTimer()
+	for b.Loop() {
+		count := 0
+		if err := t.ScanLog(0, func(e record.Entry) error {
+			if e.Event != nil {
+				count++
+			}
+			return nil
+		}); err != nil || count != n {
+			b.Fatalf("%d events, %v", count, err)
+		}
+	}
+	b.ReportMetric(float64(b.N)*n/b.Elapsed().Seconds(), "events/s")
+}

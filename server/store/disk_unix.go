@@ -20,10 +20,10 @@ func freeSpace(dir string) (free int64, known bool) {
 }
 
 func isNoSpace(err error) bool {
-	return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT)
+	return caused(err, unix.ENOSPC) || caused(err, unix.EDQUOT)
 }
 
-func isLockHeld(err error) bool { return errors.Is(err, unix.EWOULDBLOCK) }
+func isLockHeld(err error) bool { return caused(err, unix.EWOULDBLOCK) }
 
 // syncDirectory makes names durable that were created in a directory.
 func syncDirectory(dir string) error {

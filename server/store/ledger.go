@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/y"
@@ -117,6 +118,12 @@ func (o *overlay) remove(key []byte) error {
 	return nil
 }
 
+// caused reports whether an error of Badger has a cause. Badger wraps errors by
+// their text alone, so that errors.Is does not see through it.
+func caused(err, cause error) bool {
+	return errors.Is(err, cause) || strings.Contains(err.Error(), cause.Error())
+}
+
 // storageError sorts Badger's errors into the documented ones.
 func storageError(err error) error {
 	switch {
@@ -124,7 +131,7 @@ func storageError(err error) error {
 		return nil
 	case errors.Is(err, badger.ErrDBClosed), errors.Is(err, badger.ErrBlockedWrites):
 		return fmt.Errorf("store: %w: %w", record.ErrClosed, err)
-	case errors.Is(err, y.ErrChecksumMismatch):
+	case caused(err, y.ErrChecksumMismatch):
 		return fmt.Errorf("store: %w: %w", record.ErrCorrupt, err)
 	case isNoSpace(err):
 		return fmt.Errorf("store: %w: %w", record.ErrDiskFull, err)

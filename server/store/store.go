@@ -31,6 +31,7 @@ type Store struct {
 	hashKey [32]byte
 
 	queue     *queue
+	readers   gate
 	stopped   chan struct{} // closed when the committer has ended
 	failure   atomic.Pointer[error]
 	counters  counters
@@ -55,6 +56,9 @@ func Open(dir string, o Options) (*Store, error) {
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("store: %w", err)
+	}
+	if err := roomToOpen(dir, o); err != nil {
+		return nil, err
 	}
 	db, err := badger.Open(badgerOptions(dir, o))
 	if err != nil {
@@ -89,10 +93,30 @@ func badgerOptions(dir string, o Options) badger.Options {
 		WithBlockCacheSize(o.BlockCache).
 		WithIndexCacheSize(o.IndexCache).
 		WithNumCompactors(2).
+		WithCompactL0OnClose(true). // a quick start, and nothing of the erased on disk
 		WithCompression(options.Snappy).
 		WithChecksumVerificationMode(options.OnBlockRead).
 		WithMetricsEnabled(false).
 		WithLogger(badgerLogger{o.Logger})
+}
+
+// roomToOpen refuses to open where Badger, which first writes out the memtables
+// that a crash left and starts a new one, would run out of space and end the
+// process.
+func roomToOpen(dir string, o Options) error {
+	free, known := freeSpace(dir)
+	if !known || o.Reserve == 0 {
+		return nil
+	}
+	logs, err := filepath.Glob(filepath.Join(dir, "*.mem"))
+	if err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	if need := int64(len(logs)+1)*o.MemTable/2 + 4<<20; free < need {
+		return fmt.Errorf("store: %d bytes are free under %s, opening may take %d: free some: %w",
+			free, dir, need, record.ErrDiskFull)
+	}
+	return nil
 }
 
 // openError says who holds the directory, if that is what is wrong.
@@ -177,8 +201,8 @@ func newIdentity(random io.Reader) (secret, hashKey []byte, epoch uint64, err er
 // Secret returns 32 random bytes made with the store, for signing page tokens.
 func (s *Store) Secret() [32]byte { return s.secret }
 
-// Close lets the committer finish what waits, ends the followers and closes the
-// database. Calls after the first return what the first did.
+// Close lets the committer finish what waits, ends the followers, waits for those
+// who read and closes the database. Calls after the first return what the first did.
 func (s *Store) Close() error {
 	s.closing.Do(func() {
 		s.queue.close()
@@ -188,9 +212,31 @@ func (s *Store) Close() error {
 			t.endFollowers()
 		}
 		s.mu.RUnlock()
+		s.readers.close()
+		s.release()
 		s.closed = storageError(s.db.Close())
 	})
 	return s.closed
+}
+
+// Compact makes Badger drop what was erased, replaced or has expired from its
+// tables now; by itself it does so as it merges them. It takes time and disk for
+// the whole database, at the side of reads and writes. What lies in the memtables
+// and the newest tables is merged by Close: Compact and then Close leave nothing
+// of it on disk.
+func (s *Store) Compact() error {
+	if !s.readers.enter() {
+		return fmt.Errorf("store: %w", record.ErrClosed)
+	}
+	defer s.readers.leave()
+	s.release()
+	return storageError(s.db.Flatten(1))
+}
+
+// release lets a compaction drop what was replaced up to now: Badger keeps it for
+// readers as old as the last one that ended.
+func (s *Store) release() {
+	_ = s.db.View(func(*badger.Txn) error { return nil })
 }
 
 // submit hands a request to the committer and waits for the answer. A context
@@ -233,9 +279,10 @@ func (s *Store) await(r *request) error {
 
 // view runs a function over a snapshot of the database.
 func (s *Store) view(fn func(txn *badger.Txn) error) error {
-	if s.db.IsClosed() {
+	if !s.readers.enter() {
 		return fmt.Errorf("store: %w", record.ErrClosed)
 	}
+	defer s.readers.leave()
 	return s.db.View(fn)
 }
 
