@@ -60,8 +60,8 @@
 // Items are dense uint32 numbers, vectors []float32 of unit length, filter
 // bitmaps dense []uint64 words. A [Pipeline] is safe for concurrent use and
 // holds no lock while it works. In steady state a request allocates nothing;
-// scratch memory is pooled, at 16 bytes an item of the catalog and some hundred
-// kilobytes for each request that runs at once.
+// scratch memory is kept, at 16 bytes an item of the catalog and some hundred
+// kilobytes, for as many requests as there are processors.
 //
 // Sources: Covington et al., Deep neural networks for YouTube recommendations,
 // 2016, for the two stages; McFadden, Conditional logit analysis, 1974, for the

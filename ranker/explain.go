@@ -126,7 +126,7 @@ func (p *Pipeline) Explain(req *Request, items []uint32, res *Response) ([]Expla
 // k those of res.Items[k], the largest contribution (by its size) first, features
 // that contribute nothing left out. req must be what res answers.
 func (p *Pipeline) Reasons(req *Request, res *Response, k int, dst []Reason) []Reason {
-	r := p.pool.Get().(*run)
+	r := p.scratch()
 	defer p.release(r)
 	r.begin(p, req)
 	r.findAnchors()

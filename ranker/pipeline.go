@@ -3,7 +3,7 @@ package ranker
 import (
 	"fmt"
 	"math/rand/v2"
-	"sync"
+	"runtime"
 	"time"
 )
 
@@ -12,7 +12,7 @@ import (
 type Pipeline struct {
 	world  World
 	labels *labels
-	pool   sync.Pool
+	idle   chan *run // scratch memory at rest
 }
 
 // New checks the world and makes its pipeline. It reads every row of the catalog
@@ -39,13 +39,21 @@ func New(world World) (*Pipeline, error) {
 		}
 		*w.weights = &own
 	}
-	p := &Pipeline{world: world, labels: countLabels(world.Catalog)}
-	p.pool.New = func() any {
+	// As many at rest as can run at once. A sync.Pool would be emptied by the
+	// collector, and the scratch of a large catalog is dear to make.
+	return &Pipeline{world: world, labels: countLabels(world.Catalog), idle: make(chan *run, runtime.GOMAXPROCS(0))}, nil
+}
+
+// scratch takes what is at rest, or makes it.
+func (p *Pipeline) scratch() *run {
+	select {
+	case r := <-p.idle:
+		return r
+	default:
 		r := new(run)
 		r.rng = rand.New(&r.pcg)
 		return r
 	}
-	return p, nil
 }
 
 // Recommend answers a request into res, whose slices are reused. It fails only
@@ -68,7 +76,7 @@ func (p *Pipeline) run(req *Request, res *Response) (*run, error) {
 		return nil, err
 	}
 	start := time.Now()
-	r := p.pool.Get().(*run)
+	r := p.scratch()
 	r.begin(p, req)
 	r.retrieve()
 	retrieved := time.Now()
@@ -80,7 +88,10 @@ func (p *Pipeline) run(req *Request, res *Response) (*run, error) {
 
 func (p *Pipeline) release(r *run) {
 	r.end()
-	p.pool.Put(r)
+	select {
+	case p.idle <- r:
+	default: // enough are at rest
+	}
 }
 
 func (q *Request) validate() error {

@@ -50,7 +50,7 @@ type candidate struct {
 	evidence int32 // index into run.evidence, -1: none
 }
 
-// A run is the scratch memory of one request. It is pooled; between requests it
+// A run is the scratch memory of one request. It is kept; between requests it
 // keeps its slices and nothing else. cells, 16 bytes an item, is most of it.
 type run struct {
 	world   *World
@@ -110,7 +110,7 @@ func (r *run) begin(p *Pipeline, req *Request) {
 	r.markRequest()
 }
 
-// end drops what belongs to the request, so that the pool keeps none of it alive.
+// end drops what belongs to the request, so that scratch at rest keeps none of it alive.
 func (r *run) end() {
 	clear(r.anchors)
 	r.world, r.labels, r.req, r.weights, r.user = nil, nil, nil, nil, nil
