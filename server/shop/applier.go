@@ -30,6 +30,9 @@ func (s *Shop) apply(entries []record.Entry) {
 		}
 	}
 	s.encode(s.latest(items))
+	// The lists of top items hold acts back to save work while many come.
+	s.counters.popular.Publish()
+	s.counters.trending.Publish()
 	last := entries[len(entries)-1].Seq
 	s.applying.Unlock()
 	s.applied.advance(last)
@@ -57,6 +60,7 @@ func (s *Shop) applyDelete(e *record.Entry) {
 		return
 	}
 	s.table.Delete(e.ItemNumber)
+	s.arrivals.Remove(e.ItemNumber)
 	for _, g := range s.serving() {
 		if err := g.remove(e.ItemNumber); err != nil {
 			s.config.Log.Error("vector not removed", "item", e.Delete.ID, "error", err)
