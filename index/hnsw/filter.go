@@ -48,7 +48,11 @@ func (x *Index) searchAllowed(s *scratch, q index.Query, k, ef int, dst []index.
 		x.walkFrom(s, width)
 		found := s.keepBeam(func(node uint32) bool { return x.allows(q.Allow, node) })
 		if found >= want {
-			return x.finish(s, k, dst)
+			n := len(dst)
+			if dst = x.finish(s, k, dst); len(dst)-n == k {
+				return dst
+			}
+			dst = dst[:n] // too many were deleted meanwhile
 		}
 		// At most half the share assumed, so that it ends.
 		share = min(share/2, (float64(found)+.5)/float64(width))

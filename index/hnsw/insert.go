@@ -144,6 +144,11 @@ func (x *Index) linkBack(s *scratch, from, node uint32, level int) {
 
 // best chooses at most m of the nodes given as links of from.
 func (x *Index) best(s *scratch, from uint32, nodes []uint32, m int) []uint32 {
+	return x.choose(s, x.rank(s, from, nodes), from, m)
+}
+
+// rank sorts nodes by nearness to from, as keys.
+func (x *Index) rank(s *scratch, from uint32, nodes []uint32) []uint64 {
 	x.space.askRow(&s.row, from)
 	s.scores = fit(s.scores, len(nodes))
 	x.space.score(&s.row, nodes, s.scores)
@@ -153,5 +158,5 @@ func (x *Index) best(s *scratch, from uint32, nodes []uint32, m int) []uint32 {
 	}
 	slices.Sort(s.ranked)
 	slices.Reverse(s.ranked)
-	return x.choose(s, s.ranked, from, m)
+	return s.ranked
 }

@@ -22,9 +22,10 @@ func (x *Index) repair(n int) {
 	}
 }
 
-// mend replaces the links of node to doomed nodes.
+// mend replaces the links of node to doomed nodes by links to what those link
+// to, chosen as for a new node, given the links that stay. If that leaves fewer
+// than there were, the nearest fill up: lists would else wear thin.
 func (x *Index) mend(s *scratch, node uint32, level int) {
-	links := s.plan[0][:0]
 	mu := x.graph.lock(node)
 	mu.Lock()
 	block := x.graph.links(node, level)
@@ -33,19 +34,20 @@ func (x *Index) mend(s *scratch, node uint32, level int) {
 		mu.Unlock()
 		return
 	}
-	s.links = x.bypass(s, node, level)
-	links = append(links, x.best(s, node, s.links, len(block))...)
-	links = fill(links, s.ranked, len(block)/2)
+	kept := x.bypass(s, node, level)
+	ranked := x.rank(s, node, s.nodes[kept:])
+	s.chosen = append(s.chosen[:0], s.nodes[:kept]...)
+	links := fill(x.chooseMore(s, ranked, node, len(s.links)), ranked, len(s.links))
 	setLinks(block, links)
+	fresh := append(s.plan[0][:0], links[kept:]...)
 	mu.Unlock()
-	for _, id := range links {
+	for _, id := range fresh {
 		x.linkBack(s, id, node, level)
 	}
-	s.plan[0] = links
+	s.chosen, s.plan[0] = links, fresh
 }
 
-// fill adds the nearest of ranked until there are n links: lists that are
-// chosen from chosen lists, over and over, would wear thin.
+// fill adds the nearest of ranked until there are n links.
 func fill(links []uint32, ranked []uint64, n int) []uint32 {
 	for _, key := range ranked {
 		if len(links) >= n {
@@ -58,28 +60,29 @@ func fill(links []uint32, ranked []uint64, n int) []uint32 {
 	return links
 }
 
-// bypass lists the nodes that node links to, with doomed ones replaced by the
-// nodes that those link to.
-func (x *Index) bypass(s *scratch, node uint32, level int) []uint32 {
-	kept := s.nodes[:0]
-	add := func(id uint32) {
-		if id != node && !x.isDoomed(id) && !slices.Contains(kept, id) {
-			kept = append(kept, id)
-		}
-	}
+// bypass lists in s.nodes those of s.links that stay, which it counts, and
+// after them the nodes that the doomed ones link to.
+func (x *Index) bypass(s *scratch, node uint32, level int) (kept int) {
+	s.nodes = s.nodes[:0]
 	for _, id := range s.links {
 		if !x.isDoomed(id) {
-			add(id)
+			s.nodes = append(s.nodes, id)
+		}
+	}
+	kept = len(s.nodes)
+	bound := uint32(x.bound.Load())
+	for _, id := range s.links {
+		if !x.isDoomed(id) {
 			continue
 		}
 		block := x.graph.links(id, level)
 		for i := range block {
-			if next := atomic.LoadUint32(&block[i]); next < uint32(x.bound.Load()) {
-				add(next)
+			next := atomic.LoadUint32(&block[i])
+			if next < bound && next != node && !x.isDoomed(next) && !slices.Contains(s.nodes, next) {
+				s.nodes = append(s.nodes, next)
 			}
 		}
 	}
-	s.nodes = kept
 	return kept
 }
 

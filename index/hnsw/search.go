@@ -46,7 +46,7 @@ func (x *Index) search(s *scratch, q index.Query, dst []index.Hit) []index.Hit {
 	s.keepBeam(nil)
 	n := len(dst)
 	dst = x.finish(s, k, dst)
-	if len(dst)-n < k && dead > 0 {
+	if len(dst)-n < k {
 		// All that is near was deleted at once: look past it.
 		return x.searchAllowed(s, q, k, ef, dst[:n])
 	}

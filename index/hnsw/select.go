@@ -16,6 +16,11 @@ const selectBatch = 4
 // Nodes that are dead, and avoid, are passed over.
 func (x *Index) choose(s *scratch, candidates []uint64, avoid uint32, m int) []uint32 {
 	s.chosen = s.chosen[:0]
+	return x.chooseMore(s, candidates, avoid, m)
+}
+
+// chooseMore is choose, going on from what s.chosen holds.
+func (x *Index) chooseMore(s *scratch, candidates []uint64, avoid uint32, m int) []uint32 {
 	for _, key := range candidates {
 		if len(s.chosen) == m {
 			break
