@@ -10,8 +10,8 @@ import (
 const labelKinds = 3
 
 // labels holds the weight of each label by kind and code: ln(items/items that
-// bear it), so that what all share says nothing. It is counted once, when a
-// pipeline is made; labels that came later count for the next one.
+// bear it), so that what all share says nothing. It is immutable: counted when a
+// pipeline is made and by Recount; labels that came later have no say until then.
 type labels [labelKinds][]float32
 
 func countLabels(c Catalog) *labels {

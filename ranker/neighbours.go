@@ -1,127 +1,81 @@
 package ranker
 
 import (
-	"context"
 	"fmt"
-	"slices"
-	"sync"
 	"sync/atomic"
+	"time"
 )
 
-// NeighbourCache is a [Neighbours] that holds the nearest items of every item,
-// found once through a [Nearest]. A list costs 8 bytes a neighbour; an item
-// without a list has no neighbours, and nothing is searched while reading.
+// NeighbourCache is a [Neighbours] that finds the nearest items of an item when
+// they are first asked for, through a [Nearest], and keeps them. It is direct
+// mapped: a slot holds the last item asked for that falls on it, so that memory
+// is fixed, at 8 bytes a neighbour. After [NeighbourCache.Changed] a list is found
+// anew when it is next asked for, but at most once a second, so that a catalog that
+// is being uploaded costs no search on every request; a new item is met through the
+// user's vector meanwhile.
 //
-// Reads take no lock. Writers wait for one another.
+// All methods are safe for concurrent use and take no lock. Two requests that
+// ask for one item at once may both search.
 type NeighbourCache struct {
 	nearest Nearest
 	vectors Vectors
 	keep    int
-	lists   []atomic.Pointer[[]Scored]
-
-	mu      sync.Mutex
-	scratch []Scored
+	changes atomic.Uint64
+	slots   []atomic.Pointer[neighbourList]
 }
 
-// NewNeighbourCache makes an empty cache for the items below maxItems, 1 to
-// 1<<28 (8 bytes each), of keep neighbours for each, 1 to 1000.
-func NewNeighbourCache(nearest Nearest, vectors Vectors, maxItems, keep int) (*NeighbourCache, error) {
+// neighbourList is immutable.
+type neighbourList struct {
+	item    uint32
+	changes uint64
+	found   time.Time
+	list    []Scored
+}
+
+// neighbourRefresh is how long a list is used at least after it was found.
+const neighbourRefresh = time.Second
+
+// NewNeighbourCache makes an empty cache with so many slots, 1 to 1<<24, for lists
+// of at most keep neighbours, 1 to 1000.
+func NewNeighbourCache(nearest Nearest, vectors Vectors, slots, keep int) (*NeighbourCache, error) {
 	switch {
 	case nearest == nil || vectors == nil:
 		return nil, fmt.Errorf("%w: a neighbour cache needs a Nearest and Vectors", ErrWorld)
-	case maxItems < 1 || maxItems > 1<<28:
-		return nil, fmt.Errorf("%w: a neighbour cache for %d items; it must lie in [1, %d]", ErrWorld, maxItems, 1<<28)
+	case slots < 1 || slots > 1<<24:
+		return nil, fmt.Errorf("%w: a neighbour cache of %d slots; it must lie in [1, %d]", ErrWorld, slots, 1<<24)
 	case keep < 1 || keep > 1000:
 		return nil, fmt.Errorf("%w: %d neighbours an item; it must lie in [1, 1000]", ErrWorld, keep)
 	}
-	return &NeighbourCache{nearest: nearest, vectors: vectors, keep: keep, lists: make([]atomic.Pointer[[]Scored], maxItems)}, nil
+	return &NeighbourCache{nearest: nearest, vectors: vectors, keep: keep, slots: make([]atomic.Pointer[neighbourList], slots)}, nil
 }
 
-// Neighbours of an item, nearest first.
+// Changed says that vectors were added, changed or taken out. Call it after they
+// can be searched for.
+func (c *NeighbourCache) Changed() { c.changes.Add(1) }
+
+// Neighbours of an item, nearest first; none for an item without a vector.
 func (c *NeighbourCache) Neighbours(item uint32) []Scored {
-	if int64(item) >= int64(len(c.lists)) {
-		return nil
+	slot := &c.slots[int(item)%len(c.slots)]
+	have, changes := slot.Load(), c.changes.Load()
+	if have != nil && have.item == item && (have.changes == changes || time.Since(have.found) < neighbourRefresh) {
+		return have.list
 	}
-	if list := c.lists[item].Load(); list != nil {
-		return *list
-	}
-	return nil
+	next := &neighbourList{item: item, changes: changes, found: time.Now(), list: c.find(item)}
+	slot.Store(next)
+	return next.list
 }
 
-// Fill finds the neighbours of all items below n, one search for each. It stops
-// early with the context's error.
-func (c *NeighbourCache) Fill(ctx context.Context, n uint32) error {
-	for item := range min(n, uint32(len(c.lists))) {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		c.mu.Lock()
-		c.find(item)
-		c.mu.Unlock()
-	}
-	return nil
-}
-
-// Put finds the neighbours of an item whose vector is new or has changed, and
-// makes it a neighbour of those near it, so that a new item is met at once. Call
-// it after the vector can be searched for.
-func (c *NeighbourCache) Put(item uint32) {
-	if int64(item) >= int64(len(c.lists)) {
-		return
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, old := range c.Neighbours(item) {
-		c.without(old.Item, item)
-	}
-	c.find(item)
-	for _, near := range c.Neighbours(item) {
-		c.insert(near.Item, Scored{Item: item, Score: near.Score})
-	}
-}
-
-// find searches; c.mu is held.
-func (c *NeighbourCache) find(item uint32) {
+func (c *NeighbourCache) find(item uint32) []Scored {
 	vector := c.vectors.Vector(item)
 	if vector == nil {
-		c.lists[item].Store(nil)
-		return
+		return nil
 	}
-	c.scratch = c.nearest.Nearest(vector, c.keep+1, nil, c.scratch[:0])
-	list := make([]Scored, 0, c.keep)
-	for _, hit := range c.scratch {
+	found := c.nearest.Nearest(vector, c.keep+1, nil, make([]Scored, 0, c.keep+1))
+	list := found[:0]
+	for _, hit := range found {
 		if hit.Item != item && len(list) < c.keep {
 			list = append(list, hit)
 		}
 	}
-	c.lists[item].Store(&list)
-}
-
-// without publishes the list of item without one neighbour.
-func (c *NeighbourCache) without(item, neighbour uint32) {
-	list := c.Neighbours(item)
-	at := slices.IndexFunc(list, func(s Scored) bool { return s.Item == neighbour })
-	if at < 0 {
-		return
-	}
-	shorter := slices.Concat(list[:at], list[at+1:])
-	c.lists[item].Store(&shorter)
-}
-
-// insert publishes the list of item with one more neighbour at its place.
-func (c *NeighbourCache) insert(item uint32, neighbour Scored) {
-	if int64(item) >= int64(len(c.lists)) {
-		return
-	}
-	c.without(item, neighbour.Item)
-	list := c.Neighbours(item)
-	at := 0
-	for at < len(list) && (list[at].Score > neighbour.Score || list[at].Score == neighbour.Score && list[at].Item < neighbour.Item) {
-		at++
-	}
-	if at >= c.keep {
-		return
-	}
-	longer := slices.Concat(list[:at], []Scored{neighbour}, list[at:min(len(list), c.keep-1)])
-	c.lists[item].Store(&longer)
+	return list
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"sync/atomic"
 	"time"
 )
 
@@ -11,7 +12,7 @@ import (
 // concurrent use.
 type Pipeline struct {
 	world  World
-	labels *labels
+	labels atomic.Pointer[labels]
 	idle   chan *run // scratch memory at rest
 }
 
@@ -41,8 +42,14 @@ func New(world World) (*Pipeline, error) {
 	}
 	// As many at rest as can run at once. A sync.Pool would be emptied by the
 	// collector, and the scratch of a large catalog is dear to make.
-	return &Pipeline{world: world, labels: countLabels(world.Catalog), idle: make(chan *run, runtime.GOMAXPROCS(0))}, nil
+	p := &Pipeline{world: world, idle: make(chan *run, runtime.GOMAXPROCS(0))}
+	p.Recount()
+	return p, nil
 }
+
+// Recount counts anew what is counted over the whole catalog: how rare each label
+// is. Call it when much of the catalog has changed; it reads every row.
+func (p *Pipeline) Recount() { p.labels.Store(countLabels(p.world.Catalog)) }
 
 // scratch takes what is at rest, or makes it.
 func (p *Pipeline) scratch() *run {

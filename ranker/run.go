@@ -83,7 +83,7 @@ type run struct {
 // begin makes the run ready for a request.
 func (r *run) begin(p *Pipeline, req *Request) {
 	world := &p.world
-	r.world, r.labels, r.req = world, p.labels, req
+	r.world, r.labels, r.req = world, p.labels.Load(), req
 	n := int(world.Catalog.Len())
 	if n > len(r.cells) {
 		r.cells = make([]cell, n+n/8)

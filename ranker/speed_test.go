@@ -39,8 +39,8 @@ func bazaar(tb testing.TB, items, dim int) (*Pipeline, []Request) {
 		CoVisited: must(covisit.New(covisit.Options{})), Popular: must(popularity.New(popularity.Options{})),
 		Trending: must(popularity.New(popularity.Options{HalfLife: 24 * 3600e9})), Arrivals: must(popularity.NewArrivals(100))}
 	cache := must(NewNeighbourCache(index, vectors, items, 30))
-	if err := cache.Fill(tb.Context(), uint32(items)); err != nil {
-		tb.Fatal(err)
+	for item := range uint32(items) {
+		cache.Neighbours(item)
 	}
 	world.Neighbours = cache
 	trail := make([]covisit.Step, 0, min(20*items, 1<<16))

@@ -76,8 +76,8 @@ func board(t testing.TB, items int) (World, *catalog.Table) {
 		Arrivals:  must(popularity.NewArrivals(10)),
 	}
 	cache := must(NewNeighbourCache(w.Nearest, vectors, items, 30))
-	if err := cache.Fill(t.Context(), uint32(items)); err != nil {
-		t.Fatal(err)
+	for item := range uint32(items) {
+		cache.Neighbours(item)
 	}
 	w.Neighbours = cache
 	for user := range items {

@@ -113,7 +113,7 @@ func (o Options) stage(ctx context.Context, split *dataset.Split, result *Result
 			return &retrieval{profile: newProfile(), exact: exact, items: len(split.Items), repeats: split.Repeats}
 		}, nil
 	}
-	world, err := newWorld(ctx, split, vectors, exact, o)
+	world, err := newWorld(split, vectors, exact, o)
 	if err != nil {
 		return nil, err
 	}

@@ -3,37 +3,17 @@ package evaluate
 import (
 	"context"
 	"fmt"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/kindred-rec/kindred/embed"
+	"github.com/kindred-rec/kindred/embed/itemtext"
 	"github.com/kindred-rec/kindred/loadtest/dataset"
 )
 
-// descriptionBytes of an item's description are read: what follows is mostly
-// about the shop, and a mean over tokens drowns the title in it.
-const descriptionBytes = 300
-
 // itemText is what the encoder reads of an item.
 func itemText(item dataset.Item) string {
-	parts := make([]string, 0, 4)
-	for _, part := range []string{item.Title, item.Brand, strings.Join(item.Categories, " "), strings.Join(item.Tags, " "),
-		cut(item.Description, descriptionBytes)} {
-		if part != "" {
-			parts = append(parts, part)
-		}
-	}
-	return strings.Join(parts, ". ")
-}
-
-func cut(text string, most int) string {
-	if len(text) <= most {
-		return text
-	}
-	for most > 0 && !utf8.RuneStart(text[most]) {
-		most--
-	}
-	return text[:most]
+	return itemtext.Fields{
+		Title: item.Title, Brand: item.Brand, Categories: item.Categories, Tags: item.Tags, Description: item.Description,
+	}.Text()
 }
 
 // A matrix holds item vectors, [items, dim] row by row. Rows of zeros stand for

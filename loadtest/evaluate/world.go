@@ -1,7 +1,6 @@
 package evaluate
 
 import (
-	"context"
 	"fmt"
 
 	"github.com/kindred-rec/kindred/index"
@@ -71,7 +70,7 @@ func newIndex(vectors *matrix) (*flat.Index, error) {
 }
 
 // newWorld counts the train part and puts together what the pipeline ranks with.
-func newWorld(ctx context.Context, split *dataset.Split, vectors *matrix, exact *flat.Index, o Options) (ranker.World, error) {
+func newWorld(split *dataset.Split, vectors *matrix, exact *flat.Index, o Options) (ranker.World, error) {
 	n := len(split.Items)
 	w := ranker.World{Vectors: vectors, Nearest: searcher{exact}, Weights: o.Weights, Settings: o.Settings}
 	table, err := catalog.New(catalog.Limits{MaxItems: uint32(n)})
@@ -96,15 +95,12 @@ func newWorld(ctx context.Context, split *dataset.Split, vectors *matrix, exact 
 		}
 	}
 	w.Popular.Publish()
-	cache, err := ranker.NewNeighbourCache(w.Nearest, vectors, n, max(1, o.Settings.NeighbourCandidates, defaultNeighbours))
-	if err != nil {
-		return w, err
-	}
-	w.Neighbours = cache
-	return w, cache.Fill(ctx, uint32(n))
+	w.Neighbours, err = ranker.NewNeighbourCache(w.Nearest, vectors, n, neighbours)
+	return w, err
 }
 
-const defaultNeighbours = 30
+// neighbours an item, as the service keeps them.
+const neighbours = 150
 
 func countSequence(w ranker.World, events []dataset.Interaction) error {
 	trail := make([]covisit.Step, 0, len(events))

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/kindred-rec/kindred/embed"
+	"github.com/kindred-rec/kindred/embed/itemtext"
 	"github.com/kindred-rec/kindred/index"
 	"github.com/kindred-rec/kindred/ranker"
 	"github.com/kindred-rec/kindred/server/record"
@@ -22,6 +23,7 @@ type generation struct {
 	index    index.Index
 	vectors  *vectors
 	nearest  *nearest
+	around   *ranker.NeighbourCache
 	pipeline *ranker.Pipeline
 	changes  atomic.Uint64 // of vectors
 	encoded  atomic.Int64
@@ -38,23 +40,21 @@ func (s *Shop) newGeneration() (*generation, error) {
 		id:      fmt.Sprintf("%s/%s/%d", s.config.Encoder.Info().Model, idx.Stats().Engine, n),
 		encoder: s.config.Encoder, index: idx, vectors: newVectors(s.config.MaxItems), nearest: &nearest{index: idx},
 	}
+	if g.around, err = ranker.NewNeighbourCache(g.nearest, g.vectors, neighbourSlots, neighbourCount); err != nil {
+		return nil, err
+	}
 	g.pipeline, err = ranker.New(ranker.World{
-		Catalog: s.table, Vectors: g.vectors, Nearest: g.nearest,
-		Neighbours: newNeighbours(g.vectors, g.nearest, &g.changes),
-		CoVisited:  s.counters.covisit, Popular: s.counters.popular, Trending: s.counters.trending, Arrivals: s.arrivals,
+		Catalog: s.table, Vectors: g.vectors, Nearest: g.nearest, Neighbours: g.around,
+		CoVisited: s.counters.covisit, Popular: s.counters.popular, Trending: s.counters.trending, Arrivals: s.arrivals,
 	})
 	return g, err
 }
 
 // itemText is what the encoder reads of an item.
 func itemText(it *record.Item) string {
-	switch {
-	case it.Description == "":
-		return it.Title
-	case it.Title == "":
-		return it.Description
-	}
-	return it.Title + ". " + it.Description
+	return itemtext.Fields{
+		Title: it.Title, Brand: it.Brand, Categories: it.Categories, Tags: it.Tags, Description: it.Description,
+	}.Text()
 }
 
 // encodeBatch bounds the texts that are encoded at once.
@@ -108,8 +108,7 @@ func (g *generation) put(number uint32, v []float32) error {
 		err = g.index.Update(number, v)
 	}
 	if err == nil {
-		g.vectors.set(number, slices.Clone(v))
-		g.changes.Add(1)
+		g.changed(number, slices.Clone(v))
 	}
 	return err
 }
@@ -121,11 +120,17 @@ func (g *generation) remove(number uint32) error {
 		return nil
 	}
 	if err == nil {
-		g.vectors.set(number, nil)
+		g.changed(number, nil)
 		g.encoded.Add(-1)
-		g.changes.Add(1)
 	}
 	return err
+}
+
+// changed publishes an item's vector, nil for none, after the index has it.
+func (g *generation) changed(number uint32, v []float32) {
+	g.vectors.set(number, v)
+	g.changes.Add(1)
+	g.around.Changed()
 }
 
 // unit returns v at unit length. Validated vectors have a direction.

@@ -1,9 +1,7 @@
 package shop
 
 import (
-	"slices"
 	"sync/atomic"
-	"time"
 
 	"github.com/kindred-rec/kindred/index"
 	"github.com/kindred-rec/kindred/ranker"
@@ -80,47 +78,9 @@ func (n *nearest) Nearest(vector []float32, limit int, allow []uint64, dst []ran
 	return dst
 }
 
-// neighbours keeps the nearest items of items that requests ask about. It is
-// a direct-mapped cache: a slot holds the last item asked for that falls on it, so
-// that its memory is fixed. A list is made anew when vectors have changed since,
-// but at most once a second.
-type neighbours struct {
-	vectors *vectors
-	nearest *nearest
-	changes *atomic.Uint64 // counts changes of vectors
-	slots   []atomic.Pointer[neighbourList]
-}
-
+// The ranker's cache of item neighbours: its memory is at most slots times the
+// length of a list times 8 bytes, 20 MB.
 const (
-	neighbourSlots   = 1 << 15
-	neighbourCount   = 64
-	neighbourRefresh = time.Second
+	neighbourSlots = 1 << 14
+	neighbourCount = 150
 )
-
-type neighbourList struct {
-	item    uint32
-	changes uint64
-	made    time.Time
-	list    []ranker.Scored
-}
-
-func newNeighbours(v *vectors, n *nearest, changes *atomic.Uint64) *neighbours {
-	return &neighbours{vectors: v, nearest: n, changes: changes, slots: make([]atomic.Pointer[neighbourList], neighbourSlots)}
-}
-
-// Neighbours implements ranker.ItemNeighbours.
-func (n *neighbours) Neighbours(item uint32) []ranker.Scored {
-	slot := &n.slots[item%neighbourSlots]
-	have := slot.Load()
-	changes := n.changes.Load()
-	if have != nil && have.item == item && (have.changes == changes || time.Since(have.made) < neighbourRefresh) {
-		return have.list
-	}
-	next := &neighbourList{item: item, changes: changes, made: time.Now()}
-	if v := n.vectors.Vector(item); v != nil {
-		found := n.nearest.Nearest(v, neighbourCount+1, nil, make([]ranker.Scored, 0, neighbourCount+1))
-		next.list = slices.DeleteFunc(found, func(s ranker.Scored) bool { return s.Item == item })
-	}
-	slot.Store(next)
-	return next.list
-}
