@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"text/tabwriter"
@@ -15,6 +16,7 @@ type evaluateCommand struct {
 	Split    string  `enum:"test,valid" default:"test" help:"Which questions: test, which figures are quoted for, or valid, for tuning."`
 	Cold     float64 `placeholder:"SHARE" help:"Share of the items to leave out of training and report apart, as 0.2."`
 	Seed     uint64  `default:"1" help:"Decides which items are cold."`
+	Fit      bool    `help:"Fit the weights on the validation questions first, as a tenant's refresh does on its own log."`
 	Workers  int     `placeholder:"N" help:"Questions answered side by side; one a processor if not given. The figures do not depend on it."`
 	JSON     bool    `name:"json" help:"Print the figures as one line of JSON."`
 }
@@ -39,7 +41,7 @@ func (c *evaluateCommand) Run(ctx context.Context, to output) error {
 	bars := newProgress(to.log)
 	defer bars.finish()
 	options := evaluate.Options{Format: format, Dir: c.Data, Reader: reader, Stage: evaluate.Stage(c.Stage), Split: evaluate.Part(c.Split),
-		Cold: c.Cold, Seed: c.Seed, Workers: c.Workers}
+		Cold: c.Cold, Seed: c.Seed, Fit: c.Fit, Workers: c.Workers}
 	result, err := evaluate.Run(ctx, options, func(done, all int) { bars.show("questions", float64(done)/float64(all)) })
 	bars.finish()
 	if err != nil {
@@ -53,7 +55,8 @@ func (c *evaluateCommand) Run(ctx context.Context, to output) error {
 
 func writeFigures(to output, r evaluate.Result) error {
 	t := tabwriter.NewWriter(to.out, 2, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(t, "%s: %s, stage %s, split %s, seed %d, encoder %s, %d items\n\n", r.Format, r.Protocol, r.Stage, r.Split, r.Seed, r.Encoder, r.Items)
+	fmt.Fprintf(t, "%s: %s, stage %s, split %s, seed %d, encoder %s, weights %s, %d items\n\n", r.Format, r.Protocol, r.Stage, r.Split, r.Seed,
+		r.Encoder, cmp.Or(r.Weights, "none"), r.Items)
 	fmt.Fprint(t, "\tquestions\tHR@5\tHR@10\tNDCG@10\tMRR\t\n")
 	row := func(name string, f evaluate.Figures) {
 		fmt.Fprintf(t, "%s\t%d\t%.4f\t%.4f\t%.4f\t%.4f\t\n", name, f.Cases, f.HR5, f.HR10, f.NDCG10, f.MRR)
