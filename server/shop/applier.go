@@ -29,7 +29,9 @@ func (s *Shop) apply(entries []record.Entry) {
 			s.profiles.drop(e.MergedNumber)
 		}
 	}
-	s.encode(s.latest(items))
+	items = s.latest(items)
+	s.encode(items)
+	s.recount(len(items))
 	// The lists of top items hold acts back to save work while many come.
 	s.counters.popular.Publish()
 	s.counters.trending.Publish()
@@ -103,6 +105,17 @@ func (s *Shop) encode(items []numbered) {
 		}
 		items = items[n:]
 	}
+}
+
+// recount has labels counted again once a sixteenth of the catalog has changed.
+func (s *Shop) recount(rows int) {
+	if s.recountIn -= rows; rows == 0 || s.recountIn > 0 {
+		return
+	}
+	for _, g := range s.serving() {
+		g.pipeline.Recount()
+	}
+	s.recountIn = int(s.table.Count() / 16)
 }
 
 // serving returns the generation that serves and the one being filled, if any.

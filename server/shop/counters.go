@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"time"
 
 	"github.com/kindred-rec/kindred/ranker"
@@ -18,6 +19,8 @@ import (
 type counters struct {
 	events   int64 // counted
 	latest   int64 // largest event time, unix microseconds
+	weights  float64
+	acts     int64 // weights is the sum of theirs
 	covisit  *covisit.Graph
 	popular  *popularity.Counter
 	trending *popularity.Counter
@@ -50,10 +53,12 @@ func newCounters(c Config) (counters, error) {
 // checkpointKind names the counters' checkpoint; its number changes with its form.
 const checkpointKind = "counters/1"
 
-// marshal returns the two numbers, then the three parts, each after its length.
+// marshal returns the four numbers, then the three parts, each after its length.
 func (c counters) marshal() ([]byte, error) {
 	out := binary.BigEndian.AppendUint64(nil, uint64(c.events))
 	out = binary.BigEndian.AppendUint64(out, uint64(c.latest))
+	out = binary.BigEndian.AppendUint64(out, math.Float64bits(c.weights))
+	out = binary.BigEndian.AppendUint64(out, uint64(c.acts))
 	for _, part := range []interface {
 		AppendBinary([]byte) ([]byte, error)
 	}{c.covisit, c.popular, c.trending} {
@@ -71,11 +76,13 @@ func (c counters) marshal() ([]byte, error) {
 var errShortCheckpoint = errors.New("the checkpoint of the counters ends early")
 
 func loadCounters(raw []byte, c Config) (counters, error) {
-	if len(raw) < 16 {
+	if len(raw) < 32 {
 		return counters{}, errShortCheckpoint
 	}
-	events, latest := binary.BigEndian.Uint64(raw), binary.BigEndian.Uint64(raw[8:])
-	raw = raw[16:]
+	var numbers [4]uint64
+	for i := range numbers {
+		numbers[i], raw = binary.BigEndian.Uint64(raw), raw[8:]
+	}
 	var parts [3][]byte
 	for i := range parts {
 		if len(raw) < 8 || uint64(len(raw)-8) < binary.BigEndian.Uint64(raw) {
@@ -94,7 +101,8 @@ func loadCounters(raw []byte, c Config) (counters, error) {
 	}
 	trending, err := popularity.Load(parts[2], c.popularityOptions(trendingHalfLife))
 	return counters{
-		events: int64(events), latest: int64(latest), covisit: graph, popular: popular, trending: trending,
+		events: int64(numbers[0]), latest: int64(numbers[1]), weights: math.Float64frombits(numbers[2]), acts: int64(numbers[3]),
+		covisit: graph, popular: popular, trending: trending,
 	}, err
 }
 
@@ -111,6 +119,7 @@ func (s *Shop) restoreCounters() error {
 			s.counters, s.countersAt = loaded, seq
 			s.clock.see(loaded.latest)
 			s.events.Store(loaded.events)
+			s.strength.restore(loaded.weights, loaded.acts)
 		}
 		return err
 	})
@@ -138,6 +147,7 @@ func (s *Shop) maybeCheckpoint(seq uint64) {
 
 func (s *Shop) saveCounters(seq uint64) error {
 	s.counters.events, s.counters.latest = s.events.Load(), s.clock.at.Load()
+	s.counters.weights, s.counters.acts = s.strength.sum, s.strength.acts
 	raw, err := s.counters.marshal()
 	if err != nil {
 		return fmt.Errorf("counters: %w", err)
@@ -155,15 +165,17 @@ func (s *Shop) count(e *record.Stored, weight float32) {
 		return
 	}
 	at := e.Time.UnixMicro()
-	if err := s.counters.popular.Add(e.ItemNumber, float64(weight), at); err != nil {
+	s.strength.add(weight)
+	strength := s.strength.of(weight)
+	if err := s.counters.popular.Add(e.ItemNumber, float64(strength), at); err != nil {
 		s.config.Log.Error("event not counted", "seq", e.Seq, "error", err)
 		return
 	}
-	if err := s.counters.trending.Add(e.ItemNumber, float64(weight), at); err != nil {
+	if err := s.counters.trending.Add(e.ItemNumber, float64(strength), at); err != nil {
 		s.config.Log.Error("event not counted as trend", "seq", e.Seq, "error", err)
 	}
 	s.trail = s.trailBefore(e, s.trail[:0])
-	step := covisit.Step{Item: e.ItemNumber, Weight: weight, Time: at}
+	step := covisit.Step{Item: e.ItemNumber, Weight: strength, Time: at}
 	if n := len(s.trail); n > 0 && s.trail[n-1].Item == step.Item && e.Type != record.TypePurchase {
 		return // the same visit goes on
 	}
@@ -195,10 +207,10 @@ func (s *Shop) trailBefore(e *record.Stored, dst []covisit.Step) []covisit.Step 
 			continue
 		}
 		if n := len(dst); n > 0 && dst[n-1].Item == t.item && t.kind != ranker.Purchased {
-			dst[n-1].Weight = max(dst[n-1].Weight, t.weight)
+			dst[n-1].Weight = max(dst[n-1].Weight, s.strength.of(t.weight))
 			continue
 		}
-		dst = append(dst, covisit.Step{Item: t.item, Weight: t.weight, Time: t.at})
+		dst = append(dst, covisit.Step{Item: t.item, Weight: s.strength.of(t.weight), Time: t.at})
 	}
 	return dst
 }

@@ -107,7 +107,7 @@ func (s *Shop) convert(p *person) {
 			if t.synthetic {
 				at = 0
 			}
-			p.history = append(p.history, ranker.Touch{Item: t.item, Weight: t.weight, Time: at, Kind: t.kind})
+			p.history = append(p.history, ranker.Touch{Item: t.item, Weight: s.strength.of(t.weight), Time: at, Kind: t.kind})
 		default:
 			p.disliked = append(p.disliked, t.item)
 		}

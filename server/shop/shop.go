@@ -32,6 +32,7 @@ type Shop struct {
 	arrivals *popularity.Arrivals
 	profiles *profiles
 	clock    logClock
+	strength strength
 
 	gen         atomic.Pointer[generation]
 	next        atomic.Pointer[generation] // being filled; nil: none
@@ -47,6 +48,7 @@ type Shop struct {
 	countersAt uint64 // the checkpoint held the counters up to here
 	itemsAt    uint64 // the scan at the start held the items up to here
 	savedAt    uint64
+	recountIn  int // rows to change before labels are counted again
 	applied    *appliedMark
 	stop       func()
 
@@ -115,6 +117,7 @@ func (s *Shop) catchUp(ctx context.Context) error {
 	if err := s.readItems(ctx); err != nil {
 		return fmt.Errorf("reading the catalog: %w", err)
 	}
+	s.gen.Load().pipeline.Recount()
 	s.itemsAt, s.savedAt = head, s.countersAt
 	s.applied.advance(s.countersAt)
 	stop, err := s.log.Follow(s.countersAt, s.apply)
