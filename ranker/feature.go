@@ -108,10 +108,10 @@ func (w *Weights) Score(x *Features) float64 {
 // different kind, each counting alike: office supplies, where people buy again,
 // beauty products and films; rounded, and kept positive among the similarities,
 // which can stand in for one another. The optimum is flat. ColdSimilarity was
-// chosen with a fifth of the items taken out of training: the largest weight that
-// costs those that stayed nothing. Trend and Freshness
-// have no say in logs without times: theirs are priors, small enough to decide
-// among near equals only.
+// chosen with a fifth of the items taken out of training: it finds some of those, at a
+// small cost to the others (office supplies: HR@10 from .166 to .163 with all
+// items in training). Trend and Freshness have no say in logs without times: theirs
+// are priors, small enough to decide among near equals only.
 func DefaultWeights() Weights {
 	return Weights{
 		CoVisited: 1.5, CoVisitedBefore: 0.47, Association: 1.5,
