@@ -64,6 +64,10 @@ func (s *shop) answers(small *demo.Shop) []string {
 
 func same(t *testing.T, what string, got, want []string) {
 	t.Helper()
+	if len(got) != len(want) || len(want) == 0 {
+		t.Errorf("%s: %d answers, want %d, at least one", what, len(got), len(want))
+		return
+	}
 	for i := range want {
 		g, w := strings.Fields(got[i]), strings.Fields(want[i])
 		for k := range max(len(g), len(w)) {
