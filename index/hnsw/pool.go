@@ -4,7 +4,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/kindred-rec/kindred/index"
 	"github.com/kindred-rec/kindred/index/internal/simd"
 	"github.com/kindred-rec/kindred/index/internal/topk"
 )
@@ -25,7 +24,6 @@ type scratch struct {
 	ranked []uint64 // candidates for links, as keys
 	all    []uint64 // a bitmap that allows everything, once one was needed
 	best   topk.Heap[uint64]
-	hits   []index.Hit
 	plan   [maxLevel + 1][]uint32 // links of a new node by level
 }
 

@@ -1,12 +1,9 @@
 package hnsw
 
 import (
-	"fmt"
 	"io"
 	"sync/atomic"
 	"unsafe"
-
-	"github.com/google/renameio"
 
 	"github.com/kindred-rec/kindred/index/internal/arena"
 	"github.com/kindred-rec/kindred/index/internal/simd"
@@ -36,23 +33,6 @@ type header struct {
 const headerWords = int(unsafe.Sizeof(header{}) / 4)
 
 func (h *header) words() []uint32 { return unsafe.Slice(&h.Order, headerWords) }
-
-// WriteFile writes a snapshot to path: the file is replaced in one step once
-// the new content is on disk, or left as it was.
-func (x *Index) WriteFile(path string) error {
-	f, err := renameio.TempFile("", path)
-	if err != nil {
-		return fmt.Errorf("hnsw: snapshot to %s: %w", path, err)
-	}
-	defer f.Cleanup() //nolint:errcheck // nothing is left to clean up after success
-	if err := x.Snapshot(f); err != nil {
-		return fmt.Errorf("hnsw: snapshot to %s: %w", path, err)
-	}
-	if err := f.CloseAtomicallyReplace(); err != nil {
-		return fmt.Errorf("hnsw: snapshot to %s: %w", path, err)
-	}
-	return nil
-}
 
 // Snapshot writes the index. Searches and writes go on; nodes are not
 // reclaimed meanwhile. See index.Index.

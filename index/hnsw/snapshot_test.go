@@ -224,3 +224,20 @@ func exercise(t *testing.T, x *hnsw.Index) {
 		t.Fatal(err)
 	}
 }
+
+func TestWriteFileLeavesNothingBehind(t *testing.T) {
+	x := built(t, hnsw.Config{Dim: 3, MaxItems: 10}, 1, indextest.Clusters(66, 10, 3))
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a")
+	for range 2 { // the second replaces the first
+		if err := x.WriteFile(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := x.WriteFile(filepath.Join(dir, "absent", "a")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%v, want %v", err, os.ErrNotExist)
+	}
+	if files, err := os.ReadDir(dir); err != nil || len(files) != 1 {
+		t.Errorf("left %v, %v", files, err)
+	}
+}
