@@ -70,7 +70,7 @@ func readArray(path string, values any) (rows, columns int, err error) {
 		return 0, 0, fmt.Errorf("%s: shape %v, want two axes, not empty, in C order", path, shape)
 	}
 	if err := r.Read(values); err != nil {
-		return 0, 0, fmt.Errorf("%s: %w", path, err)
+		return 0, 0, fmt.Errorf("%s: it holds %s, wanted for a %T: %w", path, r.Header.Descr.Type, values, err)
 	}
 	return shape[0], shape[1], nil
 }
