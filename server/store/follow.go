@@ -70,13 +70,20 @@ func (f *follower) run(at uint64) {
 	if !ok {
 		return
 	}
-	if f.replay(at, until); f.stopped() {
+	if at = f.replay(at, until); f.stopped() {
 		return
 	}
 	for {
 		select {
 		case entries := <-f.groups:
-			f.fn(entries)
+			// The replay may have met a group that was durable and not yet offered.
+			for len(entries) > 0 && entries[0].Seq <= at {
+				entries = entries[1:]
+			}
+			if len(entries) > 0 {
+				at = entries[len(entries)-1].Seq
+				f.fn(entries)
+			}
 		case <-f.quit:
 			return
 		}
