@@ -17,7 +17,7 @@ var columns = [FeatureCount]column{
 		r.ofEvidence(out, func(e *evidence) float32 { return logShare(e.before) })
 	},
 	Association:      association,
-	UserSimilarity:   func(r *run, out []float32) { r.similarities(r.user, out) },
+	UserSimilarity:   userSimilarity,
 	LastSimilarity:   lastSimilarity,
 	RecentSimilarity: recentSimilarity,
 	ColdSimilarity:   coldSimilarity,
@@ -64,36 +64,6 @@ func similarity(a, b []float32) float32 {
 		return dot
 	}
 	return 0
-}
-
-func (r *run) similarities(to []float32, out []float32) {
-	if to == nil || r.world.Vectors == nil {
-		return
-	}
-	for i := range r.candidates {
-		out[i] = similarity(to, r.world.Vectors.Vector(r.candidates[i].item))
-	}
-}
-
-func lastSimilarity(r *run, out []float32) {
-	if len(r.anchors) > 0 {
-		r.similarities(r.anchors[0].vector, out)
-	}
-}
-
-// recentSimilarity comes after lastSimilarity and takes its column over.
-func recentSimilarity(r *run, out []float32) {
-	if len(r.anchors) == 0 || r.world.Vectors == nil {
-		return
-	}
-	copy(out, r.columns[LastSimilarity])
-	recent := r.anchors[1:min(len(r.anchors), r.world.Settings.SimilarAnchors)]
-	for i := range r.candidates {
-		v := r.world.Vectors.Vector(r.candidates[i].item)
-		for k := range recent {
-			out[i] = max(out[i], similarity(recent[k].vector, v))
-		}
-	}
 }
 
 // coldSimilarity comes after recentSimilarity. The square lets only close likeness
@@ -176,6 +146,7 @@ func freshnessColumn(r *run, out []float32) {
 func (r *run) score() {
 	n := len(r.candidates)
 	r.scores = zeros(r.scores, n)
+	r.compare()
 	for f := range columns {
 		r.columns[f] = zeros(r.columns[f], n)
 		columns[f](r, r.columns[f])

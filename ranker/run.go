@@ -69,6 +69,7 @@ type run struct {
 	reason     TierReason
 	touches    int // acts of the history on items that are known
 
+	likeness   likeness
 	neighbours []covisit.Neighbour
 	nearest    []Scored
 	best       best

@@ -1,0 +1,115 @@
+package ranker
+
+import "github.com/kindred-rec/kindred/ranker/internal/dots"
+
+// likeness holds the inner products of every candidate with the vectors that a
+// request starts from: the user's, then those of the first anchors. A candidate's
+// vector is read once for all of them.
+type likeness struct {
+	queries []float32 // [k, dim], those that there are
+	of      []int     // the query of the user (0) and of each anchor (1 and up), -1: none
+	scores  []float32 // [candidates, k]
+	k       int
+}
+
+// compare fills the likeness of all candidates. What is missing, of another length or
+// not finite counts 0.
+func (r *run) compare() {
+	l := &r.likeness
+	l.queries, l.of, l.k = l.queries[:0], l.of[:0], 0
+	dim := r.vectorDim()
+	l.add(r.user, dim)
+	for i := range r.anchors[:min(len(r.anchors), r.world.Settings.SimilarAnchors)] {
+		l.add(r.anchors[i].vector, dim)
+	}
+	l.scores = zeros(l.scores, l.k*len(r.candidates))
+	if l.k == 0 {
+		return
+	}
+	for i := range r.candidates {
+		if v := r.vector(r.candidates[i].item); len(v) == dim {
+			l.against(v, l.scores[i*l.k:(i+1)*l.k])
+		}
+	}
+}
+
+// vectorDim is the length of the vectors in use, 0 for none.
+func (r *run) vectorDim() int {
+	for i := range r.anchors {
+		if n := len(r.anchors[i].vector); n > 0 {
+			return n
+		}
+	}
+	if r.world.Vectors == nil {
+		return 0
+	}
+	return len(r.user)
+}
+
+func (l *likeness) add(v []float32, dim int) {
+	if len(v) != dim || dim == 0 {
+		l.of = append(l.of, -1)
+		return
+	}
+	l.of = append(l.of, l.k)
+	l.queries = append(l.queries, v...)
+	l.k++
+}
+
+// against compares one vector with all queries.
+func (l *likeness) against(v, out []float32) {
+	for at := 0; at < l.k; at += dots.Max {
+		end := min(at+dots.Max, l.k)
+		dots.Many(v, l.queries[at*len(v):end*len(v)], out[at:end])
+	}
+	for j, x := range out {
+		if !(x >= -2 && x <= 2) {
+			out[j] = 0
+		}
+	}
+}
+
+// column writes the scores of one query: the user's (0) or an anchor's (1 and up).
+func (l *likeness) column(of int, out []float32) {
+	if of >= len(l.of) || l.of[of] < 0 {
+		return
+	}
+	q := l.of[of]
+	for i := range out {
+		out[i] = l.scores[i*l.k+q]
+	}
+}
+
+func userSimilarity(r *run, out []float32) { r.likeness.column(0, out) }
+
+func lastSimilarity(r *run, out []float32) { r.likeness.column(1, out) }
+
+// recentSimilarity is the largest over the anchors; one without a vector counts 0.
+func recentSimilarity(r *run, out []float32) {
+	l := &r.likeness
+	if len(l.of) < 2 {
+		return
+	}
+	first, none := len(l.of), false
+	for a := 1; a < len(l.of); a++ {
+		if l.of[a] < 0 {
+			none = true
+		} else {
+			first = min(first, l.of[a])
+		}
+	}
+	for i := range out {
+		scores := l.scores[i*l.k : (i+1)*l.k]
+		if first >= len(scores) {
+			continue
+		}
+		largest := scores[first]
+		for _, x := range scores[first+1:] {
+			largest = max(largest, x)
+		}
+		if none {
+			largest = max(largest, 0)
+		}
+		out[i] = largest
+	}
+}
