@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"unicode/utf8"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/kindred-rec/kindred/server/record"
 	"github.com/kindred-rec/kindred/server/store/internal/storepb"
 )
@@ -21,52 +23,51 @@ type prepared struct {
 	profile   *storepb.ProfileRow
 }
 
-// prepare checks a batch and encodes it. The size is what waits in memory.
+// preparer checks and encodes the mutations of a batch.
+type preparer struct {
+	store   *Store
+	values  arena
+	scratch []byte
+	message storepb.Event
+}
+
+// prepare checks a batch and encodes it. The size is about what waits in memory.
 func (s *Store) prepare(batch []record.Mutation) (out []prepared, size int64) {
+	p := preparer{store: s}
 	out = make([]prepared, len(batch))
-	total := 0
 	for i := range batch {
-		out[i].Mutation = batch[i]
-		if out[i].err = checkMutation(&batch[i]); out[i].err == nil && batch[i].Event != nil {
-			total += eventSize(batch[i].Event) + eventTail
-		}
-	}
-	arena := make([]byte, 0, total)
-	var scratch []byte
-	var message storepb.Event
-	for i := range out {
-		p := &out[i]
-		if p.err != nil {
+		m := &out[i]
+		m.Mutation = batch[i]
+		if m.err = checkMutation(&batch[i]); m.err != nil {
 			continue
 		}
-		size += 128
-		switch {
-		case p.Event != nil:
-			p.duplicate = duplicateHash(&s.hashKey, p.Event.ID)
-			p.content, scratch = eventContent(scratch, p.Event)
-			start := len(arena)
-			arena, p.err = appendEvent(arena, &message, p.Event)
-			end := len(arena) + eventTail
-			p.value = arena[start:len(arena):max(end, len(arena))][:len(arena)-start]
-			if end <= cap(arena) {
-				arena = arena[:end]
-			} else {
-				p.value = append(make([]byte, 0, len(p.value)+eventTail), p.value...)
-			}
-			size += int64(len(p.value))
-		case p.Item != nil:
-			p.item = itemMessage(p.Item)
-			p.content, p.err = itemContent(p.item)
-			size += int64(len(p.Item.Description) + len(p.Item.Title) + 4*len(p.Item.Vector) + 256)
-		case p.Profile != nil:
-			p.profile = profileMessage(p.Profile)
-			size += int64(256 * len(p.Profile.Attributes))
+		n, err := p.encode(m)
+		if err != nil {
+			m.err = fmt.Errorf("store: %w: %w", record.ErrInvalid, err)
 		}
-		if p.err != nil {
-			p.err = fmt.Errorf("store: %w: %w", record.ErrInvalid, p.err)
-		}
+		size += n
 	}
 	return out, size
+}
+
+// encode does what needs no state. It fails for text that is not UTF-8.
+func (p *preparer) encode(m *prepared) (size int64, err error) {
+	const overhead = 256 // of a mutation without text
+	switch {
+	case m.Event != nil:
+		m.duplicate = duplicateHash(&p.store.hashKey, m.Event.ID)
+		m.content, p.scratch = eventContent(p.scratch, m.Event)
+		m.value, err = appendEvent(p.values.take(eventSize(m.Event)+eventTail), &p.message, m.Event)
+		return overhead + int64(len(m.value)), err
+	case m.Item != nil:
+		m.item = itemMessage(m.Item)
+		m.content, err = itemContent(m.item)
+		return overhead + int64(proto.Size(m.item)), err
+	case m.Profile != nil:
+		m.profile = profileMessage(m.Profile)
+		return overhead + int64(proto.Size(m.profile)), nil
+	}
+	return overhead, nil
 }
 
 // checkMutation refuses what the store cannot keep. Whether the content makes

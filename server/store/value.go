@@ -11,10 +11,10 @@ import (
 // A value is one byte of format, one byte that says what it is, and a protobuf
 // message. The kind catches a key that leads to the wrong row; the format lets
 // a later release read what this one wrote.
-const (
-	format    byte = 1
-	headerLen      = 2
-)
+const format byte = 1
+
+// headerLen is the length of format and kind.
+const headerLen = 2
 
 // What a value is. In the log the kind tells the mutations apart.
 const (
