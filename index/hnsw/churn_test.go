@@ -14,7 +14,7 @@ import (
 // Half of the items go and come back, over and over, while others search:
 // recall stays that of a fresh build.
 func TestChurnKeepsRecall(t *testing.T) {
-	const n = 4000
+	const n = 2000
 	vectors := indextest.Clusters(51, n+200, 24)
 	cfg := hnsw.Config{Dim: 24, MaxItems: n, Seed: 1}
 	x := built(t, cfg, 0, vectors[:n])
@@ -34,7 +34,7 @@ func TestChurnKeepsRecall(t *testing.T) {
 		})
 	}
 	rng := rand.New(rand.NewPCG(1, 1))
-	for range 4 {
+	for range 3 {
 		half := rng.Perm(n)[:n/2]
 		for _, id := range half {
 			if err := x.Delete(uint32(id)); err != nil {
@@ -56,7 +56,7 @@ func TestChurnKeepsRecall(t *testing.T) {
 }
 
 func TestMemoryOfDeletedItemsIsUsedAgain(t *testing.T) {
-	const n = 2000
+	const n = 800
 	vectors := indextest.Clusters(52, n, 16)
 	x := built(t, hnsw.Config{Dim: 16, MaxItems: n, Seed: 1}, 0, vectors)
 	before := x.Stats()
@@ -83,10 +83,10 @@ func TestMemoryOfDeletedItemsIsUsedAgain(t *testing.T) {
 // The nearest hundred of a query vanish at once, which leaves the walk in a
 // place where everything is dead.
 func TestWholeNeighbourhoodDeleted(t *testing.T) {
-	const n = 5000
+	const n = 2500
 	vectors := indextest.Clusters(53, n, 16)
 	x := built(t, hnsw.Config{Dim: 16, MaxItems: n, Seed: 1}, 0, vectors)
-	q := index.Query{Vector: vectors[9], K: 450, Effort: 450}
+	q := index.Query{Vector: vectors[9], K: 300, Effort: 300}
 	near, err := x.Search(q, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -37,8 +37,8 @@ func (x *Index) search(s *scratch, q index.Query, dst []index.Hit) []index.Hit {
 	if q.Allow != nil {
 		return x.searchAllowed(s, q, k, ef, dst)
 	}
-	if ef >= live/2 {
-		return x.scan(s, q, k, ef, dst) // a walk would visit as much
+	if live <= scanPerEf*ef {
+		return x.scan(s, q, k, ef, dst) // a walk would take as long
 	}
 	// Dead nodes take places in the beam, so it grows by their share.
 	dead := int(x.sweep.dead.Load())

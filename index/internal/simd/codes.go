@@ -1,6 +1,7 @@
 package simd
 
 import (
+	"encoding/binary"
 	"math"
 	"unsafe"
 )
@@ -51,7 +52,8 @@ func (q *CodedQuery) SetVector(v []float32, size int) {
 	q.setCode(code, Encode(v, code))
 }
 
-// SetCode makes the query stand for a stored row.
+// SetCode makes the query stand for a stored row, whose length is a multiple of
+// CodeBlock.
 func (q *CodedQuery) SetCode(code []uint8, scale float32) {
 	if cap(q.bytes) < len(code) {
 		q.bytes = make([]int8, len(code))
@@ -61,13 +63,29 @@ func (q *CodedQuery) SetCode(code []uint8, scale float32) {
 }
 
 func (q *CodedQuery) setCode(code []uint8, scale float32) {
+	into := unsafe.Slice((*uint8)(unsafe.Pointer(&q.bytes[0])), len(code))
 	sum := int32(0)
-	for i, c := range code {
-		b := int8(c - CodeZero)
-		q.bytes[i] = b
-		sum += int32(b)
+	for i := 0; i < len(code); i += CodeBlock {
+		sum += signed(code[i:i+CodeBlock], into[i:i+CodeBlock])
 	}
-	q.scale, q.bias = scale, CodeZero*sum
+	q.scale, q.bias = scale, CodeZero*(sum-CodeZero*int32(len(code)))
+}
+
+// signed writes a block of codes as signed bytes, which differ from them in the
+// highest bit, and returns the sum of the codes. It takes eight at a time, and
+// adds them up in four lanes of 16 bits.
+func signed(code, into []uint8) (sum int32) {
+	const evenBytes = 0x00ff00ff00ff00ff
+	var lanes uint64
+	for i := 0; i < CodeBlock; i += 8 {
+		w := binary.LittleEndian.Uint64(code[i:])
+		binary.LittleEndian.PutUint64(into[i:], w^0x8080808080808080)
+		lanes += w&evenBytes + w>>8&evenBytes
+	}
+	for ; lanes != 0; lanes >>= 16 {
+		sum += int32(lanes & 0xffff)
+	}
+	return sum
 }
 
 // DotCodes sets out[i] to the inner product of q with row ids[i] of t, which
