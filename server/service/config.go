@@ -31,11 +31,15 @@ type Config struct {
 	// Drain is how long calls under way may take to end at a stop. Default 10 s.
 	Drain time.Duration
 	// Store and Shop are passed on; their own defaults hold. Shop.Encoder and
-	// Shop.NewIndex are filled here.
+	// Shop.NewIndex are filled here. The smaller MaxItems of the two holds for both: an
+	// item that the store takes is served.
 	Store store.Options
 	Shop  shop.Config
 	Log   *slog.Logger
 }
+
+// defaultMaxItems bounds the items of a tenant.
+const defaultMaxItems = 1 << 20
 
 func (c Config) withDefaults() Config {
 	if c.Engine == "" {
@@ -53,6 +57,11 @@ func (c Config) withDefaults() Config {
 	if c.Drain == 0 {
 		c.Drain = 10 * time.Second
 	}
+	if c.Shop.MaxItems == 0 {
+		c.Shop.MaxItems = defaultMaxItems
+	}
+	c.Store.MaxItems = min(c.Store.MaxItems, c.Shop.MaxItems)
+	c.Shop.MaxItems = c.Store.MaxItems
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}

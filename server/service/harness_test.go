@@ -15,7 +15,6 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -316,9 +315,4 @@ func contains(t *testing.T, text, want string) {
 	if !strings.Contains(text, want) {
 		t.Errorf("%q does not say %q", text, want)
 	}
-}
-
-// as returns a context with a key, for single calls.
-func as(t *testing.T, key string) context.Context {
-	return metadata.AppendToOutgoingContext(ctx(t), "authorization", "Bearer "+key)
 }

@@ -2,7 +2,6 @@ package service_test
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -172,6 +171,18 @@ func TestStopCutsOffWhatDoesNotEndAndStillClosesWell(t *testing.T) {
 	}
 }
 
+func TestEveryItemThatIsTakenIsServedUpToTheBound(t *testing.T) {
+	s := start(t, func(c *service.Config) { c.Shop.MaxItems = 10 })
+	reply := must(s.UpsertItems(ctx(t), &kindredv1.UpsertItemsRequest{Items: shelf()}))
+	if reply.Counts.Added != 10 || reply.Counts.Rejected != 2 || reply.Errors[0].Code != kindredv1.RowErrorCode_ROW_ERROR_CODE_LIMIT {
+		t.Fatalf("12 items for 10 places: %v %v", reply.Counts, reply.Errors)
+	}
+	s.applied(reply.WriteToken)
+	if n := len(s.recommend(&kindredv1.RecommendRequest{Limit: 50}).Items); n != 10 {
+		t.Errorf("%d of 10 items are served", n)
+	}
+}
+
 func TestFullDiskIsSaidAndReadsGoOn(t *testing.T) {
 	s := start(t)
 	s.upsert(shelf()...)
@@ -195,6 +206,6 @@ func TestFullDiskIsSaidAndReadsGoOn(t *testing.T) {
 	}
 	_, err = stream.Recv()
 	code(t, err, codes.Unavailable)
-	_, err = s.admin.CreateTenant(ctx(t), &kindredv1.CreateTenantRequest{Tenant: &kindredv1.Tenant{Name: fmt.Sprint("more")}})
+	_, err = s.admin.CreateTenant(ctx(t), &kindredv1.CreateTenantRequest{Tenant: &kindredv1.Tenant{Name: "more"}})
 	code(t, err, codes.Unavailable)
 }

@@ -21,9 +21,6 @@ func defaultEncoder() (embed.Encoder, error) {
 // engine returns the constructor of a named index engine.
 func engine(name string, maxItems uint32) (func(dim int) (index.Index, error), error) {
 	bound := int(maxItems)
-	if bound == 0 {
-		bound = 1 << 20
-	}
 	switch name {
 	case "flat":
 		return func(dim int) (index.Index, error) { return flat.New(flat.Config{Dim: dim, MaxItems: bound}) }, nil
