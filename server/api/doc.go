@@ -10,6 +10,9 @@
 // RESOURCE_EXHAUSTED with RetryInfo. Ours are UNAVAILABLE (try again), DATA_LOSS and
 // INTERNAL (look in the log under the request id).
 //
+// A message that cannot be read at all, such as one with text that is not UTF-8, is the
+// caller's fault too: [Codec] finds the field, and the whole message is refused.
+//
 // # Batches
 //
 // A batch outside its bounds is refused as a whole. Otherwise the good rows land and the

@@ -12,7 +12,9 @@
 //
 // # The path of a request
 //
-// A request waits, if it asks to, until its token is applied; loads the profile
+// A request enters, if the bound of requests under way allows; waits, if it asks to,
+// until its token is applied; takes a permit, or goes on without one to the popular
+// tier; loads the profile
 // (memory, else one scan of the store); makes the user's vector if an event has
 // arrived since the last time; retrieves and ranks against one generation; and
 // logs what it showed. It makes no network call and takes no lock across work.
