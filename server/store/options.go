@@ -65,8 +65,10 @@ type Options struct {
 	Random io.Reader
 }
 
-// DefaultOptions are fit for one shop on a small machine: about 150 MB of memory
-// at most, and a restart after a crash within a second.
+// DefaultOptions are fit for one shop on a small machine. Measured with a million
+// events written as fast as two cores can: 160 to 330 MB of heap, much of it
+// Badger's tables in the making; 143 MB of disk; 0.25 s to open after a crash, 0.04 s
+// after Close.
 func DefaultOptions() Options {
 	return Options{
 		Sync:           true,
