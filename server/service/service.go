@@ -157,7 +157,7 @@ func (s *Service) buildGRPC() {
 	}
 	guard := &recovery{log: s.config.Log}
 	s.grpc = grpc.NewServer(
-		grpc.WaitForHandlers(true), grpc.ForceServerCodecV2(api.Codec{}), grpc.MaxRecvMsgSize(s.config.MaxMessage), grpc.MaxConcurrentStreams(s.config.MaxStreams),
+		grpc.ForceServerCodecV2(api.Codec{}), grpc.MaxRecvMsgSize(s.config.MaxMessage), grpc.MaxConcurrentStreams(s.config.MaxStreams),
 		grpc.ConnectionTimeout(10*time.Second),
 		grpc.ChainUnaryInterceptor(s.metrics.Unary, guard.unary, gate.Unary, api.RefuseMalformed),
 		grpc.ChainStreamInterceptor(s.metrics.Stream, guard.stream, gate.Stream, api.RefuseMalformedStream),
