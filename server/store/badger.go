@@ -55,6 +55,37 @@ func roomToOpen(dir string, o Options) error {
 	return nil
 }
 
+// removeEmptyLogs removes logs of no bytes: Badger makes and deletes a log in two
+// steps, and does not open again where a process was killed between them
+// (dgraph-io/badger issue 2207). There is nothing in them.
+func removeEmptyLogs(dir string) error {
+	_, err := alone(dir, func() error {
+		for _, pattern := range []string{"*.mem", "*.vlog"} {
+			names, err := filepath.Glob(filepath.Join(dir, pattern))
+			if err != nil {
+				return err
+			}
+			for _, name := range names {
+				info, err := os.Stat(name)
+				if err != nil {
+					return err
+				}
+				if info.Size() > 0 {
+					continue
+				}
+				if err := os.Remove(name); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	return nil
+}
+
 // openError says who holds the directory, if that is what is wrong.
 func openError(dir string, err error) error {
 	if !isLockHeld(err) {

@@ -56,6 +56,9 @@ func Open(dir string, o Options) (*Store, error) {
 	if err := roomToOpen(dir, o); err != nil {
 		return nil, err
 	}
+	if err := removeEmptyLogs(dir); err != nil {
+		return nil, err
+	}
 	db, err := badger.Open(badgerOptions(dir, o))
 	if err != nil {
 		return nil, openError(dir, err)

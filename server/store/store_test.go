@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -32,6 +33,25 @@ func TestOptionsOutOfRangeAreNamed(t *testing.T) {
 	}
 	if err := DefaultOptions().validate(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestOpensAfterAKillBetweenTheStepsOfALog leaves what such a kill leaves.
+func TestOpensAfterAKillBetweenTheStepsOfALog(t *testing.T) {
+	dir := t.TempDir()
+	s, tenant := openTest(t, dir, testOptions())
+	mustAppend(t, tenant, view("a", "ann", "i1"))
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"00000.mem", "00099.mem", "000099.vlog"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, tenant = openTest(t, dir, testOptions())
+	if out := mustAppend(t, tenant, view("b", "ann", "i1")); out[0].Seq != 2 {
+		t.Errorf("after a restart %+v", out)
 	}
 }
 

@@ -1,4 +1,4 @@
-//go:build unix
+//go:build linux || darwin || freebsd
 
 package store
 
@@ -24,6 +24,23 @@ func isNoSpace(err error) bool {
 }
 
 func isLockHeld(err error) bool { return caused(err, unix.EWOULDBLOCK) }
+
+// alone runs fn while no other process has the directory open in Badger; ok is
+// false where one has.
+func alone(dir string, fn func() error) (ok bool, err error) {
+	d, err := os.Open(dir)
+	if err != nil {
+		return false, err
+	}
+	defer d.Close() // which gives the lock back
+	if err := unix.Flock(int(d.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		if isLockHeld(err) {
+			return false, nil
+		}
+		return false, err
+	}
+	return true, fn()
+}
 
 // syncDirectory makes names durable that were created in a directory.
 func syncDirectory(dir string) error {
