@@ -1,6 +1,7 @@
 package hnsw
 
 import (
+	"math"
 	"slices"
 
 	"github.com/kindred-rec/kindred/index/internal/topk"
@@ -34,12 +35,13 @@ func (b *beam) reset(ef int) {
 	b.keys = slices.Grow(b.keys[:0], min(ef, 1<<12)+1)
 }
 
-// bar is the smallest key that an offer must exceed.
-func (b *beam) bar() uint64 {
+// bar is the key that an offer must exceed, and its score.
+func (b *beam) bar() (key uint64, score float32) {
 	if len(b.keys) < b.size {
-		return 0
+		return 0, float32(math.Inf(-1))
 	}
-	return b.keys[len(b.keys)-1]
+	key = b.keys[len(b.keys)-1]
+	return key, scoreOf(key)
 }
 
 // insert puts key, which exceeds the bar, in its place. The last falls off a

@@ -19,6 +19,7 @@ type scratch struct {
 	row    query // a node's row as a query, while links are chosen
 	nodes  []uint32
 	scores []float32
+	exact  []float32
 	links  []uint32 // a list being read
 	chosen []uint32
 	ranked []uint64 // candidates for links, as keys

@@ -123,11 +123,14 @@ func (x *Index) walk(s *scratch, from uint64, level int) {
 func (x *Index) offer(s *scratch, nodes []uint32) {
 	x.space.score(&s.query, nodes, s.scores)
 	b := &s.beam
-	bar := b.bar()
+	bar, low := b.bar()
 	for i, node := range nodes {
+		if s.scores[i] < low { // most, once the beam is full
+			continue
+		}
 		if key := makeKey(s.scores[i], node); key > bar {
 			b.insert(key)
-			bar = b.bar()
+			bar, low = b.bar()
 		}
 	}
 }
@@ -154,22 +157,40 @@ func (x *Index) finish(s *scratch, k int, dst []index.Hit) []index.Hit {
 	}
 }
 
-// settle makes s.scores exact. Codes only order the walk: the nodes that may be
-// among the k best are scored by the float vectors, and the others dropped.
+// settle makes s.scores exact, for Int8, where codes only order the walk. The
+// first nodes are scored by their float vectors; how far off the codes were
+// there tells how far down the list another of the k best may hide, and the
+// nodes below are dropped: each one's float vector is a miss of every cache.
 func (x *Index) settle(s *scratch, k int) {
 	if x.space.codes == nil {
 		return
 	}
-	n := min(len(s.nodes), rescoreFactor*k+rescoreSpare)
-	s.nodes, s.scores = s.nodes[:n], s.scores[:n]
-	x.space.exact(&s.query, s.nodes, s.scores)
+	first := min(len(s.nodes), max(k, settleSample))
+	exact := fit(s.exact, len(s.nodes))
+	x.space.exact(&s.query, s.nodes[:first], exact)
+	off := float32(0)
+	s.best.Reset(k)
+	for i, score := range exact[:first] {
+		off = max(off, score-s.scores[i], s.scores[i]-score)
+		s.best.Offer(topk.Key(score, uint32(i)))
+	}
+	n := first
+	if s.best.Full() {
+		bar := topk.Score(s.best.Worst()) - settleMargin*off
+		for n < len(s.nodes) && s.scores[n] >= bar {
+			n++
+		}
+	} else {
+		n = len(s.nodes)
+	}
+	x.space.exact(&s.query, s.nodes[first:n], exact[first:])
+	s.nodes = s.nodes[:n]
+	s.scores, s.exact = exact[:n], s.scores
 }
 
-// How many nodes of the beam are scored by their float vectors for Int8, given
-// that k are wanted: codes misplace a node by few places.
 const (
-	rescoreFactor = 2
-	rescoreSpare  = 16
+	settleSample = 8 // nodes that the error of the codes is judged by, at least
+	settleMargin = 2 // times the largest error seen
 )
 
 func (s *scratch) appendBest(dst []index.Hit) []index.Hit {

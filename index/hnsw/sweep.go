@@ -134,7 +134,9 @@ func (x *Index) isDoomed(node uint32) bool {
 	return atomic.LoadUint32(x.label(node))&doomedMark != 0
 }
 
-// leaveEntry moves the entry to the highest node that is not doomed, if it is.
+// leaveEntry moves the entry, if it is doomed, to the highest node that stands
+// for an item, which is surely linked; if there is none, whoever is linked next
+// becomes the entry.
 func (x *Index) leaveEntry() {
 	x.entryMu.Lock()
 	defer x.entryMu.Unlock()
@@ -144,8 +146,7 @@ func (x *Index) leaveEntry() {
 	}
 	best := noEntry
 	for node := range uint32(x.bound.Load()) {
-		label := atomic.LoadUint32(x.label(node))
-		if label&doomedMark != 0 {
+		if _, ok := x.itemAt(node); !ok {
 			continue
 		}
 		if level := x.graph.top(node); best == noEntry || level > int(best>>32) {
