@@ -51,7 +51,7 @@ func (x *Index) Snapshot(w io.Writer) error {
 	v.writeBase(&p)
 	for _, a := range []*arena.Arena{x.space.floats, x.space.codes, x.space.scales} {
 		if a != nil {
-			p.rows(a, len(v.labels))
+			v.writeRows(&p, a)
 		}
 	}
 	return out.Close()
@@ -184,6 +184,20 @@ func (v *view) writeBase(p *padder) {
 	}
 }
 
+// writeRows writes the rows of nodes, and zeros for those that were spare, which
+// may be in use by now.
+func (v *view) writeRows(p *padder, a *arena.Arena) {
+	p.align()
+	zeros := make([]byte, a.Table().Stride)
+	for node, l := range v.labels {
+		if l == spareLabel {
+			p.bytes(zeros)
+			continue
+		}
+		p.bytes(a.Bytes(uint32(node)))
+	}
+}
+
 // padder writes sections.
 type padder struct {
 	out     *snapshot.Writer
@@ -209,11 +223,4 @@ func (p *padder) align() { p.bytes(make([]byte, roundUp(p.written, sectionAlign)
 func (p *padder) section(w []uint32) {
 	p.align()
 	p.words(w)
-}
-
-func (p *padder) rows(a *arena.Arena, n int) {
-	p.align()
-	for i := range uint32(n) {
-		p.bytes(a.Bytes(i))
-	}
 }
