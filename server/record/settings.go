@@ -33,7 +33,7 @@ func (t *Tenant) Validate() []Violation {
 		c.add("name", "%.80q is no tenant name: use a letter, then at most 62 of a-z, 0-9 and '-'", t.Name)
 	}
 	if t.Currency != "" {
-		c.money("currency", &Money{Currency: t.Currency})
+		c.currency("currency_code", t.Currency)
 	}
 	if t.Retention != 0 && (t.Retention < MinRetention || t.Retention > MaxRetention) {
 		c.add("retention", "is %s: give 1 day to 100 years, or leave it out for 400 days", t.Retention)

@@ -72,13 +72,17 @@ func (c *checker) id(field, s string) {
 	}
 }
 
+func (c *checker) currency(field, code string) {
+	if len(code) != 3 || strings.ContainsFunc(code, func(r rune) bool { return r < 'A' || r > 'Z' }) {
+		c.add(field, "%.12q is no currency: give an ISO 4217 code such as \"EUR\"", code)
+	}
+}
+
 func (c *checker) money(field string, m *Money) {
 	if m == nil {
 		return
 	}
-	if len(m.Currency) != 3 || strings.ContainsFunc(m.Currency, func(r rune) bool { return r < 'A' || r > 'Z' }) {
-		c.add(field+".currency_code", "%.12q is no currency: give an ISO 4217 code such as \"EUR\"", m.Currency)
-	}
+	c.currency(field+".currency_code", m.Currency)
 	if m.Units < 0 {
 		c.add(field+".units", "is %d: a price is 0 or more", m.Units)
 	}

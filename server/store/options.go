@@ -80,7 +80,7 @@ func DefaultOptions() Options {
 		MaxUsers:       100_000_000,
 		MaxValue:       512 << 10,
 		DecisionTTL:    30 * 24 * time.Hour,
-		ListTTL:        time.Hour,
+		ListTTL:        10 * time.Minute,
 		MemTable:       16 << 20,
 		MemTables:      3,
 		BlockCache:     32 << 20,

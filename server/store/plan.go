@@ -50,6 +50,8 @@ type plan struct {
 	entries []record.Entry
 	// removals are the numbers whose rows the last mutation orphaned.
 	removals []*storepb.Removal
+	// receipt counts what goes with the last mutation, an erase; nil otherwise.
+	receipt *record.Receipt
 }
 
 // apply decides one mutation. The error is of the store, not of the row; nothing

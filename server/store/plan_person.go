@@ -206,7 +206,8 @@ func (p *plan) erase(m *record.Erase) (record.Outcome, error) {
 	p.note(record.Entry{
 		Seq: seq, Mutation: record.Mutation{Erase: m}, ItemNumber: record.NoItem, UserNumber: who.Number,
 	})
-	return record.Outcome{Status: record.Removed, Seq: seq}, nil
+	p.receipt = &record.Receipt{} // filled as the rows go, before the answer
+	return record.Outcome{Status: record.Removed, Seq: seq, Receipt: p.receipt}, nil
 }
 
 // forget removes an entry of the directory.

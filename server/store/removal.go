@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"github.com/kindred-rec/kindred/server/record"
 	"github.com/kindred-rec/kindred/server/store/internal/storepb"
 )
 
@@ -28,8 +29,15 @@ func (p *plan) finish(w *writer) error {
 			return err
 		}
 	}
-	p.removals = p.removals[:0]
+	p.removals, p.receipt = p.removals[:0], nil
 	return nil
+}
+
+// count notes what a removal took, where somebody is to be told.
+func (p *plan) count(note func(*record.Receipt)) {
+	if p.receipt != nil {
+		note(p.receipt)
+	}
 }
 
 // steps feeds the rows of a prefix to fn, which removes them, until none is left.
@@ -114,6 +122,7 @@ func (p *plan) wipeEvent(w *writer, r row, seen words, event *eventRow) error {
 			}
 		}
 	}
+	p.count(func(r *record.Receipt) { r.Events++ })
 	if err := w.remove(log); err != nil {
 		return err
 	}
@@ -178,6 +187,7 @@ func (p *plan) wipeProfile(w *writer, number uint64) error {
 	if err != nil || !found {
 		return err
 	}
+	p.count(func(r *record.Receipt) { r.Profile = true })
 	if err := p.replace(profile.Seq); err != nil {
 		return err
 	}
@@ -192,6 +202,7 @@ func (p *plan) wipeOwned(w *writer, number uint64) error {
 			return err
 		}
 		if kind == kindDecision && len(rest) >= 8 {
+			p.count(func(r *record.Receipt) { r.Decisions++ })
 			if err := w.remove(append(prefixKey(p.tenant, kindPlace), rest[8:]...)); err != nil {
 				return err
 			}

@@ -1,0 +1,142 @@
+package shop
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/kindred-rec/kindred/ranker"
+	"github.com/kindred-rec/kindred/server/record"
+)
+
+// call is one request under way, with memory that is reused.
+type call struct {
+	shop    *Shop
+	begin   time.Time
+	gen     *generation
+	now     time.Time
+	person  person
+	info    Info
+	degrade ranker.Degradation
+	release func()
+
+	context, exclude, items []uint32
+	unknown                 []string // context items that are not in the catalog
+	response                ranker.Response
+	reasons                 []ranker.Reason
+}
+
+// open admits a request and gathers what all kinds of requests need. The caller
+// closes the call.
+func (s *Shop) open(ctx context.Context, subject Subject, asOf time.Time, fresh Fresh, seed uint64) (*call, error) {
+	begin := time.Now()
+	if err := s.enter(); err != nil {
+		return nil, err
+	}
+	lag := s.await(ctx, fresh)
+	c := s.calls.get()
+	c.shop, c.begin = s, begin
+	c.degrade, c.release = s.admit()
+	c.info = Info{RecommendationID: newRecommendationID(), Policy: policyName, Seed: seed, Lag: lag}
+	if fresh.Token != (record.Token{}) {
+		c.info.Times.Wait = time.Since(begin).Microseconds()
+	}
+	if seed == 0 {
+		c.info.Seed = max(1, rand.Uint64())
+	}
+	c.gen = s.gen.Load()
+	c.info.Generation = c.gen.id
+	c.now = asOf
+	if asOf.IsZero() {
+		c.now = s.now()
+	}
+	mark := time.Now()
+	s.know(&c.person, subject, c.gen, asOf)
+	if c.person.unread && c.degrade == ranker.NotDegraded {
+		c.degrade = ranker.ProfileUnavailable
+	}
+	if c.person.seq != 0 {
+		c.info.Profile = record.Token{Epoch: s.log.Head().Epoch, Seq: c.person.seq}
+	}
+	c.info.Times.Profile = time.Since(mark).Microseconds()
+	return c, nil
+}
+
+// close gives the call's memory and its permit back.
+func (c *call) close() {
+	c.context, c.exclude, c.items, c.unknown = c.context[:0], c.exclude[:0], c.items[:0], c.unknown[:0]
+	release, shop := c.release, c.shop
+	c.gen = nil
+	shop.calls.put(c)
+	release()
+}
+
+// enter refuses a request past the bound, before work is done.
+func (s *Shop) enter() error {
+	if s.underWay.Add(1) > int64(s.config.Bound) {
+		s.underWay.Add(-1)
+		return fmt.Errorf("%w: %d requests, the bound; retry later", ErrOverloaded, s.config.Bound)
+	}
+	return nil
+}
+
+// admit gives a permit to a request that entered. Without one it is answered from the
+// popular tier.
+func (s *Shop) admit() (ranker.Degradation, func()) {
+	select {
+	case s.permits <- struct{}{}:
+		return ranker.NotDegraded, s.releasePermit
+	default:
+		return ranker.Overloaded, s.releaseBound
+	}
+}
+
+func (s *Shop) releasePermit() { <-s.permits; s.underWay.Add(-1) }
+func (s *Shop) releaseBound()  { s.underWay.Add(-1) }
+
+// await waits for the token, if there is one, and returns by how far the reply lags.
+// Whoever waits holds no permit: those are for ranking. A token of another epoch, or
+// from past the end of the log, was given before a restore: how far is not known.
+func (s *Shop) await(ctx context.Context, fresh Fresh) int64 {
+	if fresh.Token == (record.Token{}) {
+		return 0
+	}
+	if head := s.log.Head(); fresh.Token.Epoch != head.Epoch || fresh.Token.Seq > head.Seq {
+		return -1
+	}
+	applied := s.applied.wait(ctx, fresh.Token.Seq, fresh.Wait)
+	return int64(fresh.Token.Seq - min(applied, fresh.Token.Seq))
+}
+
+// newRecommendationID draws 96 bits: ids of two replies never meet.
+func newRecommendationID() string {
+	var raw [12]byte
+	binary.LittleEndian.PutUint64(raw[:], rand.Uint64())
+	binary.LittleEndian.PutUint32(raw[8:], rand.Uint32())
+	return base64.RawURLEncoding.EncodeToString(raw[:])
+}
+
+// numbers appends the numbers of ids and passes over those that have none.
+func (c *call) numbers(dst []uint32, ids []string) []uint32 {
+	for _, id := range ids {
+		if n, ok := c.shop.log.ItemNumber(id); ok {
+			dst = append(dst, n)
+		}
+	}
+	return dst
+}
+
+// page takes the items of the page. Those that are not in the catalog, although an
+// event may have named them, are noted.
+func (c *call) page(ids []string) {
+	for _, id := range ids {
+		if n, ok := c.shop.log.ItemNumber(id); ok && c.shop.table.Row(n) != nil {
+			c.context = append(c.context, n)
+		} else {
+			c.unknown = append(c.unknown, id)
+		}
+	}
+}

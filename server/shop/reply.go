@@ -1,0 +1,108 @@
+package shop
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/kindred-rec/kindred/ranker"
+	"github.com/kindred-rec/kindred/server/record"
+)
+
+// list converts the pipeline's answer.
+func (c *call) list(surface string, req *ranker.Request, explain bool) List {
+	res := &c.response
+	list := List{Surface: surface, Items: make([]Item, 0, len(res.Items)), Tier: res.Tier, Why: c.why()}
+	for k := range res.Items {
+		r := &res.Items[k]
+		row := c.shop.table.Row(r.Item)
+		if row == nil {
+			continue // deleted while it was being recommended
+		}
+		it := Item{
+			ID: row.ID, Number: r.Item, Score: r.Score, Propensity: r.Propensity,
+			Sources: r.Sources,
+		}
+		if explain {
+			c.reasons = c.gen.pipeline.Reasons(req, res, k, c.reasons[:0])
+			it.Reasons = c.shop.reasons(c.reasons)
+		}
+		list.Items = append(list.Items, it)
+	}
+	return list
+}
+
+// why says why the answer is of its tier, and which items of the page it ignores.
+func (c *call) why() string {
+	why := c.response.Reason.String()
+	for _, id := range c.unknown {
+		why += fmt.Sprintf("; context item %.40q is not known", id)
+	}
+	return why
+}
+
+// reasons converts the ranker's reasons.
+func (s *Shop) reasons(from []ranker.Reason) []Reason {
+	out := make([]Reason, 0, len(from))
+	for _, r := range from {
+		reason := Reason{Feature: r.Feature.String(), Contribution: r.Contribution}
+		title := ""
+		if r.HasBecause {
+			if row := s.table.Row(r.Because); row != nil {
+				reason.Because, title = row.ID, row.Title
+			}
+		}
+		reason.Text = r.Text(title)
+		out = append(out, reason)
+	}
+	return out
+}
+
+// finish closes the reply's account.
+func (c *call) finish() Info {
+	c.info.Times.Total = time.Since(c.begin).Microseconds()
+	return c.info
+}
+
+// decide hands what was shown in one row to the decision log. The first row goes by
+// the reply's id; further ones add their number to it.
+func (c *call) decide(row int, surface string, context []string) {
+	mark := time.Now()
+	res := &c.response
+	shown := make([]record.Shown, len(res.Items)+len(res.Losers))
+	rows := make([]float32, len(shown)*int(ranker.FeatureCount))
+	for i := range shown {
+		from := shownAt(res, i)
+		features := rows[i*int(ranker.FeatureCount):][:ranker.FeatureCount]
+		copy(features, from.Features[:])
+		shown[i] = record.Shown{Item: from.Item, Score: float32(from.Score), Propensity: float32(from.Propensity), Features: features}
+	}
+	id := c.info.RecommendationID
+	if row > 0 {
+		id = fmt.Sprintf("%s.%d", id, row)
+	}
+	logged := c.shop.decisions.put(record.Decision{
+		ID: id, Time: c.begin, UserNumber: c.person.number, Surface: surface, Context: context,
+		Policy: c.info.Policy, Generation: c.info.Generation, Seed: c.info.Seed, Tier: res.Tier.String(),
+		Profile: c.info.Profile, Candidates: int32(res.Candidates),
+		Items: shown[:len(res.Items)], Losers: shown[len(res.Items):], FeatureNames: featureNames,
+	})
+	c.info.Logged = logged && (row == 0 || c.info.Logged)
+	c.info.Times.Log += time.Since(mark).Microseconds()
+}
+
+// shownAt is entry i of the items and then the losers of an answer.
+func shownAt(res *ranker.Response, i int) *ranker.Ranked {
+	if i < len(res.Items) {
+		return &res.Items[i]
+	}
+	return &res.Losers[i-len(res.Items)]
+}
+
+// featureNames are the columns of a decision's features.
+var featureNames = func() []string {
+	names := make([]string, ranker.FeatureCount)
+	for f := range ranker.FeatureCount {
+		names[f] = f.String()
+	}
+	return names
+}()
