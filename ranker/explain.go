@@ -25,18 +25,22 @@ type Reason struct {
 // Text is a sentence a shopper could read; because is the title of the item that
 // caused it and may be empty.
 func (r Reason) Text(because string) string {
-	if r.HasBecause {
-		if because == "" {
-			because = "another item"
-		}
-		if r.Kind == OnPage {
-			return "Goes with " + because
-		}
+	if because == "" {
+		because = "another item"
+	}
+	switch {
+	case r.HasBecause && r.Kind == OnPage && r.Feature.isLikeness():
+		return "Like " + because
+	case r.HasBecause && r.Kind == OnPage:
+		return "Goes with " + because
+	case r.HasBecause:
 		return "Because you " + r.Kind.String() + " " + because
 	}
 	switch r.Feature {
-	case UserSimilarity, LabelSimilarity:
+	case UserSimilarity:
 		return "Close to your taste"
+	case ColdSimilarity, LabelSimilarity:
+		return "Like your items"
 	case Popularity:
 		return "Popular"
 	case Trend:
@@ -47,6 +51,16 @@ func (r Reason) Text(because string) string {
 		return "You know it already"
 	}
 	return "Often seen together with your items"
+}
+
+// isLikeness reports whether a feature compares items by what they are, not by what
+// people did with them.
+func (f Feature) isLikeness() bool {
+	switch f {
+	case LastSimilarity, RecentSimilarity, ColdSimilarity, LabelSimilarity:
+		return true
+	}
+	return false
 }
 
 // Verdict says where an item ended up.
@@ -210,7 +224,7 @@ func (r *run) cause(f Feature, item uint32) int {
 		return r.largest(len(r.anchors), func(a *anchor) float32 { return r.part(f, a, item) })
 	case LastSimilarity:
 		return r.largest(1, func(*anchor) float32 { return 1 })
-	case RecentSimilarity:
+	case RecentSimilarity, ColdSimilarity:
 		v := r.vector(item)
 		return r.largest(r.world.Settings.SimilarAnchors, func(a *anchor) float32 { return 1 + similarity(a.vector, v) })
 	}

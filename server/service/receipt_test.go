@@ -17,4 +17,3 @@ func TestEraseSaysWhatWent(t *testing.T) {
 		t.Errorf("receipt %v, want 2 events, 1 decision and the profile", reply)
 	}
 }
-

@@ -2,6 +2,7 @@ package shop
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/kindred-rec/kindred/ranker"
@@ -93,10 +94,19 @@ func joinFilters(own, surface string) string {
 	return "(" + surface + "\n) && (" + own + "\n)"
 }
 
+// filterFault is what is wrong with a filter, and where in it.
+func filterFault(err error) string {
+	var fault *filter.Error
+	if !errors.As(err, &fault) || fault.Line == 0 {
+		return err.Error()
+	}
+	return fmt.Sprintf("line %d, column %d: %s", fault.Line, fault.Column, fault.Message)
+}
+
 func (s *Shop) compiled(text string) (*filter.Filter, error) {
 	f, err := s.filters.Filter(text)
 	if err != nil {
-		return nil, &InputError{Field: "filter", Description: err.Error()}
+		return nil, &InputError{Field: "filter", Description: filterFault(err)}
 	}
 	return f, nil
 }

@@ -12,6 +12,9 @@ import (
 func (c *call) list(surface string, req *ranker.Request, explain bool) List {
 	res := &c.response
 	list := List{Surface: surface, Items: make([]Item, 0, len(res.Items)), Tier: res.Tier, Why: c.why()}
+	if len(res.Items) == 0 {
+		list.Why += c.nothing(req)
+	}
 	for k := range res.Items {
 		r := &res.Items[k]
 		row := c.shop.table.Row(r.Item)
@@ -38,6 +41,17 @@ func (c *call) why() string {
 		why += fmt.Sprintf("; context item %.40q is not known", id)
 	}
 	return why
+}
+
+// nothing says why a list is empty.
+func (c *call) nothing(req *ranker.Request) string {
+	switch {
+	case c.shop.table.Count() == 0:
+		return "; the catalog is empty"
+	case req.Match != nil:
+		return "; no item that may be shown passes the filter"
+	}
+	return "; no item may be shown: all are hidden, out of stock, outside their dates, seen or excluded"
 }
 
 // reasons converts the ranker's reasons.

@@ -77,7 +77,7 @@ func checkSurfaces(surfaces []record.Surface, declared []record.Attribute) error
 			continue
 		}
 		if _, err := filters.Filter(f.Filter); err != nil {
-			return &InputError{Field: fmt.Sprintf("tenant.surfaces[%d].filter", i), Description: err.Error()}
+			return &InputError{Field: fmt.Sprintf("tenant.surfaces[%d].filter", i), Description: filterFault(err)}
 		}
 	}
 	return nil

@@ -66,8 +66,11 @@ func (e eventTypes) check(ev *record.Event) error {
 	if t.NeedsItem && ev.Item == "" {
 		return &InputError{Field: "item_id", Description: fmt.Sprintf("an event of type %q needs an item: give 1 to 128 bytes", ev.Type)}
 	}
-	if ev.Type == record.TypeRating && (!ev.HasValue || ev.Value < 0 || ev.Value > 5) {
-		return &InputError{Field: "value", Description: fmt.Sprintf("a rating needs a value from 0 to 5, got %v", ev.Value)}
+	if ev.Type == record.TypeRating && !ev.HasValue {
+		return &InputError{Field: "value", Description: "is missing: a rating needs a value from 0 to 5"}
+	}
+	if ev.Type == record.TypeRating && (ev.Value < 0 || ev.Value > 5) {
+		return &InputError{Field: "value", Description: fmt.Sprintf("is %v: a rating needs a value from 0 to 5", ev.Value)}
 	}
 	return nil
 }

@@ -104,7 +104,8 @@ type Item struct {
 	Description string `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
 	// Paths from the root, levels joined by " > ", such as "Office > Paper > A4".
 	// At most 32, each at most 512 bytes. A filter on `categories` matches every
-	// prefix of a path and its leaf: "Office", "Office > Paper", "Paper", ...
+	// prefix of a path and its leaf: here "Office", "Office > Paper", the whole path,
+	// and "A4".
 	Categories []string `protobuf:"bytes,4,rep,name=categories,proto3" json:"categories,omitempty"`
 	// At most 64, each at most 128 bytes.
 	Tags []string `protobuf:"bytes,5,rep,name=tags,proto3" json:"tags,omitempty"`
