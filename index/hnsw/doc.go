@@ -15,8 +15,25 @@
 //	check, err := idx.SelfCheck(ctx, hnsw.CheckOptions{Queries: 200, K: 10, Seed: 1})
 //	err = idx.WriteFile("items.hnsw")  // and Open, or Load, the next time
 //
-// For catalogs that index/flat scans in less time than a walk takes (a few
-// thousand items), a search here scans, too.
+// Where a scan takes no longer than a walk, up to 32 items for each unit of
+// effort, a search here scans, as index/flat does.
+//
+// # Measured
+//
+// On two cores of an AMD EPYC (Zen 5), one thread, beside hnswlib 0.8.0 in the
+// same minute: 50,000 clustered vectors of 128 dimensions, M 16,
+// EfConstruction 200, at efSearch 15 / 20 / 40 / 80. Processor time, best of 25
+// passes.
+//
+//	                recall@10 at ef 15, 20, 40, 80   microseconds a query        vectors/s  bytes/vector
+//	hnswlib         .947 .975 .996 .998              19.5  26.9  42.7  66.8        6,274        661
+//	Float32         .944 .975 .997 .998              11.0  13.3  19.2  34.2       10,394        649
+//	Int8            .941 .971 .996 .998               6.7   8.4  13.2  21.3       13,584        269 (and 512 in a file)
+//
+// A filter that keeps one item in two costs 1.6 times the unfiltered search;
+// one in ten, which is scanned, about 3.5 times (2.7 for Int8); one in a hundred
+// less than the unfiltered. The worst is a filter that keeps half of all and
+// nothing near the query: it ends in a scan, exact but 15 times as long.
 //
 // # Storage
 //

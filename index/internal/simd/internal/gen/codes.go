@@ -30,7 +30,7 @@ func gatherCodes(set isa) {
 	asm.Label("fours")
 	asm.CMPQ(count, op.Imm(group))
 	asm.JB(op.LabelRef("ones"))
-	rows.prefetchNext(ids, count)
+	rows.prefetchNext(ids, count, 2, 0)
 	k.score(rows.addresses(ids, group), "four", func(sum reg.VecVirtual) { asm.VMOVDQU(sum, op.Mem{Base: out}) })
 	asm.ADDQ(op.Imm(4*group), ids)
 	asm.ADDQ(op.Imm(4*group), out)

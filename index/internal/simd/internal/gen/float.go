@@ -42,7 +42,7 @@ func gatherFloat(set isa) {
 	asm.Label("fours")
 	asm.CMPQ(count, op.Imm(group))
 	asm.JB(op.LabelRef("ones"))
-	k.rows.prefetchNext(ids, count)
+	k.rows.prefetchNext(ids, count, 4, 8)
 	k.score(k.rows.addresses(ids, group), "four", func(sum reg.VecVirtual) { asm.VMOVUPS(sum, op.Mem{Base: out}) })
 	asm.ADDQ(op.Imm(4*group), ids)
 	asm.ADDQ(op.Imm(4*group), out)
@@ -102,15 +102,27 @@ func (t rowTable) locate(id reg.GPVirtual) {
 	asm.ADDQ(op.Mem{Base: t.chunks, Index: chunk, Scale: 8}, id)
 }
 
-// prefetchNext asks for the start of the group after this one, if it is whole.
-func (t rowTable) prefetchNext(ids, count reg.GPVirtual) {
-	asm.CMPQ(count, op.Imm(2*group))
+// prefetchNext asks for the group after the next one, if it is whole: the first
+// lines of its rows, and more if rows are long.
+func (t rowTable) prefetchNext(ids, count reg.GPVirtual, lines, more int) {
+	asm.CMPQ(count, op.Imm(3*group))
 	asm.JB(op.LabelRef("noprefetch"))
-	for i := range group {
-		row := t.address(op.Mem{Base: ids, Disp: 4 * (group + i)})
-		for line := range 2 {
-			asm.PREFETCHT0(op.Mem{Base: row, Disp: 64 * line})
+	rows := make([]reg.GPVirtual, group)
+	for i := range rows {
+		rows[i] = t.address(op.Mem{Base: ids, Disp: 4 * (2*group + i)})
+	}
+	prefetch := func(from, to int) {
+		for _, row := range rows {
+			for line := from; line < to; line++ {
+				asm.PREFETCHT0(op.Mem{Base: row, Disp: 64 * line})
+			}
 		}
+	}
+	prefetch(0, lines)
+	if more > lines {
+		asm.CMPQ(t.stride, op.U32(64*uint32(more)))
+		asm.JB(op.LabelRef("noprefetch"))
+		prefetch(lines, more)
 	}
 	asm.Label("noprefetch")
 }
