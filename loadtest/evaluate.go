@@ -17,6 +17,7 @@ type evaluateCommand struct {
 	Cold     float64 `placeholder:"SHARE" help:"Share of the items to leave out of training and report apart, as 0.2."`
 	Seed     uint64  `default:"1" help:"Decides which items are cold."`
 	Fit      bool    `help:"Fit the weights on the validation questions first, as a tenant's refresh does on its own log."`
+	Backend  string  `enum:"auto,go" default:"auto" help:"What encodes item texts: auto or go. The embedded encoder is pure Go, so that auto is go."`
 	Workers  int     `placeholder:"N" help:"Questions answered side by side; one a processor if not given. The figures do not depend on it."`
 	JSON     bool    `name:"json" help:"Print the figures as one line of JSON."`
 }

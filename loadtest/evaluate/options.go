@@ -117,6 +117,7 @@ type Result struct {
 	Seed          uint64         `json:"seed"`
 	Items         int            `json:"items"`
 	Encoder       string         `json:"encoder"`
+	Backend       string         `json:"backend"` // what encoded: go
 	// Weights of the pipeline: "default", "given", "fitted on validation", or absent
 	// where it was not asked.
 	Weights string `json:"weights,omitempty"`

@@ -98,7 +98,7 @@ func (o Options) stage(ctx context.Context, split *dataset.Split, result *Result
 		}
 		encoder = embedded
 	}
-	result.Encoder = encoder.Info().Model
+	result.Encoder, result.Backend = encoder.Info().Model, "go"
 	vectors, err := encode(ctx, encoder, split.Items)
 	if err != nil {
 		return nil, err
