@@ -26,11 +26,22 @@ func (r *run) compare() {
 	if l.k == 0 {
 		return
 	}
+	next := r.candidateVector(0)
 	for i := range r.candidates {
-		if v := r.vector(r.candidates[i].item); len(v) == dim {
-			l.against(v, l.scores[i*l.k:(i+1)*l.k])
+		v := next
+		next = r.candidateVector(i + 1)
+		if len(v) == dim {
+			l.against(v, next, l.scores[i*l.k:(i+1)*l.k])
 		}
 	}
+}
+
+// candidateVector is the vector of candidate i, nil for none or past the end.
+func (r *run) candidateVector(i int) []float32 {
+	if i >= len(r.candidates) {
+		return nil
+	}
+	return r.vector(r.candidates[i].item)
 }
 
 // vectorDim is the length of the vectors in use, 0 for none.
@@ -56,11 +67,11 @@ func (l *likeness) add(v []float32, dim int) {
 	l.k++
 }
 
-// against compares one vector with all queries.
-func (l *likeness) against(v, out []float32) {
+// against compares one vector with all queries; ahead is the one to come.
+func (l *likeness) against(v, ahead, out []float32) {
 	for at := 0; at < l.k; at += dots.Max {
 		end := min(at+dots.Max, l.k)
-		dots.Many(v, l.queries[at*len(v):end*len(v)], out[at:end])
+		dots.Many(v, ahead, l.queries[at*len(v):end*len(v)], out[at:end])
 	}
 	for j, x := range out {
 		if !(x >= -2 && x <= 2) {

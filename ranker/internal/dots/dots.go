@@ -3,7 +3,8 @@
 // Ranking compares every candidate's vector with the vectors of the user and of the
 // last items, five or six in all. The candidate's vector comes from far memory, the
 // others stay near: so that the candidate is read once, [Many] adds up all products
-// in one pass over it, each in a register of its own.
+// in one pass over it, each in a register of its own, and meanwhile asks for the
+// candidate that comes next.
 //
 // On amd64 with AVX2 or AVX-512 the kernels are assembly, written by the generator in
 // internal/gen (go generate rewrites them, and a test there checks that nothing
@@ -18,8 +19,9 @@ const Max = 8
 
 // Many sets out[j] to the inner product of row, [dim] float32, with query j of
 // queries, [k, dim] float32 one after the other, for all j below k = len(out), which
-// is at most Max. It allocates nothing and may run concurrently.
-func Many(row, queries, out []float32) {
+// is at most Max. ahead is the row of the next call, nil if there is none; it only
+// saves time. Many allocates nothing and may run concurrently.
+func Many(row, ahead, queries, out []float32) {
 	if len(queries) != len(row)*len(out) || len(out) > Max {
 		panic("dots: shapes do not agree")
 	}
@@ -27,7 +29,7 @@ func Many(row, queries, out []float32) {
 		clear(out)
 		return
 	}
-	if !many(row, queries, out) {
+	if !many(row, ahead, queries, out) {
 		plain(row, queries, out)
 	}
 }

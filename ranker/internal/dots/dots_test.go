@@ -22,7 +22,7 @@ func TestManyEqualsTheSumOfProducts(t *testing.T) {
 	for _, dim := range []int{1, 3, 7, 8, 9, 16, 24, 64, 100, 256, 384} {
 		for k := 1; k <= Max; k++ {
 			row, queries, out := normal(rng, dim), normal(rng, dim*k), normal(rng, k)
-			Many(row, queries, out)
+			Many(row, nil, queries, out)
 			for j := range out {
 				want, size := 0.0, 0.0
 				for i := range row {
@@ -43,7 +43,7 @@ func TestAssemblyAndTwinAgree(t *testing.T) {
 		dim, k := 8*(1+rng.IntN(50)), 1+rng.IntN(Max) // half of them no multiple of 16
 		row, queries := normal(rng, dim), normal(rng, dim*k)
 		got, want := make([]float32, k), make([]float32, k)
-		if !many(row, queries, got) {
+		if !many(row, nil, queries, got) {
 			t.Skip("no assembly on this machine: the twin is all there is")
 		}
 		plain(row, queries, want)
@@ -63,7 +63,7 @@ func TestShapesThatDoNotAgreePanicInsteadOfReadingBeyond(t *testing.T) {
 					t.Errorf("%v: no panic", c)
 				}
 			}()
-			Many(make([]float32, c[0]), make([]float32, c[1]), make([]float32, c[2]))
+			Many(make([]float32, c[0]), nil, make([]float32, c[1]), make([]float32, c[2]))
 		}()
 	}
 }
@@ -76,8 +76,8 @@ func BenchmarkMany(b *testing.B) {
 		queries, out := normal(rng, k*dim), make([]float32, k)
 		b.Run(fmt.Sprintf("k=%d", k), func(b *testing.B) {
 			for i := 0; b.Loop(); i++ {
-				at := i % rows * dim
-				Many(table[at:at+dim], queries, out)
+				at, next := i%rows*dim, (i+1)%rows*dim
+				Many(table[at:at+dim], table[next:next+dim], queries, out)
 			}
 		})
 		b.Run(fmt.Sprintf("pair-by-pair/k=%d", k), func(b *testing.B) {

@@ -3,7 +3,7 @@ package dots
 import "golang.org/x/sys/cpu"
 
 // kernel compares a row with as many queries as its place in a list says.
-type kernel func(row, queries *float32, dim uint64, out *float32)
+type kernel func(row, ahead, queries *float32, dim uint64, out *float32)
 
 var (
 	hasAVX2   = cpu.X86.HasAVX2 && cpu.X86.HasFMA
@@ -14,12 +14,16 @@ var (
 )
 
 // many uses assembly and reports whether it did.
-func many(row, queries, out []float32) bool {
+func many(row, ahead, queries, out []float32) bool {
+	next := &row[0]
+	if len(ahead) == len(row) {
+		next = &ahead[0]
+	}
 	switch {
 	case hasAVX512 && len(row)%16 == 0:
-		kernelsAVX512[len(out)-1](&row[0], &queries[0], uint64(len(row)), &out[0])
+		kernelsAVX512[len(out)-1](&row[0], next, &queries[0], uint64(len(row)), &out[0])
 	case hasAVX2 && len(row)%8 == 0:
-		kernelsAVX2[len(out)-1](&row[0], &queries[0], uint64(len(row)), &out[0])
+		kernelsAVX2[len(out)-1](&row[0], next, &queries[0], uint64(len(row)), &out[0])
 	default:
 		return false
 	}

@@ -2,4 +2,4 @@
 
 package dots
 
-func many(_, _, _ []float32) bool { return false }
+func many(_, _, _, _ []float32) bool { return false }

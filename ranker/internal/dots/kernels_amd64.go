@@ -2,82 +2,82 @@
 
 package dots
 
-// many1AVX2 compares a row with 1 queries. dim is a multiple of 8.
+// many1AVX2 compares a row with 1 queries and asks for the row ahead. dim is a multiple of 8.
 //
 //go:noescape
-func many1AVX2(row *float32, queries *float32, dim uint64, out *float32)
+func many1AVX2(row *float32, ahead *float32, queries *float32, dim uint64, out *float32)
 
-// many2AVX2 compares a row with 2 queries. dim is a multiple of 8.
+// many2AVX2 compares a row with 2 queries and asks for the row ahead. dim is a multiple of 8.
 //
 //go:noescape
-func many2AVX2(row *float32, queries *float32, dim uint64, out *float32)
+func many2AVX2(row *float32, ahead *float32, queries *float32, dim uint64, out *float32)
 
-// many3AVX2 compares a row with 3 queries. dim is a multiple of 8.
+// many3AVX2 compares a row with 3 queries and asks for the row ahead. dim is a multiple of 8.
 //
 //go:noescape
-func many3AVX2(row *float32, queries *float32, dim uint64, out *float32)
+func many3AVX2(row *float32, ahead *float32, queries *float32, dim uint64, out *float32)
 
-// many4AVX2 compares a row with 4 queries. dim is a multiple of 8.
+// many4AVX2 compares a row with 4 queries and asks for the row ahead. dim is a multiple of 8.
 //
 //go:noescape
-func many4AVX2(row *float32, queries *float32, dim uint64, out *float32)
+func many4AVX2(row *float32, ahead *float32, queries *float32, dim uint64, out *float32)
 
-// many5AVX2 compares a row with 5 queries. dim is a multiple of 8.
+// many5AVX2 compares a row with 5 queries and asks for the row ahead. dim is a multiple of 8.
 //
 //go:noescape
-func many5AVX2(row *float32, queries *float32, dim uint64, out *float32)
+func many5AVX2(row *float32, ahead *float32, queries *float32, dim uint64, out *float32)
 
-// many6AVX2 compares a row with 6 queries. dim is a multiple of 8.
+// many6AVX2 compares a row with 6 queries and asks for the row ahead. dim is a multiple of 8.
 //
 //go:noescape
-func many6AVX2(row *float32, queries *float32, dim uint64, out *float32)
+func many6AVX2(row *float32, ahead *float32, queries *float32, dim uint64, out *float32)
 
-// many7AVX2 compares a row with 7 queries. dim is a multiple of 8.
+// many7AVX2 compares a row with 7 queries and asks for the row ahead. dim is a multiple of 8.
 //
 //go:noescape
-func many7AVX2(row *float32, queries *float32, dim uint64, out *float32)
+func many7AVX2(row *float32, ahead *float32, queries *float32, dim uint64, out *float32)
 
-// many8AVX2 compares a row with 8 queries. dim is a multiple of 8.
+// many8AVX2 compares a row with 8 queries and asks for the row ahead. dim is a multiple of 8.
 //
 //go:noescape
-func many8AVX2(row *float32, queries *float32, dim uint64, out *float32)
+func many8AVX2(row *float32, ahead *float32, queries *float32, dim uint64, out *float32)
 
-// many1AVX512 compares a row with 1 queries. dim is a multiple of 16.
+// many1AVX512 compares a row with 1 queries and asks for the row ahead. dim is a multiple of 16.
 //
 //go:noescape
-func many1AVX512(row *float32, queries *float32, dim uint64, out *float32)
+func many1AVX512(row *float32, ahead *float32, queries *float32, dim uint64, out *float32)
 
-// many2AVX512 compares a row with 2 queries. dim is a multiple of 16.
+// many2AVX512 compares a row with 2 queries and asks for the row ahead. dim is a multiple of 16.
 //
 //go:noescape
-func many2AVX512(row *float32, queries *float32, dim uint64, out *float32)
+func many2AVX512(row *float32, ahead *float32, queries *float32, dim uint64, out *float32)
 
-// many3AVX512 compares a row with 3 queries. dim is a multiple of 16.
+// many3AVX512 compares a row with 3 queries and asks for the row ahead. dim is a multiple of 16.
 //
 //go:noescape
-func many3AVX512(row *float32, queries *float32, dim uint64, out *float32)
+func many3AVX512(row *float32, ahead *float32, queries *float32, dim uint64, out *float32)
 
-// many4AVX512 compares a row with 4 queries. dim is a multiple of 16.
+// many4AVX512 compares a row with 4 queries and asks for the row ahead. dim is a multiple of 16.
 //
 //go:noescape
-func many4AVX512(row *float32, queries *float32, dim uint64, out *float32)
+func many4AVX512(row *float32, ahead *float32, queries *float32, dim uint64, out *float32)
 
-// many5AVX512 compares a row with 5 queries. dim is a multiple of 16.
+// many5AVX512 compares a row with 5 queries and asks for the row ahead. dim is a multiple of 16.
 //
 //go:noescape
-func many5AVX512(row *float32, queries *float32, dim uint64, out *float32)
+func many5AVX512(row *float32, ahead *float32, queries *float32, dim uint64, out *float32)
 
-// many6AVX512 compares a row with 6 queries. dim is a multiple of 16.
+// many6AVX512 compares a row with 6 queries and asks for the row ahead. dim is a multiple of 16.
 //
 //go:noescape
-func many6AVX512(row *float32, queries *float32, dim uint64, out *float32)
+func many6AVX512(row *float32, ahead *float32, queries *float32, dim uint64, out *float32)
 
-// many7AVX512 compares a row with 7 queries. dim is a multiple of 16.
+// many7AVX512 compares a row with 7 queries and asks for the row ahead. dim is a multiple of 16.
 //
 //go:noescape
-func many7AVX512(row *float32, queries *float32, dim uint64, out *float32)
+func many7AVX512(row *float32, ahead *float32, queries *float32, dim uint64, out *float32)
 
-// many8AVX512 compares a row with 8 queries. dim is a multiple of 16.
+// many8AVX512 compares a row with 8 queries and asks for the row ahead. dim is a multiple of 16.
 //
 //go:noescape
-func many8AVX512(row *float32, queries *float32, dim uint64, out *float32)
+func many8AVX512(row *float32, ahead *float32, queries *float32, dim uint64, out *float32)

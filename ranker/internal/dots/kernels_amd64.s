@@ -2,21 +2,23 @@
 
 #include "textflag.h"
 
-// func many1AVX2(row *float32, queries *float32, dim uint64, out *float32)
-// Requires: AVX, FMA3
-TEXT ·many1AVX2(SB), NOSPLIT, $0-32
+// func many1AVX2(row *float32, ahead *float32, queries *float32, dim uint64, out *float32)
+// Requires: AVX, FMA3, MMX+
+TEXT ·many1AVX2(SB), NOSPLIT, $0-40
 	MOVQ   row+0(FP), AX
-	MOVQ   dim+16(FP), CX
-	MOVQ   out+24(FP), DX
-	MOVQ   queries+8(FP), BX
+	MOVQ   dim+24(FP), CX
+	MOVQ   out+32(FP), DX
+	MOVQ   ahead+8(FP), BX
+	MOVQ   queries+16(FP), SI
 	VXORPS Y0, Y0, Y0
-	XORQ   SI, SI
+	XORQ   DI, DI
 
 loop1AVX2:
-	VMOVUPS      (AX)(SI*4), Y1
-	VFMADD231PS  (BX)(SI*4), Y1, Y0
-	ADDQ         $0x08, SI
-	CMPQ         SI, CX
+	PREFETCHT0   (BX)(DI*4)
+	VMOVUPS      (AX)(DI*4), Y1
+	VFMADD231PS  (SI)(DI*4), Y1, Y0
+	ADDQ         $0x08, DI
+	CMPQ         DI, CX
 	JB           loop1AVX2
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
@@ -28,24 +30,26 @@ loop1AVX2:
 	VZEROUPPER
 	RET
 
-// func many2AVX2(row *float32, queries *float32, dim uint64, out *float32)
-// Requires: AVX, FMA3
-TEXT ·many2AVX2(SB), NOSPLIT, $0-32
+// func many2AVX2(row *float32, ahead *float32, queries *float32, dim uint64, out *float32)
+// Requires: AVX, FMA3, MMX+
+TEXT ·many2AVX2(SB), NOSPLIT, $0-40
 	MOVQ   row+0(FP), AX
-	MOVQ   dim+16(FP), CX
-	MOVQ   out+24(FP), DX
-	MOVQ   queries+8(FP), BX
-	LEAQ   (BX)(CX*4), SI
+	MOVQ   dim+24(FP), CX
+	MOVQ   out+32(FP), DX
+	MOVQ   ahead+8(FP), BX
+	MOVQ   queries+16(FP), SI
+	LEAQ   (SI)(CX*4), DI
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
-	XORQ   DI, DI
+	XORQ   R8, R8
 
 loop2AVX2:
-	VMOVUPS      (AX)(DI*4), Y2
-	VFMADD231PS  (BX)(DI*4), Y2, Y0
-	VFMADD231PS  (SI)(DI*4), Y2, Y1
-	ADDQ         $0x08, DI
-	CMPQ         DI, CX
+	PREFETCHT0   (BX)(R8*4)
+	VMOVUPS      (AX)(R8*4), Y2
+	VFMADD231PS  (SI)(R8*4), Y2, Y0
+	VFMADD231PS  (DI)(R8*4), Y2, Y1
+	ADDQ         $0x08, R8
+	CMPQ         R8, CX
 	JB           loop2AVX2
 	VEXTRACTF128 $0x01, Y0, X2
 	VADDPS       X2, X0, X0
@@ -64,27 +68,29 @@ loop2AVX2:
 	VZEROUPPER
 	RET
 
-// func many3AVX2(row *float32, queries *float32, dim uint64, out *float32)
-// Requires: AVX, FMA3
-TEXT ·many3AVX2(SB), NOSPLIT, $0-32
+// func many3AVX2(row *float32, ahead *float32, queries *float32, dim uint64, out *float32)
+// Requires: AVX, FMA3, MMX+
+TEXT ·many3AVX2(SB), NOSPLIT, $0-40
 	MOVQ   row+0(FP), AX
-	MOVQ   dim+16(FP), CX
-	MOVQ   out+24(FP), DX
-	MOVQ   queries+8(FP), BX
-	LEAQ   (BX)(CX*4), SI
+	MOVQ   dim+24(FP), CX
+	MOVQ   out+32(FP), DX
+	MOVQ   ahead+8(FP), BX
+	MOVQ   queries+16(FP), SI
 	LEAQ   (SI)(CX*4), DI
+	LEAQ   (DI)(CX*4), R8
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
-	XORQ   R8, R8
+	XORQ   R9, R9
 
 loop3AVX2:
-	VMOVUPS      (AX)(R8*4), Y3
-	VFMADD231PS  (BX)(R8*4), Y3, Y0
-	VFMADD231PS  (SI)(R8*4), Y3, Y1
-	VFMADD231PS  (DI)(R8*4), Y3, Y2
-	ADDQ         $0x08, R8
-	CMPQ         R8, CX
+	PREFETCHT0   (BX)(R9*4)
+	VMOVUPS      (AX)(R9*4), Y3
+	VFMADD231PS  (SI)(R9*4), Y3, Y0
+	VFMADD231PS  (DI)(R9*4), Y3, Y1
+	VFMADD231PS  (R8)(R9*4), Y3, Y2
+	ADDQ         $0x08, R9
+	CMPQ         R9, CX
 	JB           loop3AVX2
 	VEXTRACTF128 $0x01, Y0, X3
 	VADDPS       X3, X0, X0
@@ -110,30 +116,32 @@ loop3AVX2:
 	VZEROUPPER
 	RET
 
-// func many4AVX2(row *float32, queries *float32, dim uint64, out *float32)
-// Requires: AVX, FMA3
-TEXT ·many4AVX2(SB), NOSPLIT, $0-32
+// func many4AVX2(row *float32, ahead *float32, queries *float32, dim uint64, out *float32)
+// Requires: AVX, FMA3, MMX+
+TEXT ·many4AVX2(SB), NOSPLIT, $0-40
 	MOVQ   row+0(FP), AX
-	MOVQ   dim+16(FP), CX
-	MOVQ   out+24(FP), DX
-	MOVQ   queries+8(FP), BX
-	LEAQ   (BX)(CX*4), SI
+	MOVQ   dim+24(FP), CX
+	MOVQ   out+32(FP), DX
+	MOVQ   ahead+8(FP), BX
+	MOVQ   queries+16(FP), SI
 	LEAQ   (SI)(CX*4), DI
 	LEAQ   (DI)(CX*4), R8
+	LEAQ   (R8)(CX*4), R9
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
-	XORQ   R9, R9
+	XORQ   R10, R10
 
 loop4AVX2:
-	VMOVUPS      (AX)(R9*4), Y4
-	VFMADD231PS  (BX)(R9*4), Y4, Y0
-	VFMADD231PS  (SI)(R9*4), Y4, Y1
-	VFMADD231PS  (DI)(R9*4), Y4, Y2
-	VFMADD231PS  (R8)(R9*4), Y4, Y3
-	ADDQ         $0x08, R9
-	CMPQ         R9, CX
+	PREFETCHT0   (BX)(R10*4)
+	VMOVUPS      (AX)(R10*4), Y4
+	VFMADD231PS  (SI)(R10*4), Y4, Y0
+	VFMADD231PS  (DI)(R10*4), Y4, Y1
+	VFMADD231PS  (R8)(R10*4), Y4, Y2
+	VFMADD231PS  (R9)(R10*4), Y4, Y3
+	ADDQ         $0x08, R10
+	CMPQ         R10, CX
 	JB           loop4AVX2
 	VEXTRACTF128 $0x01, Y0, X4
 	VADDPS       X4, X0, X0
@@ -166,33 +174,35 @@ loop4AVX2:
 	VZEROUPPER
 	RET
 
-// func many5AVX2(row *float32, queries *float32, dim uint64, out *float32)
-// Requires: AVX, FMA3
-TEXT ·many5AVX2(SB), NOSPLIT, $0-32
+// func many5AVX2(row *float32, ahead *float32, queries *float32, dim uint64, out *float32)
+// Requires: AVX, FMA3, MMX+
+TEXT ·many5AVX2(SB), NOSPLIT, $0-40
 	MOVQ   row+0(FP), AX
-	MOVQ   dim+16(FP), CX
-	MOVQ   out+24(FP), DX
-	MOVQ   queries+8(FP), BX
-	LEAQ   (BX)(CX*4), SI
+	MOVQ   dim+24(FP), CX
+	MOVQ   out+32(FP), DX
+	MOVQ   ahead+8(FP), BX
+	MOVQ   queries+16(FP), SI
 	LEAQ   (SI)(CX*4), DI
 	LEAQ   (DI)(CX*4), R8
 	LEAQ   (R8)(CX*4), R9
+	LEAQ   (R9)(CX*4), R10
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
-	XORQ   R10, R10
+	XORQ   R11, R11
 
 loop5AVX2:
-	VMOVUPS      (AX)(R10*4), Y5
-	VFMADD231PS  (BX)(R10*4), Y5, Y0
-	VFMADD231PS  (SI)(R10*4), Y5, Y1
-	VFMADD231PS  (DI)(R10*4), Y5, Y2
-	VFMADD231PS  (R8)(R10*4), Y5, Y3
-	VFMADD231PS  (R9)(R10*4), Y5, Y4
-	ADDQ         $0x08, R10
-	CMPQ         R10, CX
+	PREFETCHT0   (BX)(R11*4)
+	VMOVUPS      (AX)(R11*4), Y5
+	VFMADD231PS  (SI)(R11*4), Y5, Y0
+	VFMADD231PS  (DI)(R11*4), Y5, Y1
+	VFMADD231PS  (R8)(R11*4), Y5, Y2
+	VFMADD231PS  (R9)(R11*4), Y5, Y3
+	VFMADD231PS  (R10)(R11*4), Y5, Y4
+	ADDQ         $0x08, R11
+	CMPQ         R11, CX
 	JB           loop5AVX2
 	VEXTRACTF128 $0x01, Y0, X5
 	VADDPS       X5, X0, X0
@@ -232,36 +242,38 @@ loop5AVX2:
 	VZEROUPPER
 	RET
 
-// func many6AVX2(row *float32, queries *float32, dim uint64, out *float32)
-// Requires: AVX, FMA3
-TEXT ·many6AVX2(SB), NOSPLIT, $0-32
+// func many6AVX2(row *float32, ahead *float32, queries *float32, dim uint64, out *float32)
+// Requires: AVX, FMA3, MMX+
+TEXT ·many6AVX2(SB), NOSPLIT, $0-40
 	MOVQ   row+0(FP), AX
-	MOVQ   dim+16(FP), CX
-	MOVQ   out+24(FP), DX
-	MOVQ   queries+8(FP), BX
-	LEAQ   (BX)(CX*4), SI
+	MOVQ   dim+24(FP), CX
+	MOVQ   out+32(FP), DX
+	MOVQ   ahead+8(FP), BX
+	MOVQ   queries+16(FP), SI
 	LEAQ   (SI)(CX*4), DI
 	LEAQ   (DI)(CX*4), R8
 	LEAQ   (R8)(CX*4), R9
 	LEAQ   (R9)(CX*4), R10
+	LEAQ   (R10)(CX*4), R11
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
-	XORQ   R11, R11
+	XORQ   R12, R12
 
 loop6AVX2:
-	VMOVUPS      (AX)(R11*4), Y6
-	VFMADD231PS  (BX)(R11*4), Y6, Y0
-	VFMADD231PS  (SI)(R11*4), Y6, Y1
-	VFMADD231PS  (DI)(R11*4), Y6, Y2
-	VFMADD231PS  (R8)(R11*4), Y6, Y3
-	VFMADD231PS  (R9)(R11*4), Y6, Y4
-	VFMADD231PS  (R10)(R11*4), Y6, Y5
-	ADDQ         $0x08, R11
-	CMPQ         R11, CX
+	PREFETCHT0   (BX)(R12*4)
+	VMOVUPS      (AX)(R12*4), Y6
+	VFMADD231PS  (SI)(R12*4), Y6, Y0
+	VFMADD231PS  (DI)(R12*4), Y6, Y1
+	VFMADD231PS  (R8)(R12*4), Y6, Y2
+	VFMADD231PS  (R9)(R12*4), Y6, Y3
+	VFMADD231PS  (R10)(R12*4), Y6, Y4
+	VFMADD231PS  (R11)(R12*4), Y6, Y5
+	ADDQ         $0x08, R12
+	CMPQ         R12, CX
 	JB           loop6AVX2
 	VEXTRACTF128 $0x01, Y0, X6
 	VADDPS       X6, X0, X0
@@ -308,19 +320,20 @@ loop6AVX2:
 	VZEROUPPER
 	RET
 
-// func many7AVX2(row *float32, queries *float32, dim uint64, out *float32)
-// Requires: AVX, FMA3
-TEXT ·many7AVX2(SB), NOSPLIT, $0-32
+// func many7AVX2(row *float32, ahead *float32, queries *float32, dim uint64, out *float32)
+// Requires: AVX, FMA3, MMX+
+TEXT ·many7AVX2(SB), NOSPLIT, $0-40
 	MOVQ   row+0(FP), AX
-	MOVQ   dim+16(FP), CX
-	MOVQ   out+24(FP), DX
-	MOVQ   queries+8(FP), BX
-	LEAQ   (BX)(CX*4), SI
+	MOVQ   dim+24(FP), CX
+	MOVQ   out+32(FP), DX
+	MOVQ   ahead+8(FP), BX
+	MOVQ   queries+16(FP), SI
 	LEAQ   (SI)(CX*4), DI
 	LEAQ   (DI)(CX*4), R8
 	LEAQ   (R8)(CX*4), R9
 	LEAQ   (R9)(CX*4), R10
 	LEAQ   (R10)(CX*4), R11
+	LEAQ   (R11)(CX*4), R12
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -328,19 +341,20 @@ TEXT ·many7AVX2(SB), NOSPLIT, $0-32
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
-	XORQ   R12, R12
+	XORQ   R13, R13
 
 loop7AVX2:
-	VMOVUPS      (AX)(R12*4), Y7
-	VFMADD231PS  (BX)(R12*4), Y7, Y0
-	VFMADD231PS  (SI)(R12*4), Y7, Y1
-	VFMADD231PS  (DI)(R12*4), Y7, Y2
-	VFMADD231PS  (R8)(R12*4), Y7, Y3
-	VFMADD231PS  (R9)(R12*4), Y7, Y4
-	VFMADD231PS  (R10)(R12*4), Y7, Y5
-	VFMADD231PS  (R11)(R12*4), Y7, Y6
-	ADDQ         $0x08, R12
-	CMPQ         R12, CX
+	PREFETCHT0   (BX)(R13*4)
+	VMOVUPS      (AX)(R13*4), Y7
+	VFMADD231PS  (SI)(R13*4), Y7, Y0
+	VFMADD231PS  (DI)(R13*4), Y7, Y1
+	VFMADD231PS  (R8)(R13*4), Y7, Y2
+	VFMADD231PS  (R9)(R13*4), Y7, Y3
+	VFMADD231PS  (R10)(R13*4), Y7, Y4
+	VFMADD231PS  (R11)(R13*4), Y7, Y5
+	VFMADD231PS  (R12)(R13*4), Y7, Y6
+	ADDQ         $0x08, R13
+	CMPQ         R13, CX
 	JB           loop7AVX2
 	VEXTRACTF128 $0x01, Y0, X7
 	VADDPS       X7, X0, X0
@@ -394,20 +408,21 @@ loop7AVX2:
 	VZEROUPPER
 	RET
 
-// func many8AVX2(row *float32, queries *float32, dim uint64, out *float32)
-// Requires: AVX, FMA3
-TEXT ·many8AVX2(SB), NOSPLIT, $0-32
+// func many8AVX2(row *float32, ahead *float32, queries *float32, dim uint64, out *float32)
+// Requires: AVX, FMA3, MMX+
+TEXT ·many8AVX2(SB), NOSPLIT, $0-40
 	MOVQ   row+0(FP), AX
-	MOVQ   dim+16(FP), CX
-	MOVQ   out+24(FP), DX
-	MOVQ   queries+8(FP), BX
-	LEAQ   (BX)(CX*4), SI
+	MOVQ   dim+24(FP), CX
+	MOVQ   out+32(FP), DX
+	MOVQ   ahead+8(FP), BX
+	MOVQ   queries+16(FP), SI
 	LEAQ   (SI)(CX*4), DI
 	LEAQ   (DI)(CX*4), R8
 	LEAQ   (R8)(CX*4), R9
 	LEAQ   (R9)(CX*4), R10
 	LEAQ   (R10)(CX*4), R11
 	LEAQ   (R11)(CX*4), R12
+	LEAQ   (R12)(CX*4), R13
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -416,20 +431,21 @@ TEXT ·many8AVX2(SB), NOSPLIT, $0-32
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
-	XORQ   R13, R13
+	XORQ   R14, R14
 
 loop8AVX2:
-	VMOVUPS      (AX)(R13*4), Y8
-	VFMADD231PS  (BX)(R13*4), Y8, Y0
-	VFMADD231PS  (SI)(R13*4), Y8, Y1
-	VFMADD231PS  (DI)(R13*4), Y8, Y2
-	VFMADD231PS  (R8)(R13*4), Y8, Y3
-	VFMADD231PS  (R9)(R13*4), Y8, Y4
-	VFMADD231PS  (R10)(R13*4), Y8, Y5
-	VFMADD231PS  (R11)(R13*4), Y8, Y6
-	VFMADD231PS  (R12)(R13*4), Y8, Y7
-	ADDQ         $0x08, R13
-	CMPQ         R13, CX
+	PREFETCHT0   (BX)(R14*4)
+	VMOVUPS      (AX)(R14*4), Y8
+	VFMADD231PS  (SI)(R14*4), Y8, Y0
+	VFMADD231PS  (DI)(R14*4), Y8, Y1
+	VFMADD231PS  (R8)(R14*4), Y8, Y2
+	VFMADD231PS  (R9)(R14*4), Y8, Y3
+	VFMADD231PS  (R10)(R14*4), Y8, Y4
+	VFMADD231PS  (R11)(R14*4), Y8, Y5
+	VFMADD231PS  (R12)(R14*4), Y8, Y6
+	VFMADD231PS  (R13)(R14*4), Y8, Y7
+	ADDQ         $0x08, R14
+	CMPQ         R14, CX
 	JB           loop8AVX2
 	VEXTRACTF128 $0x01, Y0, X8
 	VADDPS       X8, X0, X0
@@ -490,21 +506,23 @@ loop8AVX2:
 	VZEROUPPER
 	RET
 
-// func many1AVX512(row *float32, queries *float32, dim uint64, out *float32)
-// Requires: AVX, AVX512F
-TEXT ·many1AVX512(SB), NOSPLIT, $0-32
+// func many1AVX512(row *float32, ahead *float32, queries *float32, dim uint64, out *float32)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·many1AVX512(SB), NOSPLIT, $0-40
 	MOVQ   row+0(FP), AX
-	MOVQ   dim+16(FP), CX
-	MOVQ   out+24(FP), DX
-	MOVQ   queries+8(FP), BX
+	MOVQ   dim+24(FP), CX
+	MOVQ   out+32(FP), DX
+	MOVQ   ahead+8(FP), BX
+	MOVQ   queries+16(FP), SI
 	VPXORD Z0, Z0, Z0
-	XORQ   SI, SI
+	XORQ   DI, DI
 
 loop1AVX512:
-	VMOVUPS       (AX)(SI*4), Z1
-	VFMADD231PS   (BX)(SI*4), Z1, Z0
-	ADDQ          $0x10, SI
-	CMPQ          SI, CX
+	PREFETCHT0    (BX)(DI*4)
+	VMOVUPS       (AX)(DI*4), Z1
+	VFMADD231PS   (SI)(DI*4), Z1, Z0
+	ADDQ          $0x10, DI
+	CMPQ          DI, CX
 	JB            loop1AVX512
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPS        Y1, Y0, Y0
@@ -518,24 +536,26 @@ loop1AVX512:
 	VZEROUPPER
 	RET
 
-// func many2AVX512(row *float32, queries *float32, dim uint64, out *float32)
-// Requires: AVX, AVX512F
-TEXT ·many2AVX512(SB), NOSPLIT, $0-32
+// func many2AVX512(row *float32, ahead *float32, queries *float32, dim uint64, out *float32)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·many2AVX512(SB), NOSPLIT, $0-40
 	MOVQ   row+0(FP), AX
-	MOVQ   dim+16(FP), CX
-	MOVQ   out+24(FP), DX
-	MOVQ   queries+8(FP), BX
-	LEAQ   (BX)(CX*4), SI
+	MOVQ   dim+24(FP), CX
+	MOVQ   out+32(FP), DX
+	MOVQ   ahead+8(FP), BX
+	MOVQ   queries+16(FP), SI
+	LEAQ   (SI)(CX*4), DI
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
-	XORQ   DI, DI
+	XORQ   R8, R8
 
 loop2AVX512:
-	VMOVUPS       (AX)(DI*4), Z2
-	VFMADD231PS   (BX)(DI*4), Z2, Z0
-	VFMADD231PS   (SI)(DI*4), Z2, Z1
-	ADDQ          $0x10, DI
-	CMPQ          DI, CX
+	PREFETCHT0    (BX)(R8*4)
+	VMOVUPS       (AX)(R8*4), Z2
+	VFMADD231PS   (SI)(R8*4), Z2, Z0
+	VFMADD231PS   (DI)(R8*4), Z2, Z1
+	ADDQ          $0x10, R8
+	CMPQ          R8, CX
 	JB            loop2AVX512
 	VEXTRACTF64X4 $0x01, Z0, Y2
 	VADDPS        Y2, Y0, Y0
@@ -558,27 +578,29 @@ loop2AVX512:
 	VZEROUPPER
 	RET
 
-// func many3AVX512(row *float32, queries *float32, dim uint64, out *float32)
-// Requires: AVX, AVX512F
-TEXT ·many3AVX512(SB), NOSPLIT, $0-32
+// func many3AVX512(row *float32, ahead *float32, queries *float32, dim uint64, out *float32)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·many3AVX512(SB), NOSPLIT, $0-40
 	MOVQ   row+0(FP), AX
-	MOVQ   dim+16(FP), CX
-	MOVQ   out+24(FP), DX
-	MOVQ   queries+8(FP), BX
-	LEAQ   (BX)(CX*4), SI
+	MOVQ   dim+24(FP), CX
+	MOVQ   out+32(FP), DX
+	MOVQ   ahead+8(FP), BX
+	MOVQ   queries+16(FP), SI
 	LEAQ   (SI)(CX*4), DI
+	LEAQ   (DI)(CX*4), R8
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
-	XORQ   R8, R8
+	XORQ   R9, R9
 
 loop3AVX512:
-	VMOVUPS       (AX)(R8*4), Z3
-	VFMADD231PS   (BX)(R8*4), Z3, Z0
-	VFMADD231PS   (SI)(R8*4), Z3, Z1
-	VFMADD231PS   (DI)(R8*4), Z3, Z2
-	ADDQ          $0x10, R8
-	CMPQ          R8, CX
+	PREFETCHT0    (BX)(R9*4)
+	VMOVUPS       (AX)(R9*4), Z3
+	VFMADD231PS   (SI)(R9*4), Z3, Z0
+	VFMADD231PS   (DI)(R9*4), Z3, Z1
+	VFMADD231PS   (R8)(R9*4), Z3, Z2
+	ADDQ          $0x10, R9
+	CMPQ          R9, CX
 	JB            loop3AVX512
 	VEXTRACTF64X4 $0x01, Z0, Y3
 	VADDPS        Y3, Y0, Y0
@@ -610,30 +632,32 @@ loop3AVX512:
 	VZEROUPPER
 	RET
 
-// func many4AVX512(row *float32, queries *float32, dim uint64, out *float32)
-// Requires: AVX, AVX512F
-TEXT ·many4AVX512(SB), NOSPLIT, $0-32
+// func many4AVX512(row *float32, ahead *float32, queries *float32, dim uint64, out *float32)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·many4AVX512(SB), NOSPLIT, $0-40
 	MOVQ   row+0(FP), AX
-	MOVQ   dim+16(FP), CX
-	MOVQ   out+24(FP), DX
-	MOVQ   queries+8(FP), BX
-	LEAQ   (BX)(CX*4), SI
+	MOVQ   dim+24(FP), CX
+	MOVQ   out+32(FP), DX
+	MOVQ   ahead+8(FP), BX
+	MOVQ   queries+16(FP), SI
 	LEAQ   (SI)(CX*4), DI
 	LEAQ   (DI)(CX*4), R8
+	LEAQ   (R8)(CX*4), R9
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
-	XORQ   R9, R9
+	XORQ   R10, R10
 
 loop4AVX512:
-	VMOVUPS       (AX)(R9*4), Z4
-	VFMADD231PS   (BX)(R9*4), Z4, Z0
-	VFMADD231PS   (SI)(R9*4), Z4, Z1
-	VFMADD231PS   (DI)(R9*4), Z4, Z2
-	VFMADD231PS   (R8)(R9*4), Z4, Z3
-	ADDQ          $0x10, R9
-	CMPQ          R9, CX
+	PREFETCHT0    (BX)(R10*4)
+	VMOVUPS       (AX)(R10*4), Z4
+	VFMADD231PS   (SI)(R10*4), Z4, Z0
+	VFMADD231PS   (DI)(R10*4), Z4, Z1
+	VFMADD231PS   (R8)(R10*4), Z4, Z2
+	VFMADD231PS   (R9)(R10*4), Z4, Z3
+	ADDQ          $0x10, R10
+	CMPQ          R10, CX
 	JB            loop4AVX512
 	VEXTRACTF64X4 $0x01, Z0, Y4
 	VADDPS        Y4, Y0, Y0
@@ -674,33 +698,35 @@ loop4AVX512:
 	VZEROUPPER
 	RET
 
-// func many5AVX512(row *float32, queries *float32, dim uint64, out *float32)
-// Requires: AVX, AVX512F
-TEXT ·many5AVX512(SB), NOSPLIT, $0-32
+// func many5AVX512(row *float32, ahead *float32, queries *float32, dim uint64, out *float32)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·many5AVX512(SB), NOSPLIT, $0-40
 	MOVQ   row+0(FP), AX
-	MOVQ   dim+16(FP), CX
-	MOVQ   out+24(FP), DX
-	MOVQ   queries+8(FP), BX
-	LEAQ   (BX)(CX*4), SI
+	MOVQ   dim+24(FP), CX
+	MOVQ   out+32(FP), DX
+	MOVQ   ahead+8(FP), BX
+	MOVQ   queries+16(FP), SI
 	LEAQ   (SI)(CX*4), DI
 	LEAQ   (DI)(CX*4), R8
 	LEAQ   (R8)(CX*4), R9
+	LEAQ   (R9)(CX*4), R10
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
 	VPXORD Z4, Z4, Z4
-	XORQ   R10, R10
+	XORQ   R11, R11
 
 loop5AVX512:
-	VMOVUPS       (AX)(R10*4), Z5
-	VFMADD231PS   (BX)(R10*4), Z5, Z0
-	VFMADD231PS   (SI)(R10*4), Z5, Z1
-	VFMADD231PS   (DI)(R10*4), Z5, Z2
-	VFMADD231PS   (R8)(R10*4), Z5, Z3
-	VFMADD231PS   (R9)(R10*4), Z5, Z4
-	ADDQ          $0x10, R10
-	CMPQ          R10, CX
+	PREFETCHT0    (BX)(R11*4)
+	VMOVUPS       (AX)(R11*4), Z5
+	VFMADD231PS   (SI)(R11*4), Z5, Z0
+	VFMADD231PS   (DI)(R11*4), Z5, Z1
+	VFMADD231PS   (R8)(R11*4), Z5, Z2
+	VFMADD231PS   (R9)(R11*4), Z5, Z3
+	VFMADD231PS   (R10)(R11*4), Z5, Z4
+	ADDQ          $0x10, R11
+	CMPQ          R11, CX
 	JB            loop5AVX512
 	VEXTRACTF64X4 $0x01, Z0, Y5
 	VADDPS        Y5, Y0, Y0
@@ -750,36 +776,38 @@ loop5AVX512:
 	VZEROUPPER
 	RET
 
-// func many6AVX512(row *float32, queries *float32, dim uint64, out *float32)
-// Requires: AVX, AVX512F
-TEXT ·many6AVX512(SB), NOSPLIT, $0-32
+// func many6AVX512(row *float32, ahead *float32, queries *float32, dim uint64, out *float32)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·many6AVX512(SB), NOSPLIT, $0-40
 	MOVQ   row+0(FP), AX
-	MOVQ   dim+16(FP), CX
-	MOVQ   out+24(FP), DX
-	MOVQ   queries+8(FP), BX
-	LEAQ   (BX)(CX*4), SI
+	MOVQ   dim+24(FP), CX
+	MOVQ   out+32(FP), DX
+	MOVQ   ahead+8(FP), BX
+	MOVQ   queries+16(FP), SI
 	LEAQ   (SI)(CX*4), DI
 	LEAQ   (DI)(CX*4), R8
 	LEAQ   (R8)(CX*4), R9
 	LEAQ   (R9)(CX*4), R10
+	LEAQ   (R10)(CX*4), R11
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
 	VPXORD Z4, Z4, Z4
 	VPXORD Z5, Z5, Z5
-	XORQ   R11, R11
+	XORQ   R12, R12
 
 loop6AVX512:
-	VMOVUPS       (AX)(R11*4), Z6
-	VFMADD231PS   (BX)(R11*4), Z6, Z0
-	VFMADD231PS   (SI)(R11*4), Z6, Z1
-	VFMADD231PS   (DI)(R11*4), Z6, Z2
-	VFMADD231PS   (R8)(R11*4), Z6, Z3
-	VFMADD231PS   (R9)(R11*4), Z6, Z4
-	VFMADD231PS   (R10)(R11*4), Z6, Z5
-	ADDQ          $0x10, R11
-	CMPQ          R11, CX
+	PREFETCHT0    (BX)(R12*4)
+	VMOVUPS       (AX)(R12*4), Z6
+	VFMADD231PS   (SI)(R12*4), Z6, Z0
+	VFMADD231PS   (DI)(R12*4), Z6, Z1
+	VFMADD231PS   (R8)(R12*4), Z6, Z2
+	VFMADD231PS   (R9)(R12*4), Z6, Z3
+	VFMADD231PS   (R10)(R12*4), Z6, Z4
+	VFMADD231PS   (R11)(R12*4), Z6, Z5
+	ADDQ          $0x10, R12
+	CMPQ          R12, CX
 	JB            loop6AVX512
 	VEXTRACTF64X4 $0x01, Z0, Y6
 	VADDPS        Y6, Y0, Y0
@@ -838,19 +866,20 @@ loop6AVX512:
 	VZEROUPPER
 	RET
 
-// func many7AVX512(row *float32, queries *float32, dim uint64, out *float32)
-// Requires: AVX, AVX512F
-TEXT ·many7AVX512(SB), NOSPLIT, $0-32
+// func many7AVX512(row *float32, ahead *float32, queries *float32, dim uint64, out *float32)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·many7AVX512(SB), NOSPLIT, $0-40
 	MOVQ   row+0(FP), AX
-	MOVQ   dim+16(FP), CX
-	MOVQ   out+24(FP), DX
-	MOVQ   queries+8(FP), BX
-	LEAQ   (BX)(CX*4), SI
+	MOVQ   dim+24(FP), CX
+	MOVQ   out+32(FP), DX
+	MOVQ   ahead+8(FP), BX
+	MOVQ   queries+16(FP), SI
 	LEAQ   (SI)(CX*4), DI
 	LEAQ   (DI)(CX*4), R8
 	LEAQ   (R8)(CX*4), R9
 	LEAQ   (R9)(CX*4), R10
 	LEAQ   (R10)(CX*4), R11
+	LEAQ   (R11)(CX*4), R12
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -858,19 +887,20 @@ TEXT ·many7AVX512(SB), NOSPLIT, $0-32
 	VPXORD Z4, Z4, Z4
 	VPXORD Z5, Z5, Z5
 	VPXORD Z6, Z6, Z6
-	XORQ   R12, R12
+	XORQ   R13, R13
 
 loop7AVX512:
-	VMOVUPS       (AX)(R12*4), Z7
-	VFMADD231PS   (BX)(R12*4), Z7, Z0
-	VFMADD231PS   (SI)(R12*4), Z7, Z1
-	VFMADD231PS   (DI)(R12*4), Z7, Z2
-	VFMADD231PS   (R8)(R12*4), Z7, Z3
-	VFMADD231PS   (R9)(R12*4), Z7, Z4
-	VFMADD231PS   (R10)(R12*4), Z7, Z5
-	VFMADD231PS   (R11)(R12*4), Z7, Z6
-	ADDQ          $0x10, R12
-	CMPQ          R12, CX
+	PREFETCHT0    (BX)(R13*4)
+	VMOVUPS       (AX)(R13*4), Z7
+	VFMADD231PS   (SI)(R13*4), Z7, Z0
+	VFMADD231PS   (DI)(R13*4), Z7, Z1
+	VFMADD231PS   (R8)(R13*4), Z7, Z2
+	VFMADD231PS   (R9)(R13*4), Z7, Z3
+	VFMADD231PS   (R10)(R13*4), Z7, Z4
+	VFMADD231PS   (R11)(R13*4), Z7, Z5
+	VFMADD231PS   (R12)(R13*4), Z7, Z6
+	ADDQ          $0x10, R13
+	CMPQ          R13, CX
 	JB            loop7AVX512
 	VEXTRACTF64X4 $0x01, Z0, Y7
 	VADDPS        Y7, Y0, Y0
@@ -938,20 +968,21 @@ loop7AVX512:
 	VZEROUPPER
 	RET
 
-// func many8AVX512(row *float32, queries *float32, dim uint64, out *float32)
-// Requires: AVX, AVX512F
-TEXT ·many8AVX512(SB), NOSPLIT, $0-32
+// func many8AVX512(row *float32, ahead *float32, queries *float32, dim uint64, out *float32)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·many8AVX512(SB), NOSPLIT, $0-40
 	MOVQ   row+0(FP), AX
-	MOVQ   dim+16(FP), CX
-	MOVQ   out+24(FP), DX
-	MOVQ   queries+8(FP), BX
-	LEAQ   (BX)(CX*4), SI
+	MOVQ   dim+24(FP), CX
+	MOVQ   out+32(FP), DX
+	MOVQ   ahead+8(FP), BX
+	MOVQ   queries+16(FP), SI
 	LEAQ   (SI)(CX*4), DI
 	LEAQ   (DI)(CX*4), R8
 	LEAQ   (R8)(CX*4), R9
 	LEAQ   (R9)(CX*4), R10
 	LEAQ   (R10)(CX*4), R11
 	LEAQ   (R11)(CX*4), R12
+	LEAQ   (R12)(CX*4), R13
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -960,20 +991,21 @@ TEXT ·many8AVX512(SB), NOSPLIT, $0-32
 	VPXORD Z5, Z5, Z5
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
-	XORQ   R13, R13
+	XORQ   R14, R14
 
 loop8AVX512:
-	VMOVUPS       (AX)(R13*4), Z8
-	VFMADD231PS   (BX)(R13*4), Z8, Z0
-	VFMADD231PS   (SI)(R13*4), Z8, Z1
-	VFMADD231PS   (DI)(R13*4), Z8, Z2
-	VFMADD231PS   (R8)(R13*4), Z8, Z3
-	VFMADD231PS   (R9)(R13*4), Z8, Z4
-	VFMADD231PS   (R10)(R13*4), Z8, Z5
-	VFMADD231PS   (R11)(R13*4), Z8, Z6
-	VFMADD231PS   (R12)(R13*4), Z8, Z7
-	ADDQ          $0x10, R13
-	CMPQ          R13, CX
+	PREFETCHT0    (BX)(R14*4)
+	VMOVUPS       (AX)(R14*4), Z8
+	VFMADD231PS   (SI)(R14*4), Z8, Z0
+	VFMADD231PS   (DI)(R14*4), Z8, Z1
+	VFMADD231PS   (R8)(R14*4), Z8, Z2
+	VFMADD231PS   (R9)(R14*4), Z8, Z3
+	VFMADD231PS   (R10)(R14*4), Z8, Z4
+	VFMADD231PS   (R11)(R14*4), Z8, Z5
+	VFMADD231PS   (R12)(R14*4), Z8, Z6
+	VFMADD231PS   (R13)(R14*4), Z8, Z7
+	ADDQ          $0x10, R14
+	CMPQ          R14, CX
 	JB            loop8AVX512
 	VEXTRACTF64X4 $0x01, Z0, Y8
 	VADDPS        Y8, Y0, Y0

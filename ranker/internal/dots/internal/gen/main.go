@@ -37,10 +37,11 @@ func main() {
 
 // many writes the kernel for k queries, one accumulator each.
 func many(f form, k int) {
-	asm.TEXT(fmt.Sprintf("many%d%s", k, f.name), asm.NOSPLIT, "func(row, queries *float32, dim uint64, out *float32)")
-	asm.Doc(fmt.Sprintf("many%d%s compares a row with %d queries. dim is a multiple of %d.", k, f.name, k, f.lanes))
+	asm.TEXT(fmt.Sprintf("many%d%s", k, f.name), asm.NOSPLIT, "func(row, ahead, queries *float32, dim uint64, out *float32)")
+	asm.Doc(fmt.Sprintf("many%d%s compares a row with %d queries and asks for the row ahead. dim is a multiple of %d.", k, f.name, k, f.lanes))
 	asm.Pragma("noescape")
 	row, dim, out := asm.Load(asm.Param("row"), asm.GP64()), asm.Load(asm.Param("dim"), asm.GP64()), asm.Load(asm.Param("out"), asm.GP64())
+	ahead := asm.Load(asm.Param("ahead"), asm.GP64())
 	queries := pointers(k, dim)
 	sums := make([]reg.VecVirtual, k)
 	for j := range sums {
@@ -52,6 +53,7 @@ func many(f form, k int) {
 	x := f.vec()
 	loop := fmt.Sprintf("loop%d%s", k, f.name)
 	asm.Label(loop)
+	asm.PREFETCHT0(op.Mem{Base: ahead, Index: at, Scale: 4})
 	asm.VMOVUPS(op.Mem{Base: row, Index: at, Scale: 4}, x)
 	for j := range sums {
 		asm.VFMADD231PS(op.Mem{Base: queries[j], Index: at, Scale: 4}, x, sums[j])
