@@ -37,7 +37,7 @@ func logShare(share float32) float32 {
 	if share == 0 { // most of what came before never comes after
 		return 0
 	}
-	return float32(math.Log1p(sharpness * float64(share)))
+	return ln1p(sharpness * share)
 }
 
 func sqrt(x float32) float32 { return float32(math.Sqrt(float64(x))) }
@@ -91,7 +91,7 @@ func popularityColumn(r *run, out []float32) {
 	}
 	factor := r.world.Popular.Factor(r.req.Now)
 	for i := range r.candidates {
-		out[i] = float32(math.Log1p(factor * r.world.Popular.Raw(r.candidates[i].item)))
+		out[i] = ln1p(float32(factor * r.world.Popular.Raw(r.candidates[i].item)))
 	}
 }
 
@@ -102,7 +102,7 @@ func trendColumn(r *run, out []float32) {
 	factor := r.world.Trending.Factor(r.req.Now)
 	for i := range r.candidates {
 		if raw := r.world.Trending.Raw(r.candidates[i].item); raw > 0 {
-			out[i] = float32(math.Log1p(factor * raw))
+			out[i] = ln1p(float32(factor * raw))
 		}
 	}
 }
