@@ -47,6 +47,16 @@ func New(world World) (*Pipeline, error) {
 	return p, nil
 }
 
+// Nearest returns the items that a user's vector proposes without a filter, for
+// [Request.Nearest]: empty, not nil, where there are none. The vector must be finite.
+func (p *Pipeline) Nearest(vector []float32) []Scored {
+	if p.world.Nearest == nil || p.world.Settings.UserVectorCandidates < 0 {
+		return []Scored{}
+	}
+	limit := p.world.Settings.UserVectorCandidates
+	return p.world.Nearest.Nearest(vector, limit, nil, make([]Scored, 0, limit))
+}
+
 // Recount counts anew what is counted over the whole catalog: how rare each label
 // is. Call it when much of the catalog has changed; it reads every row.
 func (p *Pipeline) Recount() { p.labels.Store(countLabels(p.world.Catalog)) }

@@ -95,6 +95,10 @@ type Request struct {
 	// UserVector, [dim] float32 of unit length in the space of the item vectors;
 	// nil when there is none. One of another length than the items' is ignored.
 	UserVector []float32
+	// Nearest is what [Pipeline.Nearest] found for UserVector, for a caller who keeps
+	// it from one request to the next; nil: it is searched for. It must be of the
+	// vectors as they are now, and is not used beside Allow.
+	Nearest []Scored
 	// Context are the items of the page, the most important first. They are never
 	// returned.
 	Context []uint32

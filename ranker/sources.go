@@ -13,8 +13,12 @@ func (userVector) propose(r *run) {
 	if r.user == nil || r.world.Nearest == nil || r.world.Settings.UserVectorCandidates < 0 {
 		return
 	}
-	r.nearest = r.world.Nearest.Nearest(r.user, r.world.Settings.UserVectorCandidates, r.req.Allow, r.nearest[:0])
-	for _, hit := range r.nearest {
+	hits := r.req.Nearest
+	if hits == nil || r.req.Allow != nil {
+		r.nearest = r.world.Nearest.Nearest(r.user, r.world.Settings.UserVectorCandidates, r.req.Allow, r.nearest[:0])
+		hits = r.nearest
+	}
+	for _, hit := range hits {
 		r.propose(hit.Item, FromUserVector)
 	}
 }

@@ -19,6 +19,7 @@ import (
 // catalog; the encoder and the meaning of the vectors do not.
 type generation struct {
 	id       string
+	number   int64 // counts the tenant's generations since the start
 	encoder  embed.Encoder
 	index    index.Index
 	vectors  *vectors
@@ -37,8 +38,8 @@ func (s *Shop) newGeneration() (*generation, error) {
 	}
 	n := s.generations.Add(1)
 	g := &generation{
-		id:      fmt.Sprintf("%s/%s/%d", s.config.Encoder.Info().Model, idx.Stats().Engine, n),
-		encoder: s.config.Encoder, index: idx, vectors: newVectors(s.config.MaxItems), nearest: &nearest{index: idx},
+		id:     fmt.Sprintf("%s/%s/%d", s.config.Encoder.Info().Model, idx.Stats().Engine, n),
+		number: n, encoder: s.config.Encoder, index: idx, vectors: newVectors(s.config.MaxItems), nearest: &nearest{index: idx},
 	}
 	if g.around, err = ranker.NewNeighbourCache(g.nearest, g.vectors, neighbourSlots, neighbourCount); err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package shop
 
 import (
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/kindred-rec/kindred/embed/behaviour"
@@ -14,9 +15,9 @@ type person struct {
 	number    uint64
 	touches   []touch // oldest first
 	history   []ranker.Touch
-	hidden    []uint32  // asked not to see again
-	disliked  []uint32  // acted against
-	vector    []float32 // of unit length; empty: nothing to say
+	hidden    []uint32 // asked not to see again
+	disliked  []uint32 // acted against
+	taste     *taste   // nil: nothing is known
 	seq       uint64
 	anonymous bool
 	optOut    bool
@@ -24,15 +25,22 @@ type person struct {
 	// nothing is known.
 	unread bool
 
-	buffer []float32
-	input  []behaviour.Touch
+	input []behaviour.Touch
+}
+
+// vector is the user's, of unit length; nil if there is nothing to say.
+func (p *person) vector() []float32 {
+	if p.taste == nil {
+		return nil
+	}
+	return p.taste.vector
 }
 
 // reset makes p ready for another request, keeping its memory.
 func (p *person) reset() {
 	*p = person{
 		touches: p.touches[:0], history: p.history[:0], hidden: p.hidden[:0], disliked: p.disliked[:0],
-		buffer: p.buffer, input: p.input[:0],
+		input: p.input[:0],
 	}
 }
 
@@ -62,13 +70,21 @@ func (s *Shop) know(p *person, subject Subject, g *generation, asOf time.Time) {
 		slices.SortStableFunc(p.touches, func(a, b touch) int { return int(a.at - b.at) })
 	}
 	s.convert(p)
-	if alone && cached != nil && s.cachedVector(p, cached, g) {
+	changes := g.changes.Load() // before the vectors are read: what changes later makes the taste old
+	if !alone || cached == nil {
+		p.taste = s.makeTaste(p, g, changes)
 		return
 	}
-	s.makeVector(p, g)
-	if alone && cached != nil {
-		cached.keepVector(p, g)
+	cached.mu.Lock()
+	p.taste = cached.taste
+	cached.mu.Unlock()
+	if p.taste.current(g, p.seq, changes) {
+		return
 	}
+	p.taste = s.makeTaste(p, g, changes)
+	cached.mu.Lock()
+	cached.taste = p.taste
+	cached.mu.Unlock()
 }
 
 // add appends the touches of one number; it returns the profile in memory that
@@ -114,30 +130,37 @@ func (s *Shop) convert(p *person) {
 	}
 }
 
-// cachedVector takes the vector that was made for the same events.
-func (s *Shop) cachedVector(p *person, cached *profile, g *generation) bool {
-	cached.mu.Lock()
-	defer cached.mu.Unlock()
-	if cached.vectorGen != g || cached.vectorSeq != p.seq || cached.vectorChanges != g.changes.Load() {
-		return false
-	}
-	p.vector = append(p.buffer[:0], cached.vector...)
-	p.buffer = p.vector
-	return true
+// taste is what is made of a profile's events: a vector, and what lies nearest to it.
+// It is immutable, so that a profile keeps it from one request to the next.
+type taste struct {
+	gen     int64  // number of the generation; a pointer would keep an old one in memory
+	seq     uint64 // of the last event that it reflects
+	changes uint64 // of vectors, before it was made
+	vector  []float32
+	near    atomic.Pointer[[]ranker.Scored]
 }
 
-func (p *profile) keepVector(from *person, g *generation) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.vector = append(p.vector[:0], from.vector...)
-	p.vectorGen, p.vectorSeq, p.vectorChanges = g, from.seq, g.changes.Load()
+// current reports whether t is what would be made now. It may be nil.
+func (t *taste) current(g *generation, seq, changes uint64) bool {
+	return t != nil && t.gen == g.number && t.seq == seq && t.changes == changes
+}
+
+// nearest returns the items of g, of which t is, nearest to the vector: searched for
+// once.
+func (t *taste) nearest(g *generation) []ranker.Scored {
+	if near := t.near.Load(); near != nil {
+		return *near
+	}
+	near := g.pipeline.Nearest(t.vector)
+	t.near.Store(&near)
+	return near
 }
 
 // vectorTouches is how many of the last touches the vector is made from.
 const vectorTouches = 50
 
-// makeVector encodes the last touches. Nothing to say leaves it empty.
-func (s *Shop) makeVector(p *person, g *generation) {
+// makeTaste encodes the last touches.
+func (s *Shop) makeTaste(p *person, g *generation, changes uint64) *taste {
 	last := p.touches[max(0, len(p.touches)-vectorTouches):]
 	var newest int64
 	for i := range last {
@@ -151,16 +174,14 @@ func (s *Shop) makeVector(p *person, g *generation) {
 		}
 		p.input = append(p.input, behaviour.Touch{Vector: g.vectors.Vector(t.item), Weight: t.weight, Age: age})
 	}
-	if cap(p.buffer) < s.dim {
-		p.buffer = make([]float32, s.dim)
-	}
-	p.buffer = p.buffer[:s.dim]
-	ok, err := mean.Encode(p.buffer, p.input)
+	made := &taste{gen: g.number, seq: p.seq, changes: changes}
+	vector := make([]float32, s.dim)
+	ok, err := mean.Encode(vector, p.input)
 	if err != nil {
 		s.config.Log.Error("user vector not made", "error", err)
 	}
-	p.vector = nil
 	if ok && err == nil {
-		p.vector = p.buffer
+		made.vector = vector
 	}
+	return made
 }

@@ -29,12 +29,7 @@ type profile struct {
 	touches []touch // oldest first, at most Config.HistoryEvents
 	optOut  bool
 
-	// vector was made from the events up to vectorSeq and the item vectors of
-	// vectorGen after vectorChanges changes; empty: nothing to say.
-	vector        []float32
-	vectorSeq     uint64
-	vectorGen     *generation
-	vectorChanges uint64
+	taste *taste // made for an earlier request, perhaps old; nil: none
 }
 
 // add appends an event that the profile does not reflect yet. The oldest event
@@ -54,9 +49,11 @@ func (p *profile) add(t touch, limit int) {
 // profileShards spreads lock contention; a power of two.
 const profileShards = 32
 
-// profileBytes bounds the memory of one profile: a vector and its header beside
-// the touches.
-func profileBytes(history, dim int) int { return history*touchBytes + dim*4 + 256 }
+// profileBytes bounds the memory of one profile: its touches, a vector with the items
+// nearest to it, and headers.
+func profileBytes(history, dim int) int { return history*touchBytes + dim*4 + nearestBytes + 256 }
+
+const nearestBytes = 1024
 
 const touchBytes = 32
 

@@ -98,7 +98,7 @@ func (s *Shop) Profile(subject Subject) (ProfileState, error) {
 	if p.unread {
 		return state, fmt.Errorf("profile %d: %w", number, record.ErrCorrupt)
 	}
-	state.Events, state.HasVector = len(p.touches), len(p.vector) > 0
+	state.Events, state.HasVector = len(p.touches), len(p.vector()) > 0
 	return state, nil
 }
 

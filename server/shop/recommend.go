@@ -27,7 +27,7 @@ func (c *call) request(row *Row) (ranker.Request, error) {
 	p := &c.person
 	surface := c.shop.settings().surface(row.Surface)
 	req := ranker.Request{
-		History: p.history, UserVector: p.vector, Hidden: p.hidden, Context: c.context, Exclude: c.exclude,
+		History: p.history, UserVector: p.vector(), Hidden: p.hidden, Context: c.context, Exclude: c.exclude,
 		Now: c.now.UnixMicro(), Limit: row.Limit, Losers: losers, Seed: c.info.Seed,
 		Seen: seenPolicy(row.Seen, surface), Diversity: float32(row.Diversity), Degraded: c.degrade,
 		Anonymous: p.anonymous, PersonalizationOff: p.optOut,
@@ -171,6 +171,9 @@ func rowError(err error, i, rows int) error {
 
 // rank runs the pipeline and adds up what it tells.
 func (c *call) rank(req *ranker.Request) error {
+	if req.Allow == nil && req.Candidates == nil && len(req.UserVector) > 0 && !req.PersonalizationOff && req.Degraded == ranker.NotDegraded {
+		req.Nearest = c.person.taste.nearest(c.gen)
+	}
 	if err := c.gen.pipeline.Recommend(req, &c.response); err != nil {
 		return fmt.Errorf("ranking: %w", err)
 	}
