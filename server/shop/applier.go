@@ -25,6 +25,9 @@ func (s *Shop) apply(entries []record.Entry) {
 		case e.Stored != nil:
 			s.applyEvent(e.Stored)
 		case e.Profile != nil, e.Merge != nil, e.Erase != nil:
+			if e.Profile == nil {
+				s.numbers.forget()
+			}
 			s.profiles.drop(e.UserNumber)
 			s.profiles.drop(e.MergedNumber)
 		}

@@ -52,11 +52,11 @@ var mean = behaviour.DefaultMean()
 func (s *Shop) know(p *person, subject Subject, g *generation, asOf time.Time) {
 	p.reset()
 	p.anonymous = subject.User == ""
-	user, known := s.log.UserNumber(subject.User, subject.Session)
+	user, known := s.userNumber(subject.User, subject.Session)
 	if subject.User != "" && subject.Session != "" {
 		if !known {
-			user, known = s.log.UserNumber("", subject.Session)
-		} else if other, ok := s.log.UserNumber("", subject.Session); ok && other != user {
+			user, known = s.userNumber("", subject.Session)
+		} else if other, ok := s.userNumber("", subject.Session); ok && other != user {
 			s.add(p, other, g, asOf)
 		}
 	}

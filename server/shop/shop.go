@@ -31,6 +31,7 @@ type Shop struct {
 	filters  *filter.Cache
 	arrivals *popularity.Arrivals
 	profiles *profiles
+	numbers  *numbers
 	clock    logClock
 	strength strength
 
@@ -76,7 +77,8 @@ func Open(ctx context.Context, config Config, tenant record.Tenant, log Log, sec
 		dim: config.Encoder.Info().Dim, applied: newAppliedMark(),
 		permits: make(chan struct{}, config.Permits),
 	}
-	s.profiles = newProfiles(int(config.ProfileBytes) / profileBytes(config.HistoryEvents, s.dim))
+	kept := int(config.ProfileBytes) / profileBytes(config.HistoryEvents, s.dim)
+	s.profiles, s.numbers = newProfiles(kept), newNumbers(4*kept)
 	s.view.Store(viewOf(tenant))
 	if err := s.prepare(); err != nil {
 		return nil, fmt.Errorf("tenant %q: %w", tenant.Name, err)
