@@ -20,7 +20,7 @@ const defaultLimit = 10
 const pagedItems = 500
 
 // losers is how many candidates that were not shown a decision samples.
-const losers = 4
+const losers = 2
 
 // request makes the ranker's request for one row. Errors are *InputError.
 func (c *call) request(row *Row) (ranker.Request, error) {

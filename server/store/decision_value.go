@@ -2,23 +2,47 @@ package store
 
 import (
 	"fmt"
+	"math"
+	"math/bits"
 	"time"
 
 	"github.com/kindred-rec/kindred/server/record"
 	"github.com/kindred-rec/kindred/server/store/internal/storepb"
 )
 
+// maxPresent is how many features of an item a mask can name.
+const maxPresent = 32
+
 func ranking(items []record.Shown) *storepb.Ranking {
 	if len(items) == 0 {
 		return nil
 	}
 	r := &storepb.Ranking{}
-	for _, s := range items {
+	chance, wide := false, false
+	for i := range items {
+		chance = chance || items[i].Propensity != 1
+		wide = wide || len(items[i].Features) > maxPresent
+	}
+	for i := range items {
+		s := &items[i]
 		r.Item = append(r.Item, s.Item)
 		r.Score = append(r.Score, s.Score)
-		r.Propensity = append(r.Propensity, s.Propensity)
 		r.Width = append(r.Width, uint32(len(s.Features)))
-		r.Features = append(r.Features, s.Features...)
+		if chance {
+			r.Propensity = append(r.Propensity, s.Propensity)
+		}
+		if wide {
+			r.Features = append(r.Features, s.Features...)
+			continue
+		}
+		var present uint32
+		for f, x := range s.Features {
+			if math.Float32bits(x) != 0 { // a negative zero is kept, too
+				present |= 1 << f
+				r.Features = append(r.Features, x)
+			}
+		}
+		r.Present = append(r.Present, present)
 	}
 	return r
 }
@@ -29,24 +53,57 @@ func fromRanking(r *storepb.Ranking) ([]record.Shown, error) {
 	if n == 0 {
 		return nil, nil
 	}
-	if len(r.Score) != n || len(r.Propensity) != n || len(r.Width) != n {
-		return nil, fmt.Errorf("store: a ranking has %d items, %d scores, %d propensities, %d widths: %w",
-			n, len(r.Score), len(r.Propensity), len(r.Width), record.ErrCorrupt)
+	if len(r.Score) != n || len(r.Width) != n || len(r.Propensity) != n && len(r.Propensity) != 0 ||
+		len(r.Present) != n && len(r.Present) != 0 {
+		return nil, fmt.Errorf("store: a ranking has %d items, %d scores, %d propensities, %d widths, %d masks: %w",
+			n, len(r.Score), len(r.Propensity), len(r.Width), len(r.Present), record.ErrCorrupt)
 	}
 	out := make([]record.Shown, n)
 	features := r.Features
 	for i := range out {
-		w := int(r.Width[i])
-		if w > len(features) {
+		out[i] = record.Shown{Item: r.Item[i], Score: r.Score[i], Propensity: 1}
+		if len(r.Propensity) > 0 {
+			out[i].Propensity = r.Propensity[i]
+		}
+		var ok bool
+		if len(r.Present) > 0 {
+			out[i].Features, features, ok = spread(features, r.Width[i], r.Present[i])
+		} else {
+			out[i].Features, features, ok = cut(features, r.Width[i])
+		}
+		if !ok {
 			return nil, fmt.Errorf("store: a ranking lacks features of item %d: %w", i, record.ErrCorrupt)
 		}
-		out[i] = record.Shown{Item: r.Item[i], Score: r.Score[i], Propensity: r.Propensity[i]}
-		if w > 0 {
-			out[i].Features = features[:w:w]
-		}
-		features = features[w:]
 	}
 	return out, nil
+}
+
+// cut takes the next features of an item off the list.
+func cut(features []float32, width uint32) (own, rest []float32, ok bool) {
+	if int64(width) > int64(len(features)) {
+		return nil, nil, false
+	}
+	if width > 0 {
+		own = features[:width:width]
+	}
+	return own, features[width:], true
+}
+
+// spread takes those of an item that a mask names, and zeros between them.
+func spread(features []float32, width, present uint32) (own, rest []float32, ok bool) {
+	if width > maxPresent || bits.Len32(present) > int(width) || bits.OnesCount32(present) > len(features) {
+		return nil, nil, false
+	}
+	if width == 0 {
+		return nil, features, true
+	}
+	own = make([]float32, width)
+	for f := range own {
+		if present&(1<<f) != 0 {
+			own[f], features = features[0], features[1:]
+		}
+	}
+	return own, features, true
 }
 
 func decisionMessage(d *record.Decision) *storepb.Decision {

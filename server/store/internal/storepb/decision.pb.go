@@ -180,14 +180,19 @@ func (x *Decision) GetFeatureNames() []string {
 
 // Ranking is a list of items by column, so that it packs well.
 type Ranking struct {
-	state      protoimpl.MessageState `protogen:"open.v1"`
-	Item       []uint32               `protobuf:"varint,1,rep,packed,name=item,proto3" json:"item,omitempty"`
-	Score      []float32              `protobuf:"fixed32,2,rep,packed,name=score,proto3" json:"score,omitempty"`
-	Propensity []float32              `protobuf:"fixed32,3,rep,packed,name=propensity,proto3" json:"propensity,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Item  []uint32               `protobuf:"varint,1,rep,packed,name=item,proto3" json:"item,omitempty"`
+	Score []float32              `protobuf:"fixed32,2,rep,packed,name=score,proto3" json:"score,omitempty"`
+	// Empty: all are 1, as where nothing is left to chance.
+	Propensity []float32 `protobuf:"fixed32,3,rep,packed,name=propensity,proto3" json:"propensity,omitempty"`
 	// Number of features of each item.
 	Width []uint32 `protobuf:"varint,4,rep,packed,name=width,proto3" json:"width,omitempty"`
-	// Features of all items, one after the other.
-	Features      []float32 `protobuf:"fixed32,5,rep,packed,name=features,proto3" json:"features,omitempty"`
+	// Features of all items, one after the other: those that present names, or all
+	// where present is empty.
+	Features []float32 `protobuf:"fixed32,5,rep,packed,name=features,proto3" json:"features,omitempty"`
+	// For each item, bit f says that feature f is not 0 and stands in features. Empty
+	// where an item has more than 32.
+	Present       []uint32 `protobuf:"varint,6,rep,packed,name=present,proto3" json:"present,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -253,6 +258,13 @@ func (x *Ranking) GetWidth() []uint32 {
 func (x *Ranking) GetFeatures() []float32 {
 	if x != nil {
 		return x.Features
+	}
+	return nil
+}
+
+func (x *Ranking) GetPresent() []uint32 {
+	if x != nil {
+		return x.Present
 	}
 	return nil
 }
@@ -429,7 +441,7 @@ const file_kindred_store_v1_decision_proto_rawDesc = "" +
 	"candidates\x12/\n" +
 	"\x05items\x18\r \x01(\v2\x19.kindred.store.v1.RankingR\x05items\x121\n" +
 	"\x06losers\x18\x0e \x01(\v2\x19.kindred.store.v1.RankingR\x06losers\x12#\n" +
-	"\rfeature_names\x18\x0f \x03(\tR\ffeatureNames\"\x85\x01\n" +
+	"\rfeature_names\x18\x0f \x03(\tR\ffeatureNames\"\x9f\x01\n" +
 	"\aRanking\x12\x12\n" +
 	"\x04item\x18\x01 \x03(\rR\x04item\x12\x14\n" +
 	"\x05score\x18\x02 \x03(\x02R\x05score\x12\x1e\n" +
@@ -437,7 +449,8 @@ const file_kindred_store_v1_decision_proto_rawDesc = "" +
 	"propensity\x18\x03 \x03(\x02R\n" +
 	"propensity\x12\x14\n" +
 	"\x05width\x18\x04 \x03(\rR\x05width\x12\x1a\n" +
-	"\bfeatures\x18\x05 \x03(\x02R\bfeatures\" \n" +
+	"\bfeatures\x18\x05 \x03(\x02R\bfeatures\x12\x18\n" +
+	"\apresent\x18\x06 \x03(\rR\apresent\" \n" +
 	"\x05Place\x12\x17\n" +
 	"\atime_ns\x18\x01 \x01(\x10R\x06timeNs\"\xce\x01\n" +
 	"\x04List\x12\x0e\n" +
