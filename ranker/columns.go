@@ -137,7 +137,7 @@ func freshnessColumn(r *run, out []float32) {
 			continue
 		}
 		if age := float64(r.req.Now-row.Created) / halfLife; age < 40 {
-			out[i] = float32(math.Exp2(-age))
+			out[i] = halved(float32(age))
 		}
 	}
 }

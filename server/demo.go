@@ -32,6 +32,7 @@ Example:
 
 // Run tells the story and then keeps serving, unless --once is given.
 func (c *demoCommand) Run(ctx context.Context) (err error) {
+	spareThreads()
 	dir, err := os.MkdirTemp("", "kindred-demo-")
 	if err != nil {
 		return fmt.Errorf("temporary store: %w", err)

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -29,6 +30,16 @@ type cli struct {
 
 func main() {
 	os.Exit(run())
+}
+
+// spareThreads lets twice as many threads run Go code as there are processors, unless
+// GOMAXPROCS says otherwise. The store writes through memory maps: a thread that waits
+// there for the disk holds its place among those that run, and with as many places as
+// processors all else would wait with it.
+func spareThreads() {
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(2 * runtime.GOMAXPROCS(0))
+	}
 }
 
 // run returns the exit code: 0 done, 1 failed, 2 wrong usage, or the one that

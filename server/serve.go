@@ -29,6 +29,7 @@ Stop it with SIGTERM or Ctrl-C: calls under way end first.`
 
 // Run serves until a signal comes.
 func (c *serveCommand) Run(ctx context.Context) error {
+	spareThreads()
 	level := slog.LevelInfo
 	if c.Quiet {
 		level = slog.LevelWarn

@@ -24,7 +24,7 @@ type Config struct {
 	// ProfileBytes bounds the memory of cached profiles. Default 256 MiB.
 	ProfileBytes int64
 	// Permits is how many requests are ranked at once; those beyond it are answered
-	// from the popular tier. Default 64 a core.
+	// from the popular tier. Default 64 for each of GOMAXPROCS.
 	Permits int
 	// Bound is how many requests are under way at once before they are refused.
 	// Default 16 times Permits.
