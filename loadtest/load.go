@@ -17,7 +17,7 @@ type loadCommand struct {
 	Rate        float64       `placeholder:"R" help:"Calls a second to offer."`
 	Duration    time.Duration `default:"30s" help:"How long a rate or events are measured (${default})."`
 	WarmUp      time.Duration `default:"2s" help:"How long each run goes before it counts (${default})."`
-	Mix         string        `default:"recommend=80,event=20" help:"Calls and their weights: recommend, event, similar, search, rank, patch (${default}). patch overwrites the stock of items."`
+	Mix         string        `default:"recommend=80,event=20" help:"Calls and their weights: recommend, event, similar, search, rank, patch, empty (${default}). patch overwrites the stock of items."`
 	Arrivals    string        `enum:"poisson,fixed" default:"poisson" help:"How arrivals are spread: poisson or fixed."`
 	Limit       int           `default:"10" help:"Items a call asks for, 1 to 1,000 (${default})."`
 	Seed        uint64        `default:"1" help:"Makes times, users and items of the calls the same again."`
@@ -25,7 +25,7 @@ type loadCommand struct {
 	Connections int           `default:"4" help:"Connections that share the calls, 1 to 1,024 (${default})."`
 	InFlight    int           `default:"2048" help:"Calls under way at most; an arrival past it counts as client_limited (${default})."`
 	Timeout     time.Duration `default:"5s" help:"Longest time of a call (${default})."`
-	Empty       time.Duration `default:"6s" help:"How long empty calls are measured for empty_rps; 0 leaves them out (${default})."`
+	Empty       time.Duration `default:"2s" help:"Step of the search for the rate of empty calls, empty_rps; 0 leaves them out (${default})."`
 
 	Users      int     `default:"10000" help:"Made-up users, u0 and up; with --format and --data the users of that log call (${default})."`
 	UserPrefix string  `default:"u" help:"What the made-up ids begin with."`

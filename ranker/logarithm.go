@@ -20,7 +20,12 @@ var logs = func() (table [mantissas]struct{ inverse, log float32 }) {
 // ln1p is ln(1+x) for finite x at or above 0, to within 3e-7 of the larger of 1 and the
 // result: ln(m·2^e) = e·ln 2 + ln(middle of m's interval) + ln(1+r), where r is small
 // enough for three terms of its series.
+//
+// ln1p(0) is 0, so that what was never counted is no reason for anything.
 func ln1p(x float32) float32 {
+	if x == 0 {
+		return 0
+	}
 	bits := math.Float32bits(1 + x)
 	entry := &logs[bits>>(23-7)&(mantissas-1)]
 	m := math.Float32frombits(bits&0x007fffff | 0x3f800000)

@@ -25,6 +25,7 @@ var methods = [kinds]string{
 	KindSearch:    kindredv1.RecommendationService_SearchItems_FullMethodName,
 	KindRank:      kindredv1.RecommendationService_RankItems_FullMethodName,
 	KindPatch:     kindredv1.CatalogService_PatchItems_FullMethodName,
+	KindEmpty:     healthpb.Health_Check_FullMethodName,
 }
 
 // itemsPerRank is how many items a Rank call brings.
@@ -91,6 +92,8 @@ func (c *caller) request(a arrival) proto.Message {
 		p.Id = c.items[a.item].ID
 		*p.Stock = int64(a.seed%1000) + 1
 		return &c.patch
+	case KindEmpty:
+		return emptyRequest
 	default:
 		c.recommend.Subject.UserId = c.people.id(a.user)
 		return &c.recommend

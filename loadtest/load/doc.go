@@ -19,8 +19,9 @@
 //   - Saturate: the highest rate held: p99 under a bound, no call failed, none unsent. Rates double, then the interval is
 //     halved. Its figures are quoted with steps of 10 s and a bound of 50 ms, for the mix recommend=80,event=20 and ten items
 //     without their rows.
-//   - Empty: Health/Check, closed-loop at full throttle, through the same interceptors and connections from the same
-//     process: what the pair and the wire can do at most. Figures of different machines compare as ratios to it.
+//   - Empty: Health/Check, through the same interceptors and connections from the same process, its highest rate found in
+//     the same way: what the pair and the wire can do at most. Figures of different machines compare as ratios to it. What
+//     callers at full throttle reach, without a schedule, stands beside it.
 //   - Events: durable events a second: writers that each wait for the acknowledgement of a batch.
 //
 // Run makes them in the order that its mode says and gives a Result, which encodes as one JSON object and draws itself as

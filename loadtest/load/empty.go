@@ -14,35 +14,42 @@ import (
 // Empty is what client, server and the wire between them can do at most: Health/Check, which does nothing, through the
 // same interceptors and connections and from the same process as the load. It is the ceiling of every other figure.
 type Empty struct {
-	// RPS is the highest of the rates that the concurrencies tried gave.
+	// RPS is the highest rate of empty calls held, found as saturation is: arrivals by schedule, p99 under the bound.
 	RPS float64 `json:"empty_rps"`
-	// Concurrency is the number of callers, each with one call at a time, that gave it.
-	Concurrency int `json:"empty_concurrency"`
+	// ClosedRPS is what callers reach that each wait for their answer, at full throttle: more, since with nothing to keep to
+	// they fall into step and share system calls. Callers is the number of them that gave it.
+	ClosedRPS float64 `json:"empty_closed_rps"`
+	Callers   int     `json:"empty_callers"`
 }
 
-// emptyConcurrency are the numbers of callers tried: few keep caches warm, many make the writes of connections share calls.
-var emptyConcurrency = []int{16, 64, 256}
+// emptyCallers are the numbers of callers tried: few keep caches warm, many make the writes of connections share calls.
+var emptyCallers = []int{16, 64, 256}
 
-// Empty measures for about the time given, closed-loop at full throttle. An error of any call ends it.
-func (c *Client) Empty(ctx context.Context, total time.Duration, progress func(share float64)) (Empty, error) {
-	if total <= 0 {
-		return Empty{}, fmt.Errorf("load: %v for the empty call: must be above 0", total)
+// emptyStart is the first rate tried, below what any machine that runs a service holds.
+const emptyStart = 4000
+
+// Empty measures empty calls: the highest rate held in steps of the length given, under the bound on p99, with the arrivals
+// and the in-flight bound of the plan; and callers at full throttle, for as long as one step. An error of any call ends it.
+func (c *Client) Empty(ctx context.Context, step, p99 time.Duration, plan Plan, progress func(share float64)) (Empty, error) {
+	plan.Mix = Mix{KindEmpty: 1}
+	plan.WarmUp = min(plan.WarmUp, step/4)
+	search := Search{Start: emptyStart, Step: step, P99: p99, Tolerance: 0.05, Attempts: 2}
+	nobody := Traffic{Users: Population{Count: 1, Exponent: 2}}
+	_, best, err := c.Saturate(ctx, search, plan, nobody, nil, progress)
+	if err != nil {
+		return Empty{}, fmt.Errorf("load: empty call: %w", err)
 	}
-	var best Empty
-	each := total / time.Duration(len(emptyConcurrency))
-	for i, callers := range emptyConcurrency {
-		rps, err := c.emptyAt(ctx, callers, each)
+	empty := Empty{RPS: best.AchievedRPS}
+	for _, callers := range emptyCallers {
+		rps, err := c.emptyAt(ctx, callers, step/time.Duration(len(emptyCallers)))
 		if err != nil {
 			return Empty{}, fmt.Errorf("load: empty call: %w", err)
 		}
-		if rps > best.RPS {
-			best = Empty{RPS: rps, Concurrency: callers}
-		}
-		if progress != nil {
-			progress(float64(i+1) / float64(len(emptyConcurrency)))
+		if rps > empty.ClosedRPS {
+			empty.ClosedRPS, empty.Callers = rps, callers
 		}
 	}
-	return best, nil
+	return empty, nil
 }
 
 func (c *Client) emptyAt(ctx context.Context, callers int, span time.Duration) (rps float64, err error) {

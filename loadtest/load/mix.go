@@ -19,10 +19,11 @@ const (
 	KindSearch                // SearchItems by words of a title
 	KindRank                  // RankItems over fifty items
 	KindPatch                 // PatchItems: a new stock for one item
+	KindEmpty                 // Health/Check, which does nothing
 	kinds                     // how many there are
 )
 
-var kindNames = [kinds]string{"recommend", "event", "similar", "search", "rank", "patch"}
+var kindNames = [kinds]string{"recommend", "event", "similar", "search", "rank", "patch", "empty"}
 
 // String is the name that a mix uses.
 func (k Kind) String() string {
@@ -33,7 +34,7 @@ func (k Kind) String() string {
 }
 
 // needsItems says whether calls of this sort name items of the catalog.
-func (k Kind) needsItems() bool { return k != KindRecommend }
+func (k Kind) needsItems() bool { return k != KindRecommend && k != KindEmpty }
 
 // Mix is the share of each sort of call, by Kind. Shares are at least 0 and add up to 1.
 type Mix [kinds]float64

@@ -15,7 +15,7 @@ import (
 func (r *Result) Page() report.Page {
 	p := report.Page{Title: "Load test of " + r.Addr, Lead: r.lead(), Facts: r.facts(),
 		Foot: "Arrivals follow a schedule whatever the server does, and latency counts from when a call was due. " +
-			"Empty calls are Health/Check through the same connections, at full throttle, from the same process. " +
+			"Empty calls are Health/Check through the same connections, by the same schedule, from the same process. " +
 			"A rate is held if p99 keeps its bound, no call fails and none is left unsent."}
 	if r.Step != nil {
 		p.Sections = append(p.Sections, r.percentiles(), r.overTime())
@@ -61,7 +61,7 @@ func (r *Result) facts() []report.Fact {
 		add("p99", fmt.Sprintf("p50 %s ms", report.Number(r.P50)), "%s ms", report.Number(r.P99))
 	}
 	if r.Empty != nil {
-		add("Empty calls", fmt.Sprintf("concurrency %d", r.Empty.Concurrency), "%s/s", report.Number(r.Empty.RPS))
+		add("Empty calls", "held under the same bound", "%s/s", report.Number(r.Empty.RPS))
 		add("Ratio", "achieved to empty calls", "%.3f", r.Ratio)
 	}
 	if r.Step != nil {

@@ -5,6 +5,7 @@ import (
 
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/encoding/proto"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -76,6 +77,7 @@ var (
 		KindSearch:    layoutOf(&kindredv1.SearchItemsResponse{}),
 		KindRank:      layoutOf(&kindredv1.RankItemsResponse{}),
 		KindPatch:     layoutOf(&kindredv1.PatchItemsResponse{}),
+		KindEmpty:     layoutOf(&healthpb.HealthCheckResponse{}),
 	}
 	infoFields  = (&kindredv1.ReplyInfo{}).ProtoReflect().Descriptor().Fields()
 	lagField    = infoFields.ByName("lag").Number()

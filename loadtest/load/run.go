@@ -1,6 +1,7 @@
 package load
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,7 +32,8 @@ type Options struct {
 	Search Search
 	// Events holds for ModeEvents and ModeAll.
 	Events EventsPlan
-	// Empty is how long the empty call is measured, 3 s and more for figures to quote; 0: not at all.
+	// Empty is the length of a step of the search for the rate of empty calls, 2 s and more for figures to quote; 0: they
+	// are not measured.
 	Empty time.Duration
 	// Users is who calls.
 	Users Population
@@ -148,7 +150,7 @@ func (r *runner) run(ctx context.Context) error {
 		return err
 	}
 	if r.Empty > 0 && r.Mode != ModeEvents {
-		empty, err := r.client.Empty(ctx, r.Empty, r.phase("empty calls"))
+		empty, err := r.client.Empty(ctx, r.Empty, cmp.Or(r.Search.P99, emptyP99), r.Plan, r.phase("empty calls"))
 		if err != nil {
 			return err
 		}
@@ -168,6 +170,9 @@ func (r *runner) run(ctx context.Context) error {
 		return r.events(ctx)
 	}
 }
+
+// emptyP99 bounds empty calls where no search for saturation has a bound of its own.
+const emptyP99 = 50 * time.Millisecond
 
 func (r *runner) phase(name string) func(float64) {
 	if r.Progress == nil {

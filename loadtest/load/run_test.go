@@ -128,8 +128,9 @@ func TestEventsAreCountedAsTheServerAddsThem(t *testing.T) {
 
 func TestEmptyCallsAreCounted(t *testing.T) {
 	f := &fake{}
-	empty, err := f.serve(t, Target{}).Empty(t.Context(), 90*time.Millisecond, nil)
-	if err != nil || empty.RPS < 10 || empty.Concurrency == 0 {
+	plan := Plan{Arrivals: Poisson, InFlight: 256, Limit: 10}
+	empty, err := f.serve(t, Target{}).Empty(t.Context(), 90*time.Millisecond, time.Second, plan, nil)
+	if err != nil || empty.RPS < 10 || empty.ClosedRPS < 10 || empty.Callers == 0 {
 		t.Errorf("%+v, error %v", empty, err)
 	}
 }

@@ -18,7 +18,7 @@ func (r *Result) WriteTable(w io.Writer) error {
 	t.line("%d cores (GOMAXPROCS %d), %s %s/%s%s, load average %.1f before; server %s", m.Cores, m.GOMAXPROCS, m.Go, m.OS, m.Arch,
 		orEmpty(m.CPU != "", ", "+m.CPU), m.Load, either(m.Shared, "on the same machine", "elsewhere"))
 	if r.Empty != nil {
-		t.line("empty calls: %.0f a second at concurrency %d", r.Empty.RPS, r.Empty.Concurrency)
+		t.line("empty calls: %.0f a second by schedule; %.0f by %d callers at full throttle", r.Empty.RPS, r.Empty.ClosedRPS, r.Empty.Callers)
 	}
 	if r.Step != nil {
 		t.line("mix %s, %s arrivals, %d users, limit %d", r.Mix, r.Arrivals, r.Users, r.Limit)
