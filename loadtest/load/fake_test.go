@@ -74,7 +74,11 @@ func (f *fake) intercept(ctx context.Context, request any, _ *grpc.UnaryServerIn
 	for _, key := range md.Get("authorization") {
 		f.keys.Store(key, true)
 	}
-	if _, isCheck := request.(*healthpb.HealthCheckRequest); !isCheck && f.before != nil {
+	_, isCheck := request.(*healthpb.HealthCheckRequest)
+	if isCheck {
+		f.calls[KindEmpty].Add(1)
+	}
+	if !isCheck && f.before != nil {
 		if err := f.before(ctx); err != nil {
 			return nil, err
 		}

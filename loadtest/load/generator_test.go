@@ -167,7 +167,7 @@ func TestEveryKindIsCalledAndItsReplyRead(t *testing.T) {
 	if err != nil || len(items) != 2300 {
 		t.Fatalf("%d items, error %v; want 2300", len(items), err)
 	}
-	mix, err := ParseMix("recommend=1,event=1,similar=1,search=1,rank=1,patch=1")
+	mix, err := ParseMix("recommend=1,event=1,similar=1,search=1,rank=1,patch=1,empty=1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,6 +175,7 @@ func TestEveryKindIsCalledAndItsReplyRead(t *testing.T) {
 	plan.Mix = mix
 	traffic := someUsers()
 	traffic.Items = items
+	f.calls[KindEmpty].Store(0) // dialling makes one
 	step, err := client.Constant(t.Context(), plan, traffic, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -61,7 +61,7 @@ func TestResultIsOneObjectWithTheAgreedNames(t *testing.T) {
 		t.Fatalf("not one object on one line: %v", err)
 	}
 	for _, want := range []string{"mode", "mix", "seed", "offered_rps", "achieved_rps", "p50_ms", "p90_ms", "p99_ms", "p999_ms", "errors",
-		"client_limited", "empty_rps", "empty_concurrency", "ratio", "saturation_rps", "half_saturation", "steps", "stages", "calls",
+		"client_limited", "empty_rps", "empty_callers", "ratio", "saturation_rps", "half_saturation", "steps", "stages", "calls",
 		"events_per_s", "event_writers", "event_batch", "batch_p99_ms", "sync_p50_ms", "machine"} {
 		if _, has := names[want]; !has {
 			t.Errorf("no %q in %s", want, line)
