@@ -10,12 +10,13 @@ import (
 	"github.com/kindred-rec/kindred/server/record"
 )
 
-// Tokens are opaque to callers: base64url of fixed-width big-endian numbers.
+// Tokens are opaque to callers: base64url of fixed-width big-endian numbers, read
+// strictly, so that each has one spelling.
 // A write token carries the tenant's number so that a token of another tenant is
 // noticed. It needs no signature: a forged one only makes its owner wait.
 // A page token is signed, since it leads to a list that belongs to a person.
 
-var encoding = base64.RawURLEncoding
+var encoding = base64.RawURLEncoding.Strict()
 
 const writeTokenBytes = 4 + 8 + 8
 
