@@ -24,6 +24,7 @@ func badgerOptions(dir string, o Options) badger.Options {
 		WithNumVersionsToKeep(1).
 		WithMemTableSize(o.MemTable).
 		WithNumMemtables(o.MemTables).
+		WithBaseLevelSize(5 * o.MemTable).
 		WithValueThreshold(1 << 20).
 		WithValueLogFileSize(1 << 20).
 		WithBlockCacheSize(o.BlockCache).
