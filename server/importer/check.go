@@ -25,7 +25,7 @@ func (t *transfer) checkEvents(ctx context.Context) error {
 			t.badEvent(row)
 		default:
 			t.sum.Events.Read++
-			m := eventMessage(e)
+			m := EventMessage(e)
 			t.remember(m)
 			if p := checkEvent(m, now); p != nil {
 				t.sum.Events.Rejected++

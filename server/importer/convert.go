@@ -52,7 +52,8 @@ func valueMessage(v dataset.Value) *kindredv1.Value {
 	return &kindredv1.Value{} // the service names it as a value without a kind
 }
 
-func eventMessage(e dataset.Event) *kindredv1.Event {
+// EventMessage is an event of a log as the wire has it.
+func EventMessage(e dataset.Event) *kindredv1.Event {
 	m := &kindredv1.Event{
 		Id: e.ID, UserId: e.User, SessionId: e.Session, ItemId: e.Item,
 		Text: e.Text, Time: timeMessage(e.Time), SyntheticTime: e.Synthetic,

@@ -77,7 +77,7 @@ func (t *transfer) deal(ctx context.Context, queues []chan eventBatch) error {
 			t.badEvent(row)
 		default:
 			t.sum.Events.Read++
-			m := eventMessage(e)
+			m := EventMessage(e)
 			t.remember(m)
 			at := lane(m, len(queues))
 			if !t.put(ctx, &open[at], m, queues[at]) {

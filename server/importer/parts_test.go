@@ -85,7 +85,7 @@ func TestEveryWireTypeOfEventHasAName(t *testing.T) {
 		dataset.TypeImpression, dataset.TypeView, dataset.TypeClick, dataset.TypeLike, dataset.TypeDislike, dataset.TypeAddToCart,
 		dataset.TypePurchase, dataset.TypeRating, dataset.TypeComment, dataset.TypeSearch, dataset.TypeShare, dataset.TypeHide,
 	} {
-		m := eventMessage(dataset.Event{Type: name})
+		m := EventMessage(dataset.Event{Type: name})
 		if m.GetType() == kindredv1.EventType_EVENT_TYPE_UNSPECIFIED || m.GetCustomType() != "" {
 			t.Errorf("%s became %s %q", name, m.GetType(), m.GetCustomType())
 		}
@@ -93,7 +93,7 @@ func TestEveryWireTypeOfEventHasAName(t *testing.T) {
 	if len(builtinTypes) != 12 {
 		t.Errorf("%d built-in types, want 12", len(builtinTypes))
 	}
-	if m := eventMessage(dataset.Event{Type: "unspecified"}); m.GetCustomType() != "unspecified" {
+	if m := EventMessage(dataset.Event{Type: "unspecified"}); m.GetCustomType() != "unspecified" {
 		t.Errorf("a type of the tenant's own became %s", m.GetType())
 	}
 }
@@ -127,7 +127,7 @@ func TestItemKeepsEveryField(t *testing.T) {
 func TestCheckHoldsEventsAgainstTheContract(t *testing.T) {
 	now := time.Now()
 	good := func() *kindredv1.Event {
-		return eventMessage(dataset.Event{ID: "1", User: "u", Item: "i", Type: "view", Time: now})
+		return EventMessage(dataset.Event{ID: "1", User: "u", Item: "i", Type: "view", Time: now})
 	}
 	if p := checkEvent(good(), now); p != nil {
 		t.Fatalf("a good event: %+v", p)

@@ -57,7 +57,7 @@ func (s *Shop) know(p *person, subject Subject, g *generation, asOf time.Time) {
 		if !known {
 			user, known = s.userNumber("", subject.Session)
 		} else if other, ok := s.userNumber("", subject.Session); ok && other != user {
-			s.add(p, other, g, asOf)
+			s.add(p, other, asOf)
 		}
 	}
 	if subject.Anonymous() || !known {
@@ -65,7 +65,7 @@ func (s *Shop) know(p *person, subject Subject, g *generation, asOf time.Time) {
 	}
 	p.number = user
 	alone := len(p.touches) == 0 && !p.unread
-	cached := s.add(p, user, g, asOf)
+	cached := s.add(p, user, asOf)
 	if !alone {
 		slices.SortStableFunc(p.touches, func(a, b touch) int { return int(a.at - b.at) })
 	}
@@ -89,7 +89,7 @@ func (s *Shop) know(p *person, subject Subject, g *generation, asOf time.Time) {
 
 // add appends the touches of one number; it returns the profile in memory that
 // they came from, nil if they came from the store.
-func (s *Shop) add(p *person, number uint64, _ *generation, asOf time.Time) *profile {
+func (s *Shop) add(p *person, number uint64, asOf time.Time) *profile {
 	if !asOf.IsZero() {
 		touches, optOut, err := s.readProfile(number, 0, asOf)
 		p.unread = p.unread || err != nil

@@ -60,37 +60,36 @@ func (s *Shop) Rank(ctx context.Context, q *RankQuery) (*RankReply, error) {
 		req.Candidates = []uint32{} // nil would retrieve
 	}
 	req.Limit = len(q.Items) // all are ranked, so that what is left out is so for a reason
-	if err := c.rank(&req); err != nil {
-		return nil, err
-	}
-	left, err := c.leftOut(q.Items, &req)
+	left, err := c.gen.pipeline.RankItems(&req, &c.response, nil)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("ranking: %w", err)
 	}
+	c.account()
 	if n := q.Row.Limit; n > 0 && n < len(c.response.Items) {
 		c.response.Items = c.response.Items[:n]
 	}
 	list := c.list(q.Row.Surface, &req, q.Explain)
 	c.decide(0, q.Row.Surface, q.Context)
-	return &RankReply{List: list, LeftOut: left, Info: c.finish()}, nil
+	return &RankReply{List: list, LeftOut: c.leftOut(q.Items, left), Info: c.finish()}, nil
 }
 
-// leftOut explains the items of a list that were not ranked, in the list's order.
-func (c *call) leftOut(ids []string, req *ranker.Request) ([]Placement, error) {
-	if len(c.response.Items) == len(ids) {
-		return nil, nil
+// leftOut names the items of a list that were not ranked, in the list's order.
+func (c *call) leftOut(ids []string, left []ranker.LeftOut) []Placement {
+	verdicts := make(map[uint32]ranker.Verdict, len(left))
+	for _, l := range left {
+		verdicts[l.Item] = l.Verdict
 	}
-	ranked := make(map[uint32]bool, len(c.response.Items))
-	for i := range c.response.Items {
-		ranked[c.response.Items[i].Item] = true
-	}
-	var missing []string
+	var out []Placement
 	for _, id := range ids {
-		if n, ok := c.shop.log.ItemNumber(id); !ok || !ranked[n] {
-			missing = append(missing, id)
+		verdict := ranker.NotInCatalog
+		if n, ok := c.shop.log.ItemNumber(id); ok {
+			if verdict, ok = verdicts[n]; !ok {
+				continue
+			}
 		}
+		out = append(out, Placement{ID: id, Verdict: verdict, Text: verdict.String()})
 	}
-	return c.placements(missing, req)
+	return out
 }
 
 // placements explains where items ended up under a request.

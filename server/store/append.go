@@ -22,18 +22,11 @@ import (
 //
 // The batch must not be changed afterwards.
 func (t *Tenant) Append(ctx context.Context, batch []record.Mutation) ([]record.Outcome, record.Token, error) {
-	if err := ctx.Err(); err != nil {
+	p, err := t.Submit(ctx, batch)
+	if err != nil {
 		return nil, record.Token{}, err
 	}
-	if len(batch) == 0 {
-		return nil, t.Head(), nil
-	}
-	r := &request{tenant: t}
-	r.batch, r.bytes = t.store.prepare(batch)
-	if err := t.store.submit(ctx, r); err != nil {
-		return nil, record.Token{}, err
-	}
-	return r.outcomes, r.token, nil
+	return p.Wait(ctx)
 }
 
 // DryRun returns what Append would answer to the batch now, and writes nothing.
