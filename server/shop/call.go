@@ -2,8 +2,6 @@ package shop
 
 import (
 	"context"
-	"encoding/base32"
-	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -40,7 +38,7 @@ func (s *Shop) open(ctx context.Context, subject Subject, asOf time.Time, fresh 
 	c := s.calls.get()
 	c.shop, c.begin = s, begin
 	c.degrade, c.release = s.admit()
-	c.info = Info{RecommendationID: newRecommendationID(begin), Policy: policyName, Seed: seed, Lag: lag}
+	c.info = Info{RecommendationID: record.NewDecisionID(begin, rand.Uint64()), Policy: policyName, Seed: seed, Lag: lag}
 	if fresh.Token != (record.Token{}) {
 		c.info.Times.Wait = time.Since(begin).Microseconds()
 	}
@@ -109,18 +107,6 @@ func (s *Shop) await(ctx context.Context, fresh Fresh) int64 {
 	}
 	applied := s.applied.wait(ctx, fresh.Token.Seq, fresh.Wait)
 	return int64(fresh.Token.Seq - min(applied, fresh.Token.Seq))
-}
-
-// newRecommendationID is the time in microseconds and 40 random bits: ids of two
-// replies never meet, and those of one moment lie together in the decision log, where
-// order makes writing cheap.
-func newRecommendationID(now time.Time) string {
-	var raw [12]byte
-	binary.BigEndian.PutUint64(raw[:], uint64(now.UnixMicro())<<8)
-	random := rand.Uint64()
-	binary.BigEndian.PutUint32(raw[8:], uint32(random))
-	raw[7] = byte(random >> 32)
-	return base32.HexEncoding.WithPadding(base32.NoPadding).EncodeToString(raw[:])
 }
 
 // numbers appends the numbers of ids and passes over those that have none.

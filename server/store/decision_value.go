@@ -17,11 +17,18 @@ func ranking(items []record.Shown) *storepb.Ranking {
 	if len(items) == 0 {
 		return nil
 	}
-	r := &storepb.Ranking{}
-	chance, wide := false, false
+	chance, wide, features := false, false, 0
 	for i := range items {
 		chance = chance || items[i].Propensity != 1
 		wide = wide || len(items[i].Features) > maxPresent
+		features += len(items[i].Features)
+	}
+	// One allocation for the columns of a kind: this runs for every reply.
+	n := len(items)
+	counts, reals := make([]uint32, 3*n), make([]float32, n, n+features)
+	r := &storepb.Ranking{
+		Item: counts[:0:n], Width: counts[n : n : 2*n], Present: counts[2*n : 2*n : 3*n],
+		Score: reals[:0:n], Features: reals[n:],
 	}
 	for i := range items {
 		s := &items[i]
@@ -104,36 +111,6 @@ func spread(features []float32, width, present uint32) (own, rest []float32, ok 
 		}
 	}
 	return own, features, true
-}
-
-func decisionMessage(d *record.Decision) *storepb.Decision {
-	return &storepb.Decision{
-		Id: d.ID, TimeNs: d.Time.UnixNano(), User: d.UserNumber, Surface: d.Surface, Context: d.Context,
-		Policy: d.Policy, Generation: d.Generation, Seed: d.Seed, Tier: d.Tier,
-		ProfileEpoch: d.Profile.Epoch, ProfileSeq: d.Profile.Seq, Candidates: d.Candidates,
-		Items: ranking(d.Items), Losers: ranking(d.Losers), FeatureNames: d.FeatureNames,
-	}
-}
-
-func decodeDecision(v []byte) (record.Decision, error) {
-	var m storepb.Decision
-	if err := decode(v, valueOther, &m); err != nil {
-		return record.Decision{}, err
-	}
-	items, err := fromRanking(m.Items)
-	if err != nil {
-		return record.Decision{}, err
-	}
-	losers, err := fromRanking(m.Losers)
-	if err != nil {
-		return record.Decision{}, err
-	}
-	return record.Decision{
-		ID: m.Id, Time: time.Unix(0, m.TimeNs).UTC(), UserNumber: m.User, Surface: m.Surface, Context: m.Context,
-		Policy: m.Policy, Generation: m.Generation, Seed: m.Seed, Tier: m.Tier,
-		Profile: record.Token{Epoch: m.ProfileEpoch, Seq: m.ProfileSeq}, Candidates: m.Candidates,
-		Items: items, Losers: losers, FeatureNames: m.FeatureNames,
-	}, nil
 }
 
 func listMessage(l *record.List) *storepb.List {

@@ -136,7 +136,9 @@ func FuzzValues(f *testing.F) {
 	tenant := &Tenant{store: s, number: 1}
 	for _, m := range []proto.Message{
 		&storepb.ItemRow{Id: "a", Item: itemMessage(&record.Item{ID: "a", Price: &record.Money{}, Attributes: map[string]record.Value{"x": {Kind: 4}}})},
-		&storepb.Decision{Id: "a", Items: &storepb.Ranking{Item: []uint32{1}, Score: []float32{1}, Propensity: []float32{1}, Width: []uint32{9}}},
+		&storepb.DecisionBatch{User: []uint64{1}, Decision: []*storepb.Decision{{
+			Id: "a", Items: &storepb.Ranking{Item: []uint32{1}, Score: []float32{1}, Propensity: []float32{1}, Width: []uint32{9}}, Names: 1,
+		}}},
 		&storepb.List{Id: "a"}, &storepb.Checkpoints{Good: []*storepb.Checkpoint{{}}}, &storepb.Head{Seq: 1},
 	} {
 		v, err := encode(valueOther, m)
@@ -155,7 +157,13 @@ func FuzzValues(f *testing.F) {
 				t.Fatalf("refused with %v", err)
 			}
 		}
-		_, err := decodeDecision(v)
+		var batch storepb.DecisionBatch
+		err := decode(v, valueOther, &batch)
+		for i := range batch.Decision {
+			if err == nil {
+				_, err = fromBatch(&batch, i)
+			}
+		}
 		check(err)
 		_, err = decodeList(v)
 		check(err)

@@ -63,7 +63,8 @@ func TestFullDiskRefusesWritesAndRecovers(t *testing.T) {
 		if err := fill(); !errors.Is(err, record.ErrDiskFull) {
 			t.Fatalf("refused with %v", err)
 		}
-		err := tenant.PutDecisions([]record.Decision{{ID: fmt.Sprint("d", rounds), Time: time.Now()}})
+		now := time.Now()
+		err := tenant.PutDecisions([]record.Decision{{ID: record.NewDecisionID(now, 1), Time: now}})
 		if errors.Is(err, record.ErrDiskFull) {
 			break
 		}

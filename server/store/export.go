@@ -67,29 +67,31 @@ func (t *Tenant) export(user string, yield func(record.Part) bool) error {
 // exportOwned yields the decisions and lists of one number.
 func (t *Tenant) exportOwned(txn *badger.Txn, number uint64, yield func(record.Part) bool) (stopped bool, err error) {
 	err = scan(txn, numberKey(t.number, kindOwned, number), nil, func(key, _ []byte) error {
-		kind, rest := key[prefixLen+8], key[prefixLen+9:]
-		v, err := getCopy(txn, append(prefixKey(t.number, kind), rest...))
-		if err != nil || v == nil {
-			return err // expired before the note of whose it is
-		}
-		var part record.Part
-		switch kind {
+		var err error
+		switch kind, rest := key[prefixLen+8], key[prefixLen+9:]; kind {
 		case kindDecision:
-			d, derr := decodeDecision(v)
-			part.Decision, err = &d, derr
+			stopped, err = t.exportWindow(txn, number, windowAt(key), yield)
 		case kindList:
-			l, derr := decodeList(v)
-			part.List, err = &l, derr
+			stopped, err = t.exportList(txn, string(rest), yield)
 		default:
 			err = fmt.Errorf("store: a person owns a row of kind %q: %w", kind, record.ErrCorrupt)
 		}
-		if err != nil {
-			return err
+		if err == nil && stopped {
+			err = errStop
 		}
-		if stopped = !yield(part); stopped {
-			return errStop
-		}
-		return nil
+		return err
 	})
 	return stopped, err
+}
+
+func (t *Tenant) exportList(txn *badger.Txn, id string, yield func(record.Part) bool) (stopped bool, err error) {
+	v, err := getCopy(txn, textKey(t.number, kindList, id))
+	if err != nil || v == nil {
+		return false, err // expired before the note of whose it is
+	}
+	l, err := decodeList(v)
+	if err != nil {
+		return false, err
+	}
+	return !yield(record.Part{List: &l}), nil
 }

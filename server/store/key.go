@@ -3,6 +3,7 @@ package store
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"time"
 )
 
 // The kind byte after the tenant's number. Letters, so that a dump reads.
@@ -24,10 +25,9 @@ const (
 	kindProfile    byte = 'P' // + user
 	kindItemID     byte = 'J' // + raw id
 	kindItem       byte = 'G' // + number
-	kindDecision   byte = 'V' // + time, id
-	kindPlace      byte = 'W' // + id of a decision
+	kindDecision   byte = 'V' // + time and id of the first decision of a batch
 	kindList       byte = 'X' // + id
-	kindOwned      byte = 'O' // + user, kindDecision or kindList, id
+	kindOwned      byte = 'O' // + user, then kindDecision, window or kindList, id
 	kindCheckpoint byte = 'C' // + name
 	kindChunk      byte = 'B' // + generation, number
 )
@@ -68,14 +68,16 @@ func chunkKey(tenant uint32, generation uint64, n uint32) []byte {
 	return binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint64(k, generation), n)
 }
 
-func decisionKey(tenant uint32, timeNS int64, id string) []byte {
+func decisionKey(tenant uint32, at time.Time, id string) []byte {
 	k := appendPrefix(make([]byte, 0, prefixLen+8+len(id)), tenant, kindDecision)
-	return append(binary.BigEndian.AppendUint64(k, orderedTime(timeNS)), id...)
+	return append(binary.BigEndian.AppendUint64(k, orderedTime(at.UnixNano())), id...)
 }
 
-func ownedKey(tenant uint32, user uint64, kind byte, id string) []byte {
-	k := appendPrefix(make([]byte, 0, prefixLen+9+len(id)), tenant, kindOwned)
-	return append(append(binary.BigEndian.AppendUint64(k, user), kind), id...)
+// ownedKey starts a note of what a person owns; what tells it from others of its kind
+// follows.
+func ownedKey(tenant uint32, user uint64, kind byte) []byte {
+	k := appendPrefix(make([]byte, 0, prefixLen+9+24), tenant, kindOwned)
+	return append(binary.BigEndian.AppendUint64(k, user), kind)
 }
 
 // orderedTime maps nanoseconds, which may be negative, to numbers of the same order.

@@ -21,7 +21,7 @@ func testOptions() Options {
 }
 
 // openTest opens a store with a tenant and closes it with the test.
-func openTest(t *testing.T, dir string, o Options) (*Store, *Tenant) {
+func openTest(t testing.TB, dir string, o Options) (*Store, *Tenant) {
 	t.Helper()
 	s, err := Open(dir, o)
 	if err != nil {

@@ -196,16 +196,17 @@ func (p *plan) wipeProfile(w *writer, number uint64) error {
 
 // wipeOwned removes the decisions and lists of a number.
 func (p *plan) wipeOwned(w *writer, number uint64) error {
+	p.owner.owners.forget(number)
 	return steps(w, numberKey(p.tenant, kindOwned, number), func(r row) error {
 		kind, rest := r.key[prefixLen+8], r.key[prefixLen+9:]
-		if err := w.remove(append(prefixKey(p.tenant, kind), rest...)); err != nil {
-			return err
+		var err error
+		if kind == kindDecision {
+			err = p.wipeWindow(w, number, windowAt(r.key))
+		} else {
+			err = w.remove(append(prefixKey(p.tenant, kind), rest...))
 		}
-		if kind == kindDecision && len(rest) >= 8 {
-			p.count(func(r *record.Receipt) { r.Decisions++ })
-			if err := w.remove(append(prefixKey(p.tenant, kindPlace), rest[8:]...)); err != nil {
-				return err
-			}
+		if err != nil {
+			return err
 		}
 		return w.remove(r.key)
 	})

@@ -21,6 +21,7 @@ type Tenant struct {
 	settings atomic.Pointer[record.Tenant]
 	head     head          // the committer's alone once the store is open
 	durable  atomic.Uint64 // last place that survives a power cut
+	owners   owners
 
 	mu        sync.Mutex
 	followers map[*follower]bool // true: joined, it gets live groups

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -81,6 +82,25 @@ func (w *writer) remove(key []byte) error {
 // first returns up to limit rows of a prefix, in the order of their keys.
 func (w *writer) first(prefix []byte, limit int) ([]row, error) {
 	return firstRows(w.open(), prefix, limit)
+}
+
+// between returns up to limit rows of a prefix from a key on and before another, and
+// the key to go on from; nil: there are no more.
+func (w *writer) between(prefix, from, until []byte, limit int) (rows []row, next []byte, err error) {
+	it := w.open().NewIterator(scanOptions(prefix))
+	defer it.Close()
+	for it.Seek(from); it.Valid() && bytes.Compare(it.Item().Key(), until) < 0; it.Next() {
+		item := it.Item()
+		if len(rows) == limit {
+			return rows, item.KeyCopy(nil), nil
+		}
+		v, err := item.ValueCopy(nil)
+		if err != nil {
+			return nil, nil, storageError(err)
+		}
+		rows = append(rows, row{item.KeyCopy(nil), v, item.ExpiresAt()})
+	}
+	return rows, nil, nil
 }
 
 // room makes place for one more mutation: rows before and after it may be parted

@@ -16,20 +16,23 @@ import (
 
 func testDecisions[S Store[T], T Tenant](t *testing.T, f *fixture[S, T]) {
 	shown := []record.Shown{{Item: 3, Score: 0.5, Propensity: 1, Features: []float32{1, 2}}, {Item: 1, Score: -1}}
+	f.now = f.now.Truncate(time.Microsecond)
+	id := func(after time.Duration, n uint64) string { return record.NewDecisionID(f.now.Add(after), n) }
 	d := record.Decision{
-		ID: "r1", Time: f.now, UserNumber: 7, Surface: "home", Context: []string{"i1"}, Policy: "p", Generation: "g",
+		ID: id(0, 1), Time: f.now, UserNumber: 7, Surface: "home", Context: []string{"i1"}, Policy: "p", Generation: "g",
 		Seed: 1<<63 + 5, Tier: "personalized", Profile: record.Token{Epoch: 9, Seq: 8}, Candidates: 500,
 		Items: shown, Losers: shown[1:], FeatureNames: []string{"a", "b"},
 	}
-	early, late := record.Decision{ID: "r0", Time: f.now.Add(-time.Hour)}, record.Decision{ID: "r2", Time: f.now.Add(time.Hour)}
+	early := record.Decision{ID: id(-time.Hour, 2), Time: f.now.Add(-time.Hour)}
+	late := record.Decision{ID: id(time.Hour, 3), Time: f.now.Add(time.Hour)}
 	if err := f.tenant.PutDecisions([]record.Decision{late, d, early}); err != nil {
 		t.Fatal(err)
 	}
-	got, err := f.tenant.Decision("r1")
+	got, err := f.tenant.Decision(d.ID)
 	if diff := cmp.Diff(d, got); err != nil || diff != "" {
 		t.Errorf("decision: %v\n%s", err, diff)
 	}
-	if _, err := f.tenant.Decision("r9"); !errors.Is(err, record.ErrNotFound) {
+	if _, err := f.tenant.Decision(id(0, 9)); !errors.Is(err, record.ErrNotFound) {
 		t.Errorf("an unknown decision: %v", err)
 	}
 	window := func(from, until time.Time) (ids []string) {
@@ -42,10 +45,10 @@ func testDecisions[S Store[T], T Tenant](t *testing.T, f *fixture[S, T]) {
 		}
 		return ids
 	}
-	if ids := window(time.Time{}, time.Time{}); !slices.Equal(ids, []string{"r0", "r1", "r2"}) {
+	if ids := window(time.Time{}, time.Time{}); !slices.Equal(ids, []string{early.ID, d.ID, late.ID}) {
 		t.Errorf("all decisions: %v", ids)
 	}
-	if ids := window(f.now, f.now.Add(time.Hour)); !slices.Equal(ids, []string{"r1"}) {
+	if ids := window(f.now, f.now.Add(time.Hour)); !slices.Equal(ids, []string{d.ID}) {
 		t.Errorf("decisions of the hour: %v", ids)
 	}
 	l := record.List{ID: "r1", UserNumber: 7, Time: f.now, Items: shown, Tier: "popular", Why: "new", Generation: "g", Seed: 4}
@@ -60,7 +63,9 @@ func testDecisions[S Store[T], T Tenant](t *testing.T, f *fixture[S, T]) {
 		t.Errorf("an unknown list: %v", err)
 	}
 	for _, err := range []error{
-		f.tenant.PutDecisions([]record.Decision{{Time: f.now}}), f.tenant.PutList(record.List{Time: f.now}), f.tenant.PutList(record.List{ID: "x"}),
+		f.tenant.PutDecisions([]record.Decision{{Time: f.now}}), f.tenant.PutDecisions([]record.Decision{{ID: "r1", Time: f.now}}),
+		f.tenant.PutDecisions([]record.Decision{{ID: d.ID, Time: f.now.Add(time.Second)}}),
+		f.tenant.PutList(record.List{Time: f.now}), f.tenant.PutList(record.List{ID: "x"}),
 	} {
 		if !errors.Is(err, record.ErrInvalid) {
 			t.Errorf("without an id or a time: %v", err)

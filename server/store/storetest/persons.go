@@ -83,7 +83,7 @@ func testErase[S Store[T], T Tenant](t *testing.T, f *fixture[S, T]) {
 	f.write(of(f.event("a", "ann", "i1")), of(f.event("b", "bob", "i1")), of(long), of(beside), of(own), merge("s2", "ann"),
 		record.Mutation{Profile: &record.Profile{User: "ann", OptOut: true}})
 	number, old := f.number("ann", ""), f.tenant.Head().Seq
-	decision := record.Decision{ID: "d", Time: f.now, UserNumber: number}
+	decision := record.Decision{ID: record.NewDecisionID(f.now, 1), Time: f.now, UserNumber: number}
 	if err := errors.Join(f.tenant.PutDecisions([]record.Decision{decision}),
 		f.tenant.PutList(record.List{ID: "l", Time: f.now, UserNumber: number})); err != nil {
 		t.Fatal(err)
@@ -102,7 +102,7 @@ func testErase[S Store[T], T Tenant](t *testing.T, f *fixture[S, T]) {
 		t.Errorf("history %v", got)
 	}
 	_, errProfile := f.tenant.Profile("ann")
-	_, errDecision := f.tenant.Decision("d")
+	_, errDecision := f.tenant.Decision(decision.ID)
 	_, errList := f.tenant.List("l")
 	for what, err := range map[string]error{"profile": errProfile, "decision": errDecision, "list": errList} {
 		if !errors.Is(err, record.ErrNotFound) {
@@ -191,9 +191,10 @@ func testExport[S Store[T], T Tenant](t *testing.T, f *fixture[S, T]) {
 	session := f.number("", "s1")
 	f.write(of(f.event("a", "ann", "i1")), of(f.event("z", "bob", "i1")), of(f.event("b", "ann", "i2")), merge("s1", "ann"))
 	number := f.number("ann", "")
+	id := func(n uint64) string { return record.NewDecisionID(f.now, n) }
 	if err := errors.Join(
 		f.tenant.PutDecisions([]record.Decision{
-			{ID: "d1", Time: f.now, UserNumber: number}, {ID: "d2", Time: f.now, UserNumber: session}, {ID: "d3", Time: f.now, UserNumber: 7},
+			{ID: id(1), Time: f.now, UserNumber: number}, {ID: id(2), Time: f.now, UserNumber: session}, {ID: id(3), Time: f.now, UserNumber: 7},
 		}),
 		f.tenant.PutList(record.List{ID: "l1", Time: f.now, UserNumber: number})); err != nil {
 		t.Fatal(err)
@@ -214,7 +215,7 @@ func testExport[S Store[T], T Tenant](t *testing.T, f *fixture[S, T]) {
 			got = append(got, "list "+part.List.ID)
 		}
 	}
-	want := []string{"profile ann s1", "event b", "event a", "event s", "decision d1", "list l1", "decision d2"}
+	want := []string{"profile ann s1", "event b", "event a", "event s", "decision " + id(1), "list l1", "decision " + id(2)}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("export:\n%s", d)
 	}

@@ -21,31 +21,142 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Decision is what one reply showed and why. It expires.
-type Decision struct {
+// DecisionBatch holds decisions of one moment, in the order of their times. It
+// expires as a whole.
+type DecisionBatch struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The users of the decisions, one for each, so that a person's are found without
+	// reading the others.
+	User     []uint64    `protobuf:"fixed64,1,rep,packed,name=user,proto3" json:"user,omitempty"`
+	Decision []*Decision `protobuf:"bytes,2,rep,name=decision,proto3" json:"decision,omitempty"`
+	// What the columns of features are called; decisions name one of these by its
+	// place.
+	Names         []*FeatureNames `protobuf:"bytes,3,rep,name=names,proto3" json:"names,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DecisionBatch) Reset() {
+	*x = DecisionBatch{}
+	mi := &file_kindred_store_v1_decision_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DecisionBatch) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DecisionBatch) ProtoMessage() {}
+
+func (x *DecisionBatch) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_store_v1_decision_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DecisionBatch.ProtoReflect.Descriptor instead.
+func (*DecisionBatch) Descriptor() ([]byte, []int) {
+	return file_kindred_store_v1_decision_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *DecisionBatch) GetUser() []uint64 {
+	if x != nil {
+		return x.User
+	}
+	return nil
+}
+
+func (x *DecisionBatch) GetDecision() []*Decision {
+	if x != nil {
+		return x.Decision
+	}
+	return nil
+}
+
+func (x *DecisionBatch) GetNames() []*FeatureNames {
+	if x != nil {
+		return x.Names
+	}
+	return nil
+}
+
+// FeatureNames are the columns of the features of a decision.
+type FeatureNames struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	TimeNs        int64                  `protobuf:"fixed64,2,opt,name=time_ns,json=timeNs,proto3" json:"time_ns,omitempty"`
-	User          uint64                 `protobuf:"fixed64,3,opt,name=user,proto3" json:"user,omitempty"`
-	Surface       string                 `protobuf:"bytes,4,opt,name=surface,proto3" json:"surface,omitempty"`
-	Context       []string               `protobuf:"bytes,5,rep,name=context,proto3" json:"context,omitempty"`
-	Policy        string                 `protobuf:"bytes,6,opt,name=policy,proto3" json:"policy,omitempty"`
-	Generation    string                 `protobuf:"bytes,7,opt,name=generation,proto3" json:"generation,omitempty"`
-	Seed          uint64                 `protobuf:"fixed64,8,opt,name=seed,proto3" json:"seed,omitempty"`
-	Tier          string                 `protobuf:"bytes,9,opt,name=tier,proto3" json:"tier,omitempty"`
-	ProfileEpoch  uint64                 `protobuf:"fixed64,10,opt,name=profile_epoch,json=profileEpoch,proto3" json:"profile_epoch,omitempty"`
-	ProfileSeq    uint64                 `protobuf:"varint,11,opt,name=profile_seq,json=profileSeq,proto3" json:"profile_seq,omitempty"`
-	Candidates    int32                  `protobuf:"varint,12,opt,name=candidates,proto3" json:"candidates,omitempty"`
-	Items         *Ranking               `protobuf:"bytes,13,opt,name=items,proto3" json:"items,omitempty"`
-	Losers        *Ranking               `protobuf:"bytes,14,opt,name=losers,proto3" json:"losers,omitempty"`
-	FeatureNames  []string               `protobuf:"bytes,15,rep,name=feature_names,json=featureNames,proto3" json:"feature_names,omitempty"`
+	Name          []string               `protobuf:"bytes,1,rep,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FeatureNames) Reset() {
+	*x = FeatureNames{}
+	mi := &file_kindred_store_v1_decision_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FeatureNames) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FeatureNames) ProtoMessage() {}
+
+func (x *FeatureNames) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_store_v1_decision_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FeatureNames.ProtoReflect.Descriptor instead.
+func (*FeatureNames) Descriptor() ([]byte, []int) {
+	return file_kindred_store_v1_decision_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *FeatureNames) GetName() []string {
+	if x != nil {
+		return x.Name
+	}
+	return nil
+}
+
+// Decision is what one reply showed and why; its user stands in the batch.
+type Decision struct {
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	Id           string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	TimeNs       int64                  `protobuf:"fixed64,2,opt,name=time_ns,json=timeNs,proto3" json:"time_ns,omitempty"`
+	Surface      string                 `protobuf:"bytes,4,opt,name=surface,proto3" json:"surface,omitempty"`
+	Context      []string               `protobuf:"bytes,5,rep,name=context,proto3" json:"context,omitempty"`
+	Policy       string                 `protobuf:"bytes,6,opt,name=policy,proto3" json:"policy,omitempty"`
+	Generation   string                 `protobuf:"bytes,7,opt,name=generation,proto3" json:"generation,omitempty"`
+	Seed         uint64                 `protobuf:"fixed64,8,opt,name=seed,proto3" json:"seed,omitempty"`
+	Tier         string                 `protobuf:"bytes,9,opt,name=tier,proto3" json:"tier,omitempty"`
+	ProfileEpoch uint64                 `protobuf:"fixed64,10,opt,name=profile_epoch,json=profileEpoch,proto3" json:"profile_epoch,omitempty"`
+	ProfileSeq   uint64                 `protobuf:"varint,11,opt,name=profile_seq,json=profileSeq,proto3" json:"profile_seq,omitempty"`
+	Candidates   int32                  `protobuf:"varint,12,opt,name=candidates,proto3" json:"candidates,omitempty"`
+	Items        *Ranking               `protobuf:"bytes,13,opt,name=items,proto3" json:"items,omitempty"`
+	Losers       *Ranking               `protobuf:"bytes,14,opt,name=losers,proto3" json:"losers,omitempty"`
+	// Place in DecisionBatch.names plus one; 0: the decision has no names.
+	Names         uint32 `protobuf:"varint,15,opt,name=names,proto3" json:"names,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Decision) Reset() {
 	*x = Decision{}
-	mi := &file_kindred_store_v1_decision_proto_msgTypes[0]
+	mi := &file_kindred_store_v1_decision_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -57,7 +168,7 @@ func (x *Decision) String() string {
 func (*Decision) ProtoMessage() {}
 
 func (x *Decision) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_store_v1_decision_proto_msgTypes[0]
+	mi := &file_kindred_store_v1_decision_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -70,7 +181,7 @@ func (x *Decision) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Decision.ProtoReflect.Descriptor instead.
 func (*Decision) Descriptor() ([]byte, []int) {
-	return file_kindred_store_v1_decision_proto_rawDescGZIP(), []int{0}
+	return file_kindred_store_v1_decision_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Decision) GetId() string {
@@ -83,13 +194,6 @@ func (x *Decision) GetId() string {
 func (x *Decision) GetTimeNs() int64 {
 	if x != nil {
 		return x.TimeNs
-	}
-	return 0
-}
-
-func (x *Decision) GetUser() uint64 {
-	if x != nil {
-		return x.User
 	}
 	return 0
 }
@@ -171,11 +275,11 @@ func (x *Decision) GetLosers() *Ranking {
 	return nil
 }
 
-func (x *Decision) GetFeatureNames() []string {
+func (x *Decision) GetNames() uint32 {
 	if x != nil {
-		return x.FeatureNames
+		return x.Names
 	}
-	return nil
+	return 0
 }
 
 // Ranking is a list of items by column, so that it packs well.
@@ -199,7 +303,7 @@ type Ranking struct {
 
 func (x *Ranking) Reset() {
 	*x = Ranking{}
-	mi := &file_kindred_store_v1_decision_proto_msgTypes[1]
+	mi := &file_kindred_store_v1_decision_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -211,7 +315,7 @@ func (x *Ranking) String() string {
 func (*Ranking) ProtoMessage() {}
 
 func (x *Ranking) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_store_v1_decision_proto_msgTypes[1]
+	mi := &file_kindred_store_v1_decision_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -224,7 +328,7 @@ func (x *Ranking) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ranking.ProtoReflect.Descriptor instead.
 func (*Ranking) Descriptor() ([]byte, []int) {
-	return file_kindred_store_v1_decision_proto_rawDescGZIP(), []int{1}
+	return file_kindred_store_v1_decision_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Ranking) GetItem() []uint32 {
@@ -269,51 +373,6 @@ func (x *Ranking) GetPresent() []uint32 {
 	return nil
 }
 
-// Place says where a decision stands in time.
-type Place struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	TimeNs        int64                  `protobuf:"fixed64,1,opt,name=time_ns,json=timeNs,proto3" json:"time_ns,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Place) Reset() {
-	*x = Place{}
-	mi := &file_kindred_store_v1_decision_proto_msgTypes[2]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Place) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Place) ProtoMessage() {}
-
-func (x *Place) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_store_v1_decision_proto_msgTypes[2]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Place.ProtoReflect.Descriptor instead.
-func (*Place) Descriptor() ([]byte, []int) {
-	return file_kindred_store_v1_decision_proto_rawDescGZIP(), []int{2}
-}
-
-func (x *Place) GetTimeNs() int64 {
-	if x != nil {
-		return x.TimeNs
-	}
-	return 0
-}
-
 // List is a ranked list that page tokens continue. It expires.
 type List struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -331,7 +390,7 @@ type List struct {
 
 func (x *List) Reset() {
 	*x = List{}
-	mi := &file_kindred_store_v1_decision_proto_msgTypes[3]
+	mi := &file_kindred_store_v1_decision_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -343,7 +402,7 @@ func (x *List) String() string {
 func (*List) ProtoMessage() {}
 
 func (x *List) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_store_v1_decision_proto_msgTypes[3]
+	mi := &file_kindred_store_v1_decision_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -356,7 +415,7 @@ func (x *List) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use List.ProtoReflect.Descriptor instead.
 func (*List) Descriptor() ([]byte, []int) {
-	return file_kindred_store_v1_decision_proto_rawDescGZIP(), []int{3}
+	return file_kindred_store_v1_decision_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *List) GetId() string {
@@ -419,11 +478,16 @@ var File_kindred_store_v1_decision_proto protoreflect.FileDescriptor
 
 const file_kindred_store_v1_decision_proto_rawDesc = "" +
 	"\n" +
-	"\x1fkindred/store/v1/decision.proto\x12\x10kindred.store.v1\"\xca\x03\n" +
+	"\x1fkindred/store/v1/decision.proto\x12\x10kindred.store.v1\"\x91\x01\n" +
+	"\rDecisionBatch\x12\x12\n" +
+	"\x04user\x18\x01 \x03(\x06R\x04user\x126\n" +
+	"\bdecision\x18\x02 \x03(\v2\x1a.kindred.store.v1.DecisionR\bdecision\x124\n" +
+	"\x05names\x18\x03 \x03(\v2\x1e.kindred.store.v1.FeatureNamesR\x05names\"\"\n" +
+	"\fFeatureNames\x12\x12\n" +
+	"\x04name\x18\x01 \x03(\tR\x04name\"\xa7\x03\n" +
 	"\bDecision\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x17\n" +
-	"\atime_ns\x18\x02 \x01(\x10R\x06timeNs\x12\x12\n" +
-	"\x04user\x18\x03 \x01(\x06R\x04user\x12\x18\n" +
+	"\atime_ns\x18\x02 \x01(\x10R\x06timeNs\x12\x18\n" +
 	"\asurface\x18\x04 \x01(\tR\asurface\x12\x18\n" +
 	"\acontext\x18\x05 \x03(\tR\acontext\x12\x16\n" +
 	"\x06policy\x18\x06 \x01(\tR\x06policy\x12\x1e\n" +
@@ -440,8 +504,8 @@ const file_kindred_store_v1_decision_proto_rawDesc = "" +
 	"candidates\x18\f \x01(\x05R\n" +
 	"candidates\x12/\n" +
 	"\x05items\x18\r \x01(\v2\x19.kindred.store.v1.RankingR\x05items\x121\n" +
-	"\x06losers\x18\x0e \x01(\v2\x19.kindred.store.v1.RankingR\x06losers\x12#\n" +
-	"\rfeature_names\x18\x0f \x03(\tR\ffeatureNames\"\x9f\x01\n" +
+	"\x06losers\x18\x0e \x01(\v2\x19.kindred.store.v1.RankingR\x06losers\x12\x14\n" +
+	"\x05names\x18\x0f \x01(\rR\x05names\"\x9f\x01\n" +
 	"\aRanking\x12\x12\n" +
 	"\x04item\x18\x01 \x03(\rR\x04item\x12\x14\n" +
 	"\x05score\x18\x02 \x03(\x02R\x05score\x12\x1e\n" +
@@ -450,9 +514,7 @@ const file_kindred_store_v1_decision_proto_rawDesc = "" +
 	"propensity\x12\x14\n" +
 	"\x05width\x18\x04 \x03(\rR\x05width\x12\x1a\n" +
 	"\bfeatures\x18\x05 \x03(\x02R\bfeatures\x12\x18\n" +
-	"\apresent\x18\x06 \x03(\rR\apresent\" \n" +
-	"\x05Place\x12\x17\n" +
-	"\atime_ns\x18\x01 \x01(\x10R\x06timeNs\"\xce\x01\n" +
+	"\apresent\x18\x06 \x03(\rR\apresent\"\xce\x01\n" +
 	"\x04List\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04user\x18\x02 \x01(\x06R\x04user\x12\x17\n" +
@@ -477,22 +539,25 @@ func file_kindred_store_v1_decision_proto_rawDescGZIP() []byte {
 	return file_kindred_store_v1_decision_proto_rawDescData
 }
 
-var file_kindred_store_v1_decision_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_kindred_store_v1_decision_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_kindred_store_v1_decision_proto_goTypes = []any{
-	(*Decision)(nil), // 0: kindred.store.v1.Decision
-	(*Ranking)(nil),  // 1: kindred.store.v1.Ranking
-	(*Place)(nil),    // 2: kindred.store.v1.Place
-	(*List)(nil),     // 3: kindred.store.v1.List
+	(*DecisionBatch)(nil), // 0: kindred.store.v1.DecisionBatch
+	(*FeatureNames)(nil),  // 1: kindred.store.v1.FeatureNames
+	(*Decision)(nil),      // 2: kindred.store.v1.Decision
+	(*Ranking)(nil),       // 3: kindred.store.v1.Ranking
+	(*List)(nil),          // 4: kindred.store.v1.List
 }
 var file_kindred_store_v1_decision_proto_depIdxs = []int32{
-	1, // 0: kindred.store.v1.Decision.items:type_name -> kindred.store.v1.Ranking
-	1, // 1: kindred.store.v1.Decision.losers:type_name -> kindred.store.v1.Ranking
-	1, // 2: kindred.store.v1.List.items:type_name -> kindred.store.v1.Ranking
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	2, // 0: kindred.store.v1.DecisionBatch.decision:type_name -> kindred.store.v1.Decision
+	1, // 1: kindred.store.v1.DecisionBatch.names:type_name -> kindred.store.v1.FeatureNames
+	3, // 2: kindred.store.v1.Decision.items:type_name -> kindred.store.v1.Ranking
+	3, // 3: kindred.store.v1.Decision.losers:type_name -> kindred.store.v1.Ranking
+	3, // 4: kindred.store.v1.List.items:type_name -> kindred.store.v1.Ranking
+	5, // [5:5] is the sub-list for method output_type
+	5, // [5:5] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_kindred_store_v1_decision_proto_init() }
@@ -506,7 +571,7 @@ func file_kindred_store_v1_decision_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kindred_store_v1_decision_proto_rawDesc), len(file_kindred_store_v1_decision_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

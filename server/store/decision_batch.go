@@ -1,0 +1,115 @@
+package store
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/kindred-rec/kindred/server/record"
+	"github.com/kindred-rec/kindred/server/store/internal/storepb"
+)
+
+// batchTime is the time of the first decision of a batch, by its key.
+func batchTime(key []byte) time.Time {
+	return time.Unix(0, unorderedTime(binary.BigEndian.Uint64(key[prefixLen:])))
+}
+
+// batchWriter builds the values of batches.
+type batchWriter struct {
+	limit int // of a value in bytes
+	batch storepb.DecisionBatch
+	bytes int
+	count int
+	last  *storepb.Decision // what fits made of the decision it was asked about
+	of    *record.Decision
+}
+
+// size is at least what a decision takes in an empty batch.
+func (w *batchWriter) size(d *record.Decision) int {
+	if w.of != d {
+		w.last, w.of = decisionMessage(d), d
+	}
+	n := proto.Size(w.last) + 32 // user, tags, lengths
+	if w.names(d) == 0 {
+		for _, name := range d.FeatureNames {
+			n += len(name) + 4
+		}
+	}
+	return n
+}
+
+func (w *batchWriter) fits(d *record.Decision) bool {
+	return headerLen+w.bytes+w.size(d) <= w.limit
+}
+
+// names is the place, plus one, of a decision's feature names in the batch; 0: they are
+// not there.
+func (w *batchWriter) names(d *record.Decision) uint32 {
+	for i, n := range w.batch.Names {
+		if slices.Equal(n.Name, d.FeatureNames) {
+			return uint32(i + 1)
+		}
+	}
+	return 0
+}
+
+func (w *batchWriter) add(d *record.Decision) {
+	w.bytes += w.size(d)
+	w.count++
+	m := w.last
+	if len(d.FeatureNames) > 0 {
+		if m.Names = w.names(d); m.Names == 0 {
+			w.batch.Names = append(w.batch.Names, &storepb.FeatureNames{Name: d.FeatureNames})
+			m.Names = uint32(len(w.batch.Names))
+		}
+	}
+	w.batch.User = append(w.batch.User, d.UserNumber)
+	w.batch.Decision = append(w.batch.Decision, m)
+}
+
+// finish returns the value of the batch and begins another.
+func (w *batchWriter) finish() ([]byte, error) {
+	v, err := encode(valueOther, &w.batch)
+	w.batch.Reset()
+	w.bytes, w.count, w.of, w.last = 0, 0, nil, nil
+	return v, err
+}
+
+func decisionMessage(d *record.Decision) *storepb.Decision {
+	return &storepb.Decision{
+		Id: d.ID, TimeNs: d.Time.UnixNano(), Surface: d.Surface, Context: d.Context,
+		Policy: d.Policy, Generation: d.Generation, Seed: d.Seed, Tier: d.Tier,
+		ProfileEpoch: d.Profile.Epoch, ProfileSeq: d.Profile.Seq, Candidates: d.Candidates,
+		Items: ranking(d.Items), Losers: ranking(d.Losers),
+	}
+}
+
+// fromBatch returns decision i of a batch.
+func fromBatch(b *storepb.DecisionBatch, i int) (record.Decision, error) {
+	m := b.Decision[i]
+	if len(b.User) != len(b.Decision) || int64(m.Names) > int64(len(b.Names)) {
+		return record.Decision{}, fmt.Errorf("store: a batch of %d decisions has %d users and %d lists of names, decision %d names list %d: %w",
+			len(b.Decision), len(b.User), len(b.Names), i, m.Names, record.ErrCorrupt)
+	}
+	items, err := fromRanking(m.Items)
+	if err != nil {
+		return record.Decision{}, err
+	}
+	losers, err := fromRanking(m.Losers)
+	if err != nil {
+		return record.Decision{}, err
+	}
+	d := record.Decision{
+		ID: m.Id, Time: time.Unix(0, m.TimeNs).UTC(), UserNumber: b.User[i], Surface: m.Surface, Context: m.Context,
+		Policy: m.Policy, Generation: m.Generation, Seed: m.Seed, Tier: m.Tier,
+		Profile: record.Token{Epoch: m.ProfileEpoch, Seq: m.ProfileSeq}, Candidates: m.Candidates,
+		Items: items, Losers: losers,
+	}
+	if m.Names > 0 {
+		d.FeatureNames = b.Names[m.Names-1].Name
+	}
+	return d, nil
+}
