@@ -25,6 +25,7 @@ type Table struct {
 	length  atomic.Uint32
 	count   atomic.Uint32
 	version atomic.Uint64 // stored after the row it stands for
+	opened  atomic.Uint64 // likewise
 
 	mu      sync.Mutex // held by writers
 	journal journal
@@ -168,12 +169,26 @@ func (t *Table) publish(number uint32, old, row *Row) {
 	if number >= t.Len() {
 		t.length.Store(number + 1)
 	}
+	if opens(old, row) {
+		t.opened.Add(1)
+	}
 	t.version.Store(t.journal.record(number))
+}
+
+// opens reports whether a change may let an item be shown that could not be.
+func opens(old, row *Row) bool {
+	return row != nil && (old == nil || old.Hidden && !row.Hidden || old.Stock == 0 && row.Stock != 0 ||
+		old.AvailableFrom != row.AvailableFrom || old.AvailableUntil != row.AvailableUntil)
 }
 
 // Version counts the changes so far. Rows read after loading it reflect at
 // least those changes.
 func (t *Table) Version() uint64 { return t.version.Load() }
+
+// Opened counts the changes so far that may let an item be shown that could not be
+// before: a new item, one that is no longer hidden or out of stock, other dates. What
+// was chosen at a count leaves out nothing that a change brought in while it stands.
+func (t *Table) Opened() uint64 { return t.opened.Load() }
 
 // Changes appends to into the numbers changed after version since, oldest
 // first and perhaps repeated, and returns them with the version they lead to.

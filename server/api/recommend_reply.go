@@ -94,6 +94,7 @@ func infoToWire(sh *shop.Shop, in *shop.Info) *kindredv1.ReplyInfo {
 	return &kindredv1.ReplyInfo{
 		Generation: in.Generation, Policy: in.Policy, Seed: in.Seed, ProfileToken: sh.FormatToken(in.Profile),
 		Lag: in.Lag, Candidates: int32(in.Candidates), DecisionLogged: in.Logged,
+		RankingAgeUs: in.RankingAge.Microseconds(),
 		StageTimes: &kindredv1.StageTimes{
 			WaitUs: in.Times.Wait, ProfileUs: in.Times.Profile, RetrieveUs: in.Times.Retrieve, RankUs: in.Times.Rank,
 			EncodeUs: in.Times.Encode, LogUs: in.Times.Log, TotalUs: in.Times.Total,

@@ -7,15 +7,14 @@ import (
 	"time"
 
 	"github.com/kindred-rec/kindred/embed"
-	"github.com/kindred-rec/kindred/index"
 )
 
 // Config is what a tenant runs with. Fields without a default are required.
 type Config struct {
 	// Encoder turns item text and searches into vectors.
 	Encoder embed.Encoder
-	// NewIndex makes an empty index of a dimension.
-	NewIndex func(dim int) (index.Index, error)
+	// Index says what finds the nearest vectors.
+	Index IndexConfig
 	// MaxItems bounds item numbers. Default 1,048,576.
 	MaxItems uint32
 	// HistoryEvents is how many of a user's latest events count. 16 to 4,096,
@@ -31,6 +30,9 @@ type Config struct {
 	Bound int
 	// DecisionQueue is how many decisions may wait for the log. Default 16,384.
 	DecisionQueue int
+	// RankingAge is how long a ranking serves the same person and request, while no
+	// event of theirs arrives. Default 2 s; negative: each request is ranked.
+	RankingAge time.Duration
 	// CheckpointEvery is the number of log entries after which the counters are
 	// saved, so that a restart reads only what came later. Default 200,000.
 	CheckpointEvery uint64
@@ -47,7 +49,9 @@ func (c Config) withDefaults() Config {
 	orElse(&c.Permits, 64*runtime.GOMAXPROCS(0))
 	orElse(&c.Bound, 16*c.Permits)
 	orElse(&c.DecisionQueue, 1<<14)
+	orElse(&c.RankingAge, 2*time.Second)
 	orElse(&c.CheckpointEvery, 200_000)
+	c.Index = c.Index.withDefaults()
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -69,16 +73,16 @@ func (c Config) validate() error {
 	switch {
 	case c.Encoder == nil:
 		return fmt.Errorf("shop.Config.Encoder is nil: give an encoder, such as static.Default()")
-	case c.NewIndex == nil:
-		return fmt.Errorf("shop.Config.NewIndex is nil: give a constructor, such as one of flat.New")
 	case c.HistoryEvents < 16 || c.HistoryEvents > 4096:
 		return fmt.Errorf("shop.Config.HistoryEvents is %d: give 16 to 4,096", c.HistoryEvents)
 	case c.ProfileBytes < 1<<20:
 		return fmt.Errorf("shop.Config.ProfileBytes is %d: give at least 1 MiB", c.ProfileBytes)
 	case c.Permits < 1 || c.Bound < c.Permits:
 		return fmt.Errorf("shop.Config.Permits is %d and Bound %d: give Permits of at least 1 and Bound of at least Permits", c.Permits, c.Bound)
+	case c.RankingAge > time.Minute:
+		return fmt.Errorf("shop.Config.RankingAge is %s: give at most a minute, or less than 0 to rank each request", c.RankingAge)
 	case c.DecisionQueue < 1:
 		return fmt.Errorf("shop.Config.DecisionQueue is %d: give at least 1", c.DecisionQueue)
 	}
-	return nil
+	return c.Index.validate()
 }

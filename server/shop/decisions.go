@@ -3,6 +3,7 @@ package shop
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/kindred-rec/kindred/server/record"
 )
@@ -10,22 +11,30 @@ import (
 // decisionLog writes decisions behind the replies. A full queue drops, counts, and
 // says so: a reply never waits for it.
 type decisionLog struct {
-	queue   chan record.Decision
-	flushes chan chan struct{} // each closed when all that waited before is written
+	queue   chan *record.Decision
+	rest    chan *record.Decision // memory of decisions that were written
+	flushes chan chan struct{}    // each closed when all that waited before is written
 	quit    chan struct{}
 	gone    chan struct{} // closed when the writer has ended
 	once    sync.Once
-	batch   []record.Decision // the writer's memory
+	batch   []record.Decision // this and the next two are the writer's
+	taken   []*record.Decision
+	linger  *time.Timer
 	dropped atomic.Int64
 }
 
-// decisionBatch is how many decisions are written at once.
-const decisionBatch = 256
+const (
+	// decisionBatch is how many decisions are written at once.
+	decisionBatch = 256
+	// decisionLinger is how long a decision waits for others to be written with.
+	decisionLinger = 5 * time.Millisecond
+)
 
 func startDecisionLog(log Log, config Config) *decisionLog {
 	d := &decisionLog{
-		queue: make(chan record.Decision, config.DecisionQueue), flushes: make(chan chan struct{}),
-		quit: make(chan struct{}), gone: make(chan struct{}),
+		queue: make(chan *record.Decision, config.DecisionQueue), rest: make(chan *record.Decision, 2*decisionBatch),
+		flushes: make(chan chan struct{}),
+		quit:    make(chan struct{}), gone: make(chan struct{}), linger: time.NewTimer(time.Hour),
 	}
 	go func() {
 		defer close(d.gone)
@@ -62,22 +71,45 @@ func (d *decisionLog) drain(log Log, config Config) {
 	}
 }
 
-// write writes one decision and those that wait behind it, up to a batch.
-func (d *decisionLog) write(log Log, config Config, first record.Decision) {
-	d.batch = d.gather(append(d.batch[:0], first))
+// write writes one decision and those that come soon after it, up to a batch.
+func (d *decisionLog) write(log Log, config Config, first *record.Decision) {
+	d.batch = d.gather(append(d.batch[:0], *first), first)
 	if err := log.PutDecisions(d.batch); err != nil {
 		d.dropped.Add(int64(len(d.batch)))
 		config.Log.Error("decisions not logged", "count", len(d.batch), "error", err)
 	}
+	for i := range d.taken {
+		d.giveBack(d.taken[i])
+	}
 	clear(d.batch)
+	clear(d.taken)
+	d.taken = d.taken[:0]
 }
 
-// gather adds what waits already, up to a batch.
-func (d *decisionLog) gather(batch []record.Decision) []record.Decision {
+// gather adds what comes within decisionLinger, up to a batch.
+func (d *decisionLog) gather(batch []record.Decision, first *record.Decision) []record.Decision {
+	d.taken = append(d.taken, first)
+	d.linger.Reset(decisionLinger)
+	defer d.linger.Stop()
 	for len(batch) < decisionBatch {
 		select {
 		case next := <-d.queue:
-			batch = append(batch, next)
+			batch, d.taken = append(batch, *next), append(d.taken, next)
+		case <-d.linger.C:
+			return batch
+		case <-d.quit:
+			return d.gatherWaiting(batch) // nothing comes any more
+		}
+	}
+	return batch
+}
+
+// gatherWaiting adds what waits already, up to a batch.
+func (d *decisionLog) gatherWaiting(batch []record.Decision) []record.Decision {
+	for len(batch) < decisionBatch {
+		select {
+		case next := <-d.queue:
+			batch, d.taken = append(batch, *next), append(d.taken, next)
 		default:
 			return batch
 		}
@@ -85,13 +117,34 @@ func (d *decisionLog) gather(batch []record.Decision) []record.Decision {
 	return batch
 }
 
-// put hands a decision over and reports whether it will be written.
-func (d *decisionLog) put(decision record.Decision) bool {
+// take returns a decision to fill and put; its slices may be reused.
+func (d *decisionLog) take() *record.Decision {
+	select {
+	case r := <-d.rest:
+		return r
+	default:
+		return new(record.Decision)
+	}
+}
+
+// giveBack keeps the slices of a decision that is no longer used.
+func (d *decisionLog) giveBack(r *record.Decision) {
+	*r = record.Decision{Items: r.Items[:0], Losers: r.Losers[:0]}
+	select {
+	case d.rest <- r:
+	default:
+	}
+}
+
+// put hands a decision of take over and reports whether it will be written. It must
+// not be used afterwards.
+func (d *decisionLog) put(decision *record.Decision) bool {
 	select {
 	case d.queue <- decision:
 		return true
 	default:
 		d.dropped.Add(1)
+		d.giveBack(decision)
 		return false
 	}
 }

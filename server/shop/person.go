@@ -138,6 +138,7 @@ type taste struct {
 	changes uint64 // of vectors, before it was made
 	vector  []float32
 	near    atomic.Pointer[[]ranker.Scored]
+	ranked  atomic.Pointer[ranking] // for the last request
 }
 
 // current reports whether t is what would be made now. It may be nil.

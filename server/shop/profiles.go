@@ -3,6 +3,7 @@ package shop
 import (
 	"container/list"
 	"sync"
+	"unsafe"
 
 	"github.com/kindred-rec/kindred/ranker"
 )
@@ -50,10 +51,15 @@ func (p *profile) add(t touch, limit int) {
 const profileShards = 32
 
 // profileBytes bounds the memory of one profile: its touches, a vector with the items
-// nearest to it, and headers.
-func profileBytes(history, dim int) int { return history*touchBytes + dim*4 + nearestBytes + 256 }
+// nearest to it, a ranking, and headers.
+func profileBytes(history, dim int) int {
+	return history*touchBytes + dim*4 + nearestBytes + rankingBytes + 512
+}
 
-const nearestBytes = 1024
+const (
+	nearestBytes = 1024
+	rankingBytes = (keptItems + losers) * int(unsafe.Sizeof(ranker.Ranked{}))
+)
 
 const touchBytes = 32
 

@@ -133,7 +133,9 @@ type Info struct {
 	Lag              int64
 	Candidates       int
 	Logged           bool
-	Times            Times
+	// RankingAge is how long ago the ranking was made; 0: for this reply.
+	RankingAge time.Duration
+	Times      Times
 }
 
 // Times are microseconds by stage.
@@ -196,4 +198,5 @@ type Status struct {
 	MemoryBytes      int64
 	Events           int64
 	DecisionsDropped int64
+	Index            IndexStatus
 }

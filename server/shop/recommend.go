@@ -143,7 +143,7 @@ func (c *call) row(q *RecommendQuery, i int, reply *Reply) (List, error) {
 	if q.Paginate {
 		req.Limit = max(limit, pagedItems)
 	}
-	if err := c.rank(&req); err != nil {
+	if err := c.answer(q, &req); err != nil {
 		return List{}, err
 	}
 	if q.Paginate {
@@ -159,6 +159,22 @@ func (c *call) row(q *RecommendQuery, i int, reply *Reply) (List, error) {
 	}
 	c.decide(i, row.Surface, q.Context)
 	return list, nil
+}
+
+// answer ranks, or uses a ranking again where nothing has changed.
+func (c *call) answer(q *RecommendQuery, req *ranker.Request) error {
+	if !c.mayReuse(q) {
+		return c.rank(req)
+	}
+	if c.reuse(q, req) {
+		return nil
+	}
+	before := c.shop.moment()
+	if err := c.rank(req); err != nil {
+		return err
+	}
+	c.keepRanking(req, before)
+	return nil
 }
 
 // rowError names the row of a faulty field, where there are several.

@@ -2,6 +2,7 @@ package shop
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/kindred-rec/kindred/ranker"
@@ -82,34 +83,33 @@ func (c *call) finish() Info {
 func (c *call) decide(row int, surface string, context []string) {
 	mark := time.Now()
 	res := &c.response
-	shown := make([]record.Shown, len(res.Items)+len(res.Losers))
-	rows := make([]float32, len(shown)*int(ranker.FeatureCount))
-	for i := range shown {
-		from := shownAt(res, i)
-		features := rows[i*int(ranker.FeatureCount):][:ranker.FeatureCount]
-		copy(features, from.Features[:])
-		shown[i] = record.Shown{Item: from.Item, Score: float32(from.Score), Propensity: float32(from.Propensity), Features: features}
-	}
 	id := c.info.RecommendationID
 	if row > 0 {
 		id = fmt.Sprintf("%s.%d", id, row)
 	}
-	logged := c.shop.decisions.put(record.Decision{
+	d := c.shop.decisions.take()
+	*d = record.Decision{
 		ID: id, Time: c.begin, UserNumber: c.person.number, Surface: surface, Context: context,
 		Policy: c.info.Policy, Generation: c.info.Generation, Seed: c.info.Seed, Tier: res.Tier.String(),
 		Profile: c.info.Profile, Candidates: int32(res.Candidates),
-		Items: shown[:len(res.Items)], Losers: shown[len(res.Items):], FeatureNames: featureNames,
-	})
+		Items: shown(d.Items, res.Items), Losers: shown(d.Losers, res.Losers), FeatureNames: featureNames,
+	}
+	logged := c.shop.decisions.put(d)
 	c.info.Logged = logged && (row == 0 || c.info.Logged)
 	c.info.Times.Log += time.Since(mark).Microseconds()
 }
 
-// shownAt is entry i of the items and then the losers of an answer.
-func shownAt(res *ranker.Response, i int) *ranker.Ranked {
-	if i < len(res.Items) {
-		return &res.Items[i]
+// shown copies what was ranked into dst, whose memory it reuses.
+func shown(dst []record.Shown, from []ranker.Ranked) []record.Shown {
+	dst = slices.Grow(dst[:0], len(from))[:len(from)]
+	for i := range from {
+		r := &from[i]
+		dst[i] = record.Shown{
+			Item: r.Item, Score: float32(r.Score), Propensity: float32(r.Propensity),
+			Features: append(dst[i].Features[:0], r.Features[:]...),
+		}
 	}
-	return &res.Losers[i-len(res.Items)]
+	return dst
 }
 
 // featureNames are the columns of a decision's features.

@@ -58,6 +58,7 @@ type Shop struct {
 	underWay  atomic.Int64
 	decisions *decisionLog
 	tiers     tierCounts
+	reused    atomic.Int64 // replies from a ranking that was kept
 	events    atomic.Int64 // applied; saved with the counters
 }
 

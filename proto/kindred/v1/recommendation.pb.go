@@ -984,8 +984,14 @@ type ReplyInfo struct {
 	// Default true. false: the decision log was full and this reply was not logged.
 	DecisionLogged bool        `protobuf:"varint,7,opt,name=decision_logged,json=decisionLogged,proto3" json:"decision_logged,omitempty"`
 	StageTimes     *StageTimes `protobuf:"bytes,8,opt,name=stage_times,json=stageTimes,proto3" json:"stage_times,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Age of the ranking in microseconds; 0: it was made for this reply. The ranking of a
+	// person serves the same request again for up to two seconds (--ranking-age), until an
+	// event of theirs arrives or an item of it may no longer be shown. A request with a
+	// seed, with as_of, of several rows or with paging is always ranked, and so is one
+	// whose min_write_token names a later write.
+	RankingAgeUs  int64 `protobuf:"varint,9,opt,name=ranking_age_us,json=rankingAgeUs,proto3" json:"ranking_age_us,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ReplyInfo) Reset() {
@@ -1072,6 +1078,13 @@ func (x *ReplyInfo) GetStageTimes() *StageTimes {
 		return x.StageTimes
 	}
 	return nil
+}
+
+func (x *ReplyInfo) GetRankingAgeUs() int64 {
+	if x != nil {
+		return x.RankingAgeUs
+	}
+	return 0
 }
 
 // Microseconds of one call by stage.
@@ -2150,7 +2163,7 @@ const file_kindred_v1_recommendation_proto_rawDesc = "" +
 	"\x05items\x18\x02 \x03(\v2\x1b.kindred.v1.RecommendedItemR\x05items\x12$\n" +
 	"\x04tier\x18\x03 \x01(\x0e2\x10.kindred.v1.TierR\x04tier\x12\x1f\n" +
 	"\vtier_reason\x18\x04 \x01(\tR\n" +
-	"tierReason\"\x90\x02\n" +
+	"tierReason\"\xb6\x02\n" +
 	"\tReplyInfo\x12\x1e\n" +
 	"\n" +
 	"generation\x18\x01 \x01(\tR\n" +
@@ -2164,7 +2177,8 @@ const file_kindred_v1_recommendation_proto_rawDesc = "" +
 	"candidates\x12'\n" +
 	"\x0fdecision_logged\x18\a \x01(\bR\x0edecisionLogged\x127\n" +
 	"\vstage_times\x18\b \x01(\v2\x16.kindred.v1.StageTimesR\n" +
-	"stageTimes\"\xcd\x01\n" +
+	"stageTimes\x12$\n" +
+	"\x0eranking_age_us\x18\t \x01(\x03R\frankingAgeUs\"\xcd\x01\n" +
 	"\n" +
 	"StageTimes\x12\x17\n" +
 	"\await_us\x18\x01 \x01(\x03R\x06waitUs\x12\x1d\n" +

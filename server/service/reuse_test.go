@@ -1,0 +1,115 @@
+package service_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
+
+	kindredv1 "github.com/kindred-rec/kindred/proto/kindred/v1"
+)
+
+// again asks twice and reports whether the second reply used the ranking of the first.
+func (s *shop) again(req *kindredv1.RecommendRequest) (first, second *kindredv1.RecommendResponse, reused bool) {
+	s.t.Helper()
+	first, second = s.recommend(req), s.recommend(req)
+	return first, second, second.Info.RankingAgeUs > 0
+}
+
+func reader(s *shop) *kindredv1.RecommendRequest {
+	token := s.write(view("1", "u", "pen-3"), view("2", "u", "pen-4"), view("3", "v", "pen-1")).WriteToken
+	s.recommend(&kindredv1.RecommendRequest{Subject: user("u"), MinWriteToken: token})
+	return &kindredv1.RecommendRequest{Subject: user("u"), Limit: 5}
+}
+
+func TestRankingIsUsedAgainUntilSomethingChanges(t *testing.T) {
+	s := start(t)
+	s.upsert(shelf()...)
+	req := reader(s)
+	first, second, reused := s.again(req)
+	if !reused || !slices.Equal(ids(first.Items), ids(second.Items)) || second.Info.Seed != first.Info.Seed ||
+		second.Info.Candidates != first.Info.Candidates || second.RecommendationId == first.RecommendationId || !second.Info.DecisionLogged {
+		t.Fatalf("not used again: %v, then %v", first, second)
+	}
+	patch := func(id string, p *kindredv1.ItemPatch, field string) {
+		t.Helper()
+		p.Id, p.UpdateMask = id, &fieldmaskpb.FieldMask{Paths: []string{field}}
+		must(s.PatchItems(ctx(t), &kindredv1.PatchItemsRequest{Patches: []*kindredv1.ItemPatch{p}}))
+	}
+	shown := ids(second.Items)
+	n := 0
+	for what, change := range map[string]func(){
+		"an event of theirs": func() {
+			n++
+			s.applied(s.write(view(fmt.Sprint("own", n), "u", "garden-2")).WriteToken)
+		},
+		"an item that goes out of stock": func() { patch(shown[0], &kindredv1.ItemPatch{Stock: proto.Int64(0)}, "stock") },
+		"an item that comes in": func() {
+			s.upsert(item("late-1", "Gel pen, gold", "Office > Pens"))
+		},
+	} {
+		s.again(req)
+		change()
+		if got := s.recommend(req); got.Info.RankingAgeUs != 0 {
+			t.Errorf("%s: a ranking of %d us ago is used", what, got.Info.RankingAgeUs)
+		}
+		patch(shown[0], &kindredv1.ItemPatch{Stock: proto.Int64(3)}, "stock")
+	}
+	s.again(req)
+	token := s.write(view("other", "w", "pen-1")).WriteToken
+	later := proto.Clone(req).(*kindredv1.RecommendRequest)
+	later.MinWriteToken = token
+	if got := s.recommend(later); got.Info.RankingAgeUs != 0 || got.Info.Lag != 0 {
+		t.Errorf("another's event, asked for by its token, is not reflected: %v", got.Info)
+	}
+	patch("pen-1", &kindredv1.ItemPatch{Price: &kindredv1.Money{CurrencyCode: "EUR", Units: 5}}, "price")
+	if got := s.recommend(req); got.Info.RankingAgeUs == 0 {
+		t.Error("a changed price ended a ranking without a filter")
+	}
+	filtered := &kindredv1.RecommendRequest{Subject: user("u"), Limit: 5, Filter: "price < 90.0"}
+	if _, _, reused := s.again(filtered); !reused {
+		t.Error("a filtered ranking is not used again")
+	}
+	patch("pen-1", &kindredv1.ItemPatch{Price: &kindredv1.Money{CurrencyCode: "EUR", Units: 6}}, "price")
+	if got := s.recommend(filtered); got.Info.RankingAgeUs != 0 {
+		t.Error("a filter is not asked again after a change of the catalog")
+	}
+}
+
+func TestRankingIsNotUsedForAnotherRequest(t *testing.T) {
+	s := start(t)
+	s.upsert(shelf()...)
+	base := reader(s)
+	for what, change := range map[string]func(*kindredv1.RecommendRequest){
+		"another limit":      func(r *kindredv1.RecommendRequest) { r.Limit = 4 },
+		"a filter":           func(r *kindredv1.RecommendRequest) { r.Filter = "price < 90.0" },
+		"an item excluded":   func(r *kindredv1.RecommendRequest) { r.ExcludeItemIds = []string{"pen-1"} },
+		"an item of context": func(r *kindredv1.RecommendRequest) { r.ContextItemIds = []string{"pen-1"} },
+		"another policy for what was seen": func(r *kindredv1.RecommendRequest) {
+			r.SeenPolicy = kindredv1.SeenPolicy_SEEN_POLICY_HIDE_INTERACTED
+		},
+		"diversity":      func(r *kindredv1.RecommendRequest) { r.Diversity = proto.Float64(0.5) },
+		"a seed":         func(r *kindredv1.RecommendRequest) { r.Seed = 7 },
+		"paging":         func(r *kindredv1.RecommendRequest) { r.Paginate = true },
+		"another person": func(r *kindredv1.RecommendRequest) { r.Subject = user("v") },
+		"several rows": func(r *kindredv1.RecommendRequest) {
+			r.Limit, r.Rows = 0, []*kindredv1.RowRequest{{Limit: 5}, {Limit: 5}}
+		},
+		"nobody":          func(r *kindredv1.RecommendRequest) { r.Subject = nil },
+		"another session": func(r *kindredv1.RecommendRequest) { r.Subject = session("elsewhere") },
+	} {
+		s.again(base)
+		other := proto.Clone(base).(*kindredv1.RecommendRequest)
+		change(other)
+		if got := s.recommend(other); got.Info.RankingAgeUs != 0 {
+			t.Errorf("%s: a ranking of %d us ago is used", what, got.Info.RankingAgeUs)
+		}
+		if other.Seed != 0 || other.Paginate {
+			if _, _, reused := s.again(other); reused {
+				t.Errorf("%s: used again", what)
+			}
+		}
+	}
+}

@@ -1,0 +1,104 @@
+package shop
+
+import (
+	"slices"
+	"time"
+
+	"github.com/kindred-rec/kindred/ranker"
+)
+
+// A ranking is the answer that was made for a person's last request. It stands in the
+// taste it was made from, so that an event of theirs, a changed vector or another
+// generation ends it, and it serves the same request again for Config.RankingAge: what
+// others did meanwhile moves the scores of a list by little, and a person's page asks
+// several times for one click. What may be shown is asked anew each time, and an item
+// that comes in, or comes back, ends all rankings made before.
+//
+// It is immutable.
+type ranking struct {
+	asked            asked
+	context, exclude []uint32
+	at               time.Time
+	before           moment
+	seed             uint64
+	response         ranker.Response
+}
+
+// A moment is how far things had come before a ranking was made: it reflects at least
+// that.
+type moment struct {
+	applied uint64 // of the log
+	opened  uint64 // changes that let an item be shown
+	version uint64 // of the catalog, which filters read
+}
+
+func (s *Shop) moment() moment {
+	applied, _ := s.applied.load()
+	return moment{applied: applied, opened: s.table.Opened(), version: s.table.Version()}
+}
+
+// asked is what a ranking depends on beside person, context and exclusions.
+type asked struct {
+	limit     int
+	seen      ranker.SeenPolicy
+	diversity float32
+	match     ranker.Matcher // filters are compiled once, so that equal ones are one
+	anonymous bool
+	optOut    bool
+}
+
+func askedBy(req *ranker.Request) asked {
+	return asked{
+		limit: req.Limit, seen: req.Seen, diversity: req.Diversity, match: req.Match,
+		anonymous: req.Anonymous, optOut: req.PersonalizationOff,
+	}
+}
+
+// keptItems bounds a ranking that is kept, and with it the memory of a profile.
+const keptItems = 24
+
+// mayReuse reports whether a query's ranking may be kept and used again: one that says
+// nothing of seed, time or paging.
+func (c *call) mayReuse(q *RecommendQuery) bool {
+	return c.shop.config.RankingAge > 0 && c.person.taste != nil && len(q.Rows) == 1 &&
+		q.Seed == 0 && !q.Paginate && q.AsOf.IsZero() && c.degrade == ranker.NotDegraded
+}
+
+// reuse answers from the ranking that is kept, if it answers the request.
+func (c *call) reuse(q *RecommendQuery, req *ranker.Request) bool {
+	kept := c.person.taste.ranked.Load()
+	if kept == nil || kept.asked != askedBy(req) || kept.before.applied < q.Fresh.Token.Seq ||
+		kept.before.opened != c.shop.table.Opened() || req.Match != nil && kept.before.version != c.shop.table.Version() ||
+		c.begin.Sub(kept.at) > c.shop.config.RankingAge ||
+		!slices.Equal(kept.context, req.Context) || !slices.Equal(kept.exclude, req.Exclude) {
+		return false
+	}
+	for i := range kept.response.Items {
+		row := c.shop.table.Row(kept.response.Items[i].Item)
+		if !row.Servable(req.Now) || req.Match != nil && !req.Match.Match(row) {
+			return false // another takes its place
+		}
+	}
+	items, losers := c.response.Items[:0], c.response.Losers[:0]
+	c.response = kept.response
+	c.response.Items = append(items, kept.response.Items...)
+	c.response.Losers = append(losers, kept.response.Losers...)
+	c.response.Retrieve, c.response.Rank = 0, 0
+	c.info.Seed, c.info.RankingAge = kept.seed, c.begin.Sub(kept.at)
+	c.shop.reused.Add(1)
+	c.account()
+	return true
+}
+
+// keepRanking keeps the answer for the next request.
+func (c *call) keepRanking(req *ranker.Request, before moment) {
+	if len(c.response.Items) > keptItems || len(c.response.Items) == 0 {
+		return
+	}
+	kept := &ranking{
+		asked: askedBy(req), context: slices.Clone(req.Context), exclude: slices.Clone(req.Exclude),
+		at: c.begin, before: before, seed: c.info.Seed, response: c.response,
+	}
+	kept.response.Items, kept.response.Losers = slices.Clone(c.response.Items), slices.Clone(c.response.Losers)
+	c.person.taste.ranked.Store(kept)
+}
