@@ -6,17 +6,20 @@ import (
 	"log/slog"
 	"os"
 
+	"github.com/kindred-rec/kindred/index/hnsw"
 	"github.com/kindred-rec/kindred/server/service"
+	"github.com/kindred-rec/kindred/server/shop"
 	"github.com/kindred-rec/kindred/server/store"
 )
 
 type serveCommand struct {
-	Data   string `default:"data" type:"path" placeholder:"DIR" help:"Directory of the store; it is made if it does not exist."`
-	GRPC   string `name:"grpc" default:"127.0.0.1:50051" placeholder:"HOST:PORT" help:"Address of the gRPC port. Beyond loopback an API key must exist."`
-	HTTP   string `name:"http" default:"127.0.0.1:50052" placeholder:"HOST:PORT" help:"Address of health and metrics; empty for none."`
-	Pprof  string `placeholder:"HOST:PORT" help:"Address of Go's profiles, on loopback alone. Not set: none."`
-	Engine string `default:"flat" enum:"flat,coder" help:"Index engine: flat (exact) or coder (coder/hnsw, approximate)."`
-	Quiet  bool   `help:"Log warnings and errors alone."`
+	Data         string `default:"data" type:"path" placeholder:"DIR" help:"Directory of the store; it is made if it does not exist."`
+	GRPC         string `name:"grpc" default:"127.0.0.1:50051" placeholder:"HOST:PORT" help:"Address of the gRPC port. Beyond loopback an API key must exist."`
+	HTTP         string `name:"http" default:"127.0.0.1:50052" placeholder:"HOST:PORT" help:"Address of health and metrics; empty for none."`
+	Pprof        string `placeholder:"HOST:PORT" help:"Address of Go's profiles, on loopback alone. Not set: none."`
+	Engine       string `default:"auto" enum:"auto,flat,hnsw,coder" help:"Index engine: flat (exact, a scan), hnsw (a graph, for large catalogs), auto (flat up to 10,000 items, then hnsw), or coder (coder/hnsw, for comparison)."`
+	IndexStorage string `default:"float32" enum:"float32,int8" help:"How hnsw keeps vectors for its walk: float32, or int8 (a quarter of the memory; the float vectors lie in a file)."`
+	Quiet        bool   `help:"Log warnings and errors alone."`
 }
 
 // Help is what `serve --help` says beyond its flags.
@@ -35,8 +38,12 @@ func (c *serveCommand) Run(ctx context.Context) error {
 		level = slog.LevelWarn
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	index := shop.IndexConfig{Engine: shop.Engine(c.Engine)}
+	if c.IndexStorage == "int8" {
+		index.Storage = hnsw.Int8
+	}
 	s, err := service.Start(ctx, service.Config{
-		Data: c.Data, GRPC: c.GRPC, HTTP: c.HTTP, Pprof: c.Pprof, Engine: c.Engine, Store: store.DefaultOptions(), Log: log,
+		Data: c.Data, GRPC: c.GRPC, HTTP: c.HTTP, Pprof: c.Pprof, Store: store.DefaultOptions(), Shop: shop.Config{Index: index}, Log: log,
 	})
 	if err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	kindredv1 "github.com/kindred-rec/kindred/proto/kindred/v1"
 	"github.com/kindred-rec/kindred/server/auth"
 	"github.com/kindred-rec/kindred/server/record"
+	"github.com/kindred-rec/kindred/server/shop"
 )
 
 type adminService struct {
@@ -75,8 +76,18 @@ func (s *adminService) GetTenant(ctx context.Context, req *kindredv1.GetTenantRe
 			Items: st.Items, EncodedItems: st.Encoded, LogHead: int64(st.Head.Seq), LogApplied: int64(st.Applied.Seq),
 			Generation: st.Generation, Encoder: st.Encoder, VectorDimension: int32(st.Dim), IndexEngine: st.Engine,
 			CachedProfiles: st.Profiles, MemoryBytes: st.MemoryBytes, Events: st.Events, DecisionsDropped: st.DecisionsDropped,
+			Index: indexToWire(&st.Index),
 		},
 	}, nil
+}
+
+func indexToWire(x *shop.IndexStatus) *kindredv1.IndexStatus {
+	return &kindredv1.IndexStatus{
+		Engine: string(x.Engine), Storage: x.Storage, Items: x.Items, MemoryBytes: x.Bytes, MappedBytes: x.MappedBytes,
+		Effort: int32(x.Effort), Recall: x.Recall, RecallK: int32(x.RecallK), RecallCheckTime: stampOf(x.RecallTime), RecallLow: x.RecallLow,
+		SnapshotTime: stampOf(x.SnapshotTime), RestoredTime: stampOf(x.RestoredTime), RepairedItems: x.Repaired,
+		BuildingEngine: string(x.Building), BuildingProgress: x.Progress,
+	}
 }
 
 func (s *adminService) ListTenants(ctx context.Context, _ *kindredv1.ListTenantsRequest) (*kindredv1.ListTenantsResponse, error) {

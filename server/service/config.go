@@ -20,8 +20,6 @@ type Config struct {
 	HTTP string
 	// Pprof is the address of Go's profiles, on loopback alone. Empty: none.
 	Pprof string
-	// Engine names the index: flat or coder. Default flat.
-	Engine string
 	// MaxMessage bounds one message in bytes. Default 8 MiB.
 	MaxMessage int
 	// MaxStreams bounds the calls under way on one connection. Default 1,000.
@@ -30,9 +28,10 @@ type Config struct {
 	MaxConnections int
 	// Drain is how long calls under way may take to end at a stop. Default 10 s.
 	Drain time.Duration
-	// Store and Shop are passed on; their own defaults hold. Shop.Encoder and
-	// Shop.NewIndex are filled here. The smaller MaxItems of the two holds for both: an
-	// item that the store takes is served.
+	// Store and Shop are passed on; their own defaults hold. Shop.Encoder is the
+	// embedded one and Shop.Index.Dir the folder "index" of Data where they are not
+	// given. The smaller MaxItems of the two holds for both: an item that the store
+	// takes is served.
 	Store store.Options
 	Shop  shop.Config
 	Log   *slog.Logger
@@ -42,9 +41,6 @@ type Config struct {
 const defaultMaxItems = 1 << 20
 
 func (c Config) withDefaults() Config {
-	if c.Engine == "" {
-		c.Engine = "flat"
-	}
 	if c.MaxMessage == 0 {
 		c.MaxMessage = 8 << 20
 	}
@@ -59,6 +55,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Shop.MaxItems == 0 {
 		c.Shop.MaxItems = defaultMaxItems
+	}
+	if c.Shop.Index.Dir == "" {
+		c.Shop.Index.Dir = indexDir(c.Data)
 	}
 	c.Store.MaxItems = min(c.Store.MaxItems, c.Shop.MaxItems)
 	c.Shop.MaxItems = c.Store.MaxItems

@@ -40,6 +40,16 @@ var (
 	lagDesc     = tenantDesc("log_lag", "Log entries that the serving state does not reflect yet.")
 	cachedDesc  = tenantDesc("cached_profiles", "Profiles in memory.")
 	droppedDesc = tenantDesc("decisions_dropped_total", "Decisions that were not logged.")
+	recallDesc  = tenantDesc("index_recall", "Share of the exact nearest that the last self-check found; 1 for flat, which is exact. Absent until checked.")
+	checkedDesc = tenantDesc("index_check_timestamp_seconds", "When the last self-check was. Absent if there was none.")
+	lowDesc     = tenantDesc("index_recall_low", "1 if recall is too low with the largest effort.")
+	effortDesc  = tenantDesc("index_effort", "Effort of a search (efSearch); 0 for engines without.")
+	indexedDesc = tenantDesc("index_items", "Items indexed.")
+	bytesDesc   = tenantDesc("index_bytes", "Resident memory of the index.")
+	mappedDesc  = tenantDesc("index_mapped_bytes", "Mapped files of the index.")
+	savedDesc   = tenantDesc("index_snapshot_timestamp_seconds", "When the snapshot on disk was written. Absent if there is none.")
+	buildDesc   = tenantDesc("index_building", "How much of an index that is being built is done, 0 to 1. Absent if none is.")
+	engineDesc  = prometheus.NewDesc("kindred_tenant_index_engine", "1 for the engine that serves.", []string{"tenant", "engine"}, nil)
 	tierDesc    = prometheus.NewDesc("kindred_replies_total", "Lists returned, by rung of the ladder.", []string{"tenant", "tier"}, nil)
 )
 
@@ -49,7 +59,10 @@ func tenantDesc(name, help string) *prometheus.Desc {
 
 // Describe implements prometheus.Collector.
 func (m *tenantMetrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{itemsDesc, encodedDesc, lagDesc, cachedDesc, droppedDesc, tierDesc} {
+	for _, d := range []*prometheus.Desc{
+		itemsDesc, encodedDesc, lagDesc, cachedDesc, droppedDesc, tierDesc, recallDesc, checkedDesc, lowDesc, effortDesc,
+		indexedDesc, bytesDesc, mappedDesc, savedDesc, buildDesc, engineDesc,
+	} {
 		ch <- d
 	}
 }
@@ -65,9 +78,39 @@ func (m *tenantMetrics) Collect(ch chan<- prometheus.Metric) {
 		gauge(encodedDesc, float64(st.Encoded))
 		gauge(lagDesc, float64(st.Head.Seq-st.Applied.Seq))
 		gauge(cachedDesc, float64(st.Profiles))
+		collectIndex(ch, name, &st.Index)
 		ch <- prometheus.MustNewConstMetric(droppedDesc, prometheus.CounterValue, float64(st.DecisionsDropped), name)
 		for tier, n := range s.Tiers() {
 			ch <- prometheus.MustNewConstMetric(tierDesc, prometheus.CounterValue, float64(n), name, tier)
 		}
 	})
+}
+
+// collectIndex gives the figures of a tenant's index.
+func collectIndex(ch chan<- prometheus.Metric, tenant string, x *shop.IndexStatus) {
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, append([]string{tenant}, labels...)...)
+	}
+	gauge(engineDesc, 1, string(x.Engine))
+	gauge(indexedDesc, float64(x.Items))
+	gauge(effortDesc, float64(x.Effort))
+	gauge(bytesDesc, float64(x.Bytes))
+	gauge(mappedDesc, float64(x.MappedBytes))
+	low := 0.0
+	if x.RecallLow {
+		low = 1
+	}
+	gauge(lowDesc, low)
+	if !x.RecallTime.IsZero() {
+		gauge(checkedDesc, float64(x.RecallTime.UnixMilli())/1e3)
+	}
+	if !x.RecallTime.IsZero() || x.Engine == shop.Flat {
+		gauge(recallDesc, x.Recall)
+	}
+	if !x.SnapshotTime.IsZero() {
+		gauge(savedDesc, float64(x.SnapshotTime.UnixMilli())/1e3)
+	}
+	if x.Building != "" {
+		gauge(buildDesc, x.Progress)
+	}
 }

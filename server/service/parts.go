@@ -2,12 +2,10 @@ package service
 
 import (
 	"fmt"
+	"path/filepath"
 
 	"github.com/kindred-rec/kindred/embed"
 	"github.com/kindred-rec/kindred/embed/static"
-	"github.com/kindred-rec/kindred/index"
-	"github.com/kindred-rec/kindred/index/coder"
-	"github.com/kindred-rec/kindred/index/flat"
 )
 
 func defaultEncoder() (embed.Encoder, error) {
@@ -18,14 +16,5 @@ func defaultEncoder() (embed.Encoder, error) {
 	return e, nil
 }
 
-// engine returns the constructor of a named index engine.
-func engine(name string, maxItems uint32) (func(dim int) (index.Index, error), error) {
-	bound := int(maxItems)
-	switch name {
-	case "flat":
-		return func(dim int) (index.Index, error) { return flat.New(flat.Config{Dim: dim, MaxItems: bound}) }, nil
-	case "coder":
-		return func(dim int) (index.Index, error) { return coder.New(coder.Config{Dim: dim, MaxItems: bound}) }, nil
-	}
-	return nil, fmt.Errorf("index engine %q is unknown: use flat or coder", name)
-}
+// indexDir is where index snapshots are kept, beside the files of the store.
+func indexDir(data string) string { return filepath.Join(data, "index") }

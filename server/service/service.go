@@ -113,11 +113,6 @@ func (s *Service) openTenants(ctx context.Context) error {
 			return err
 		}
 	}
-	if c.NewIndex == nil {
-		if c.NewIndex, err = engine(s.config.Engine, c.MaxItems); err != nil {
-			return err
-		}
-	}
 	if s.tenants, err = shop.OpenAll(ctx, tenantStore{s.store}, c); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package shop
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -41,6 +42,7 @@ func (s *Shop) apply(entries []record.Entry) {
 	last := entries[len(entries)-1].Seq
 	s.applying.Unlock()
 	s.applied.advance(last)
+	s.notice()
 	s.maybeCheckpoint(last)
 }
 
@@ -67,7 +69,7 @@ func (s *Shop) applyDelete(e *record.Entry) {
 	s.table.Delete(e.ItemNumber)
 	s.arrivals.Remove(e.ItemNumber)
 	for _, g := range s.serving() {
-		if err := g.remove(e.ItemNumber); err != nil {
+		if err := g.put(e.ItemNumber, nil); err != nil {
 			s.config.Log.Error("vector not removed", "item", e.Delete.ID, "error", err)
 		}
 	}
@@ -96,17 +98,27 @@ func (s *Shop) latest(items []numbered) []numbered {
 // encode gives changed rows their vectors, in every generation that serves or is
 // about to.
 func (s *Shop) encode(items []numbered) {
-	for len(items) > 0 {
-		n := min(encodeBatch, len(items))
+	for batch := range slices.Chunk(items, encodeBatch) {
+		model := ""
+		var made []coded
 		for _, g := range s.serving() {
-			if err := g.set(context.Background(), items[:n]); err != nil {
-				s.config.Log.Error("items without vectors; other sources still find them", "items", n, "error", err)
+			if m := g.encoder.Info().Model; m != model {
+				var err error
+				if made, err = vectorsOf(context.Background(), g.encoder, batch); err != nil {
+					s.config.Log.Error("items without vectors; other sources still find them", "items", len(batch), "error", err)
+					continue
+				}
+				model = m
+			}
+			for _, c := range made {
+				if err := g.put(c.number, c.vector); err != nil {
+					s.config.Log.Error("vector not indexed; other sources still find the item", "number", c.number, "error", err)
+				}
 			}
 		}
-		for _, it := range items[:n] {
+		for _, it := range batch {
 			s.touch(it.number)
 		}
-		items = items[n:]
 	}
 }
 
@@ -121,7 +133,7 @@ func (s *Shop) recount(rows int) {
 	s.recountIn = int(s.table.Count() / 16)
 }
 
-// serving returns the generation that serves and the one being filled, if any.
+// serving returns the generation that serves and the one being made, if any.
 func (s *Shop) serving() []*generation {
 	if next := s.next.Load(); next != nil {
 		return []*generation{s.gen.Load(), next}

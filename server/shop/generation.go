@@ -1,46 +1,56 @@
 package shop
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/kindred-rec/kindred/embed"
-	"github.com/kindred-rec/kindred/embed/itemtext"
 	"github.com/kindred-rec/kindred/index"
+	"github.com/kindred-rec/kindred/index/hnsw"
 	"github.com/kindred-rec/kindred/ranker"
-	"github.com/kindred-rec/kindred/server/record"
 )
 
 // generation is what serves a tenant now. Its vectors and its index change with the
-// catalog; the encoder and the meaning of the vectors do not.
+// catalog; the encoder, the engine and the meaning of the vectors do not.
 type generation struct {
 	id       string
 	number   int64 // counts the tenant's generations since the start
 	encoder  embed.Encoder
-	index    index.Index
+	engine   Engine
+	index    index.Index // nil until it is built
 	vectors  *vectors
 	nearest  *nearest
 	around   *ranker.NeighbourCache
 	pipeline *ranker.Pipeline
 	changes  atomic.Uint64 // of vectors
 	encoded  atomic.Int64
+
+	// following: the index changes with the vectors. Until then the applier changes
+	// the vectors alone, and what it changed is brought over. Guarded by Shop.applying.
+	following bool
+
+	check    atomic.Pointer[indexCheck] // the last self-check; nil: none
+	restored restoration
 }
 
-// newGeneration makes an empty one over the tenant's live table and counters.
+// restoration says what became of the snapshot at the start. It stands still once the
+// generation serves.
+type restoration struct {
+	from                    time.Time // when the snapshot was written; zero: there was none
+	added, changed, removed int64     // what was repaired
+}
+
+// newGeneration makes one over the tenant's live table and counters, whose index is to
+// be built.
 func (s *Shop) newGeneration() (*generation, error) {
-	idx, err := s.config.NewIndex(s.dim)
-	if err != nil {
-		return nil, fmt.Errorf("making the index: %w", err)
-	}
-	n := s.generations.Add(1)
 	g := &generation{
-		id:     fmt.Sprintf("%s/%s/%d", s.config.Encoder.Info().Model, idx.Stats().Engine, n),
-		number: n, encoder: s.config.Encoder, index: idx, vectors: newVectors(s.config.MaxItems), nearest: &nearest{index: idx},
+		number: s.generations.Add(1), encoder: s.config.Encoder,
+		vectors: newVectors(s.config.MaxItems), nearest: new(nearest),
 	}
+	var err error
 	if g.around, err = ranker.NewNeighbourCache(g.nearest, g.vectors, neighbourSlots, neighbourCount); err != nil {
 		return nil, err
 	}
@@ -51,172 +61,55 @@ func (s *Shop) newGeneration() (*generation, error) {
 	return g, err
 }
 
-// itemText is what the encoder reads of an item.
-func itemText(it *record.Item) string {
-	return itemtext.Fields{
-		Title: it.Title, Brand: it.Brand, Categories: it.Categories, Tags: it.Tags, Description: it.Description,
-	}.Text()
+// use gives a generation that does not serve yet its index.
+func (g *generation) use(engine Engine, idx index.Index, effort int) {
+	g.engine, g.index, g.nearest.index = engine, idx, idx
+	g.nearest.effort.Store(int64(effort))
+	g.id = fmt.Sprintf("%s/%s/%d", g.encoder.Info().Model, engine, g.number)
+	g.check.Store(nil)
+	g.restored = restoration{}
 }
 
-// encodeBatch bounds the texts that are encoded at once.
-const encodeBatch = 256
-
-// numbered is an item with its number.
-type numbered struct {
-	number uint32
-	item   *record.Item
+// graph is the index, if it is one that is checked and kept.
+func (g *generation) graph() (*hnsw.Index, bool) {
+	x, ok := g.index.(*hnsw.Index)
+	return x, ok
 }
 
-// set gives items their vectors: the caller's own, else that of the text. An item
-// without text has no vector and is found by other sources.
-func (g *generation) set(ctx context.Context, items []numbered) error {
-	dim := g.index.Dim()
-	texts := make([]string, 0, len(items))
-	of := make([]uint32, 0, len(items))
-	for _, it := range items {
-		if len(it.item.Vector) == dim {
-			if err := g.put(it.number, unit(it.item.Vector)); err != nil {
-				return err
-			}
-			continue
-		}
-		texts, of = append(texts, itemText(it.item)), append(of, it.number)
+// put gives an item its vector, nil to take it out. The vector must not change after.
+func (g *generation) put(number uint32, v []float32) error {
+	had := g.vectors.Vector(number)
+	if slices.Equal(had, v) {
+		return nil // a feed that repeats itself costs the index nothing
 	}
-	out := make([]float32, len(texts)*dim)
-	if err := g.encoder.Encode(ctx, texts, out); err != nil {
-		return fmt.Errorf("encoding %d items: %w", len(texts), err)
-	}
-	for i, number := range of {
-		v := out[i*dim : (i+1)*dim]
-		if isZero(v) {
-			if err := g.remove(number); err != nil {
-				return err
-			}
-		} else if err := g.put(number, v); err != nil {
+	if g.following {
+		if err := place(g.index, number, v); err != nil {
 			return err
 		}
 	}
-	return nil
-}
-
-// put adds or replaces one vector. The ranker's copy is its own: the encoder's
-// output is reused.
-func (g *generation) put(number uint32, v []float32) error {
-	err := g.index.Add(number, v)
-	if err == nil {
+	g.vectors.set(number, v)
+	switch {
+	case had == nil:
 		g.encoded.Add(1)
-	} else if errors.Is(err, index.ErrExists) {
-		err = g.index.Update(number, v)
-	}
-	if err == nil {
-		g.changed(number, slices.Clone(v))
-	}
-	return err
-}
-
-// remove takes an item's vector out, if it has one.
-func (g *generation) remove(number uint32) error {
-	err := g.index.Delete(number)
-	if errors.Is(err, index.ErrNotFound) {
-		return nil
-	}
-	if err == nil {
-		g.changed(number, nil)
+	case v == nil:
 		g.encoded.Add(-1)
 	}
-	return err
-}
-
-// changed publishes an item's vector, nil for none, after the index has it.
-func (g *generation) changed(number uint32, v []float32) {
-	g.vectors.set(number, v)
 	g.changes.Add(1)
 	g.around.Changed()
-}
-
-// unit returns v at unit length. Validated vectors have a direction.
-func unit(v []float32) []float32 {
-	var sum float64
-	for _, x := range v {
-		sum += float64(x) * float64(x)
-	}
-	scale := float32(1 / math.Sqrt(sum))
-	out := make([]float32, len(v))
-	for i, x := range v {
-		out[i] = x * scale
-	}
-	return out
-}
-
-func isZero(v []float32) bool {
-	for _, x := range v {
-		if x != 0 {
-			return false
-		}
-	}
-	return true
-}
-
-// Refresh builds a new generation from the catalog and swaps it in. The old one
-// serves meanwhile; what changes meanwhile is brought over before the swap.
-func (s *Shop) Refresh(ctx context.Context) error {
-	s.refreshing.Lock()
-	defer s.refreshing.Unlock()
-	next, err := s.newGeneration()
-	if err != nil {
-		return err
-	}
-	s.applying.Lock()
-	s.touched = touchedSet{}
-	s.next.Store(next) // from here on the applier writes to both
-	s.applying.Unlock()
-	defer s.next.Store(nil)
-	if err := s.fill(ctx, next); err != nil {
-		return err
-	}
-	s.applying.Lock()
-	defer s.applying.Unlock()
-	s.gen.Store(next)
 	return nil
 }
 
-// fill encodes the whole catalog into a generation. An item that the applier changes
-// meanwhile is set again, from the stored row, under the applier's lock.
-func (s *Shop) fill(ctx context.Context, g *generation) error {
-	batch := make([]numbered, 0, encodeBatch)
-	flush := func() error {
-		if len(batch) == 0 {
-			return nil
+// place makes an index have a vector, or none if v is nil.
+func place(idx index.Index, number uint32, v []float32) error {
+	if v == nil {
+		if err := idx.Delete(number); !errors.Is(err, index.ErrNotFound) {
+			return err
 		}
-		s.applying.Lock()
-		defer s.applying.Unlock()
-		current := batch[:0]
-		for _, it := range batch {
-			// The scan may be behind the applier: an item that is gone stays gone, and
-			// one that changed was set by the applier, from the newer row.
-			if s.table.Row(it.number) != nil && !s.touched.has(it.number) {
-				current = append(current, it)
-			}
-		}
-		err := g.set(ctx, current)
-		batch = batch[:0]
-		return err
+		return nil
 	}
-	err := s.log.ScanItems(func(number uint32, it *record.Item) error {
-		batch = append(batch, numbered{number, it})
-		if len(batch) == encodeBatch {
-			return flush()
-		}
-		return ctx.Err()
-	})
-	if err != nil {
-		return err
+	err := idx.Add(number, v)
+	if errors.Is(err, index.ErrExists) {
+		err = idx.Update(number, v)
 	}
-	return flush()
+	return err
 }
-
-// touchedSet holds the items that the applier set while a generation was being
-// filled.
-type touchedSet map[uint32]struct{}
-
-func (t touchedSet) has(n uint32) bool { _, ok := t[n]; return ok }

@@ -39,6 +39,9 @@ func OpenAll(ctx context.Context, store Tenants, config Config) (*Registry, erro
 	if err != nil {
 		return nil, fmt.Errorf("reading tenants: %w", err)
 	}
+	if err := removeStraySnapshots(config, tenants); err != nil {
+		config.withDefaults().Log.Warn("index snapshots of tenants that are no more stay", "error", err)
+	}
 	r := &Registry{store: store, config: config, shops: map[string]*Shop{}}
 	for _, t := range tenants {
 		if err := r.open(ctx, t); err != nil {
@@ -46,6 +49,17 @@ func OpenAll(ctx context.Context, store Tenants, config Config) (*Registry, erro
 		}
 	}
 	return r, nil
+}
+
+func removeStraySnapshots(c Config, tenants []record.Tenant) error {
+	if c.Index.Dir == "" {
+		return nil
+	}
+	numbers := make(map[uint32]bool, len(tenants))
+	for _, t := range tenants {
+		numbers[t.Number] = true
+	}
+	return removeStrays(c.Index.Dir, numbers)
 }
 
 func (r *Registry) open(ctx context.Context, t record.Tenant) error {

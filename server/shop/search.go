@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/kindred-rec/kindred/index"
 	"github.com/kindred-rec/kindred/ranker"
 )
 
@@ -70,7 +69,7 @@ func (c *call) encode(ctx context.Context, text string) (method string, vector [
 // match fills the response with the nearest servable items, best first.
 func (c *call) match(vector []float32, req *ranker.Request) error {
 	mark := time.Now()
-	hits, err := c.gen.index.Search(index.Query{Vector: vector, K: searchCandidates(req.Limit), Allow: req.Allow}, nil)
+	hits, err := c.gen.nearest.search(vector, searchCandidates(req.Limit), req.Allow, nil)
 	if err != nil {
 		return err
 	}

@@ -18,11 +18,13 @@ import (
 
 // Shop is one tenant at run time.
 type Shop struct {
-	config  Config
-	log     Log
-	persist func(context.Context, record.Tenant) error
-	secret  [32]byte
-	dim     int
+	tenant       string
+	tenantNumber uint32
+	config       Config
+	log          Log
+	persist      func(context.Context, record.Tenant) error
+	secret       [32]byte
+	dim          int
 
 	view     atomic.Pointer[tenantView]
 	amending sync.Mutex // serializes changes of the settings
@@ -36,12 +38,27 @@ type Shop struct {
 	strength strength
 
 	gen         atomic.Pointer[generation]
-	next        atomic.Pointer[generation] // being filled; nil: none
+	next        atomic.Pointer[generation] // being made; nil: none
 	generations atomic.Int64
-	refreshing  sync.Mutex
+	refreshing  sync.Mutex // held while a generation is made
 
-	// applying guards what the applier writes, for the few moments when a new
-	// generation is brought over. Readers never take it.
+	life     context.Context // of what runs in the background; Close ends it
+	end      context.CancelFunc
+	upkept   chan struct{} // closed when the upkeep has ended
+	outgrown chan struct{} // wakes the upkeep: another engine should serve
+
+	building    atomic.Pointer[progress] // of an index; nil: none is being built
+	graphFailed atomic.Int64             // items when a graph last found too little; 0: never
+	checks      atomic.Uint64            // self-checks made
+
+	// What the snapshot holds: snapshotAt changes of the generation numbered snapshotOf.
+	// The upkeep's, and Close's after it.
+	snapshotOf   int64
+	snapshotAt   uint64
+	snapshotTime atomic.Int64 // when it was written, unix nanoseconds; 0: there is none
+
+	// applying guards what the applier writes, for the few moments when vectors go to a
+	// new generation. Readers never take it.
 	applying   sync.Mutex
 	touched    touchedSet
 	counters   counters
@@ -65,8 +82,8 @@ type Shop struct {
 // newestItems bounds the list of new items.
 const newestItems = 512
 
-// Open brings a tenant to serving state: its catalog is read and encoded, its
-// counters are loaded, and the log is read from there. It returns when all that was
+// Open brings a tenant to serving state: its catalog is read and encoded, its index
+// is loaded or built, its counters are loaded, and the log is read from there. It returns when all that was
 // on disk at the call is applied. persist writes changed settings.
 func Open(ctx context.Context, config Config, tenant record.Tenant, log Log, secret [32]byte, persist func(context.Context, record.Tenant) error) (*Shop, error) {
 	config = config.withDefaults()
@@ -74,20 +91,26 @@ func Open(ctx context.Context, config Config, tenant record.Tenant, log Log, sec
 		return nil, err
 	}
 	s := &Shop{
-		config: config, log: log, persist: persist, secret: secret,
+		tenant: tenant.Name, tenantNumber: tenant.Number, config: config, log: log, persist: persist, secret: secret,
 		dim: config.Encoder.Info().Dim, applied: newAppliedMark(),
 		permits: make(chan struct{}, config.Permits),
+		upkept:  make(chan struct{}), outgrown: make(chan struct{}, 1),
 	}
+	// What runs in the background outlives the call, but not Close.
+	s.life, s.end = context.WithCancel(context.WithoutCancel(ctx))
 	kept := int(config.ProfileBytes) / profileBytes(config.HistoryEvents, s.dim)
 	s.profiles, s.numbers = newProfiles(kept), newNumbers(4*kept)
 	s.view.Store(viewOf(tenant))
 	if err := s.prepare(); err != nil {
+		s.end()
 		return nil, fmt.Errorf("tenant %q: %w", tenant.Name, err)
 	}
 	if err := s.catchUp(ctx); err != nil {
+		s.end()
 		return nil, fmt.Errorf("tenant %q: %w", tenant.Name, err)
 	}
 	s.decisions = startDecisionLog(log, config)
+	go s.upkeep(s.upkept)
 	return s, nil
 }
 
@@ -141,34 +164,61 @@ func (s *Shop) catchUp(ctx context.Context) error {
 	}
 }
 
-// readItems puts the stored catalog into the table and the index.
+// readItems puts the stored catalog into the table, gives it vectors, and opens the
+// index.
 func (s *Shop) readItems(ctx context.Context) error {
 	g := s.gen.Load()
-	batch := make([]numbered, 0, encodeBatch)
-	err := s.log.ScanItems(func(number uint32, it *record.Item) error {
-		if err := s.table.Put(number, tableItem(it)); err != nil {
-			return fmt.Errorf("item %q: %w", it.ID, err)
+	row := func(it numbered) error {
+		if err := s.table.Put(it.number, tableItem(it.item)); err != nil {
+			return fmt.Errorf("item %q: %w", it.item.ID, err)
 		}
-		s.firstSeen(number, it, it.Created)
-		batch = append(batch, numbered{number, it})
-		if len(batch) < encodeBatch {
-			return ctx.Err()
+		s.firstSeen(it.number, it.item, it.item.Created)
+		return nil
+	}
+	err := s.encodeCatalog(ctx, row, func(batch []coded) error {
+		for _, c := range batch {
+			if err := g.put(c.number, c.vector); err != nil {
+				return err
+			}
 		}
-		err := g.set(ctx, batch)
-		batch = batch[:0]
-		return err
+		return nil
 	})
 	if err != nil {
 		return err
 	}
-	return g.set(ctx, batch)
+	return s.openIndex(ctx, g)
 }
 
-// Close ends the applier and the decision log, waits for both, and saves the
-// counters. The store stays open.
+// openIndex gives the first generation its index: from the snapshot, which is brought
+// up to date, or built from the vectors.
+func (s *Shop) openIndex(ctx context.Context, g *generation) error {
+	serving := Flat
+	if s.hasSnapshot() {
+		serving = HNSW // it did before the start
+	}
+	engine := s.choose(serving, int(g.encoded.Load()))
+	if engine != HNSW || !s.restore(ctx, g) {
+		if err := s.build(ctx, g, engine, allCores()); err != nil {
+			return err
+		}
+	}
+	g.following = true
+	s.tidySnapshot()
+	return nil
+}
+
+// Close ends the applier, the upkeep and the decision log, waits for them, and saves
+// the graph and the counters. The store stays open.
 func (s *Shop) Close() error {
+	s.end()
+	<-s.upkept
+	s.refreshing.Lock() // a Refresh under way ends early
+	defer s.refreshing.Unlock()
 	s.stop()
 	s.decisions.close()
+	if g := s.gen.Load(); s.unsaved(g) > 0 {
+		s.writeSnapshot(g)
+	}
 	seq, _ := s.applied.load()
 	if seq == s.savedAt {
 		return nil

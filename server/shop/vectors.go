@@ -9,7 +9,8 @@ import (
 
 // vectors holds the item vectors by number for the ranker, which reads single ones
 // often. A vector is immutable; a change publishes another. Rows stand in fixed
-// chunks, so that growth copies nothing. Reads take no lock; the applier writes.
+// chunks, so that growth copies nothing. Reads take no lock; each item has one writer
+// at a time.
 type vectors struct {
 	chunks []atomic.Pointer[vectorChunk]
 }
@@ -46,8 +47,8 @@ func (v *vectors) set(item uint32, vector []float32) {
 		if vector == nil {
 			return
 		}
-		chunk = new(vectorChunk)
-		slot.Store(chunk)
+		slot.CompareAndSwap(nil, new(vectorChunk)) // whoever was first
+		chunk = slot.Load()
 	}
 	if vector == nil {
 		chunk[item%vectorChunkItems].Store(nil)
@@ -56,10 +57,41 @@ func (v *vectors) set(item uint32, vector []float32) {
 	chunk[item%vectorChunkItems].Store(&vector)
 }
 
-// nearest searches the index for the ranker.
+// adopt takes over what other holds, which must stand still, and returns how many
+// there are. v must be empty.
+func (v *vectors) adopt(other *vectors) int64 {
+	var held int64
+	for at := range other.chunks {
+		from := other.chunks[at].Load()
+		if from == nil {
+			continue
+		}
+		to := new(vectorChunk)
+		for i := range from {
+			if p := from[i].Load(); p != nil {
+				to[i].Store(p)
+				held++
+			}
+		}
+		v.chunks[at].Store(to)
+	}
+	return held
+}
+
+// limit is a number above all items.
+func (v *vectors) limit() uint32 { return uint32(len(v.chunks)) * vectorChunkItems }
+
+// nearest searches the index for the ranker, with the effort that the last self-check
+// found to do.
 type nearest struct {
-	index index.Searcher
-	hits  pool[[]index.Hit]
+	index  index.Searcher // set before the generation serves
+	effort atomic.Int64   // 0 for engines without
+	hits   pool[[]index.Hit]
+}
+
+// search finds the limit nearest items that allow admits.
+func (n *nearest) search(vector []float32, limit int, allow []uint64, dst []index.Hit) ([]index.Hit, error) {
+	return n.index.Search(index.Query{Vector: vector, K: limit, Effort: int(n.effort.Load()), Allow: allow}, dst)
 }
 
 // Nearest implements ranker.Nearest. A search that fails finds nothing: other
@@ -67,7 +99,7 @@ type nearest struct {
 func (n *nearest) Nearest(vector []float32, limit int, allow []uint64, dst []ranker.Scored) []ranker.Scored {
 	buf := n.hits.get()
 	defer n.hits.put(buf)
-	found, err := n.index.Search(index.Query{Vector: vector, K: limit, Allow: allow}, (*buf)[:0])
+	found, err := n.search(vector, limit, allow, (*buf)[:0])
 	if err != nil {
 		return dst
 	}

@@ -1,6 +1,6 @@
 // Package telemetry counts and times what the service does, for Prometheus.
 //
-// Metrics carry bounded labels only: method, code, tier, tenant. No user, item or
+// Metrics carry bounded labels only: method, code, tier, tenant, engine. No user, item or
 // key ever becomes a label. The handles of all methods are made before the first
 // call, so that a call takes no lock and allocates nothing to be counted.
 //
@@ -8,6 +8,8 @@
 //	kindred_rpc_total          counter    method, code
 //	kindred_replies_total      counter    tier          lists returned, by rung of the ladder
 //	kindred_tenant_items       gauge      tenant        and further gauges, read when scraped
+//	kindred_tenant_index_*     gauge      tenant        recall of the last self-check and when it was, effort, items, bytes,
+//	                                                    snapshot, and the engine as a label of one of few words
 //
 // All methods are safe for concurrent use.
 package telemetry

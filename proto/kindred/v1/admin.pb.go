@@ -711,7 +711,8 @@ type TenantStatus struct {
 	// Events in the log, counted from what is kept.
 	Events int64 `protobuf:"varint,11,opt,name=events,proto3" json:"events,omitempty"`
 	// Decisions that were not logged since the start, because the log's queue was full.
-	DecisionsDropped int64 `protobuf:"varint,12,opt,name=decisions_dropped,json=decisionsDropped,proto3" json:"decisions_dropped,omitempty"`
+	DecisionsDropped int64        `protobuf:"varint,12,opt,name=decisions_dropped,json=decisionsDropped,proto3" json:"decisions_dropped,omitempty"`
+	Index            *IndexStatus `protobuf:"bytes,13,opt,name=index,proto3" json:"index,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -830,6 +831,187 @@ func (x *TenantStatus) GetDecisionsDropped() int64 {
 	return 0
 }
 
+func (x *TenantStatus) GetIndex() *IndexStatus {
+	if x != nil {
+		return x.Index
+	}
+	return nil
+}
+
+// What finds the nearest vectors, and how well.
+type IndexStatus struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// flat (exact), hnsw (a graph) or coder.
+	Engine string `protobuf:"bytes,1,opt,name=engine,proto3" json:"engine,omitempty"`
+	// How vectors are kept: float32 or int8.
+	Storage string `protobuf:"bytes,2,opt,name=storage,proto3" json:"storage,omitempty"`
+	// Items indexed.
+	Items int64 `protobuf:"varint,3,opt,name=items,proto3" json:"items,omitempty"`
+	// Bytes of resident memory.
+	MemoryBytes int64 `protobuf:"varint,4,opt,name=memory_bytes,json=memoryBytes,proto3" json:"memory_bytes,omitempty"`
+	// Bytes of mapped files, which the system may drop from memory and read again.
+	MappedBytes int64 `protobuf:"varint,5,opt,name=mapped_bytes,json=mappedBytes,proto3" json:"mapped_bytes,omitempty"`
+	// Effort of a search (efSearch). 0: the engine has none.
+	Effort int32 `protobuf:"varint,6,opt,name=effort,proto3" json:"effort,omitempty"`
+	// Share of the exact nearest that the last self-check found, 0 to 1. flat is exact: 1.
+	// 0 without a recall_check_time: not checked yet.
+	Recall float64 `protobuf:"fixed64,7,opt,name=recall,proto3" json:"recall,omitempty"`
+	// How many nearest the self-check compared.
+	RecallK int32 `protobuf:"varint,8,opt,name=recall_k,json=recallK,proto3" json:"recall_k,omitempty"`
+	// When the last self-check was. Not set: there was none.
+	RecallCheckTime *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=recall_check_time,json=recallCheckTime,proto3" json:"recall_check_time,omitempty"`
+	// true: recall is below what it should be although the effort is the largest allowed.
+	RecallLow bool `protobuf:"varint,10,opt,name=recall_low,json=recallLow,proto3" json:"recall_low,omitempty"`
+	// When the snapshot on disk was written. Not set: there is none.
+	SnapshotTime *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=snapshot_time,json=snapshotTime,proto3" json:"snapshot_time,omitempty"`
+	// When the snapshot was written that the index was loaded from. Not set: it was built.
+	RestoredTime *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=restored_time,json=restoredTime,proto3" json:"restored_time,omitempty"`
+	// Items that had changed since restored_time and were brought up to date at the start.
+	RepairedItems int64 `protobuf:"varint,13,opt,name=repaired_items,json=repairedItems,proto3" json:"repaired_items,omitempty"`
+	// Engine of an index that is being built; the present one serves meanwhile. Empty:
+	// none is.
+	BuildingEngine string `protobuf:"bytes,14,opt,name=building_engine,json=buildingEngine,proto3" json:"building_engine,omitempty"`
+	// How much of it is done, 0 to 1.
+	BuildingProgress float64 `protobuf:"fixed64,15,opt,name=building_progress,json=buildingProgress,proto3" json:"building_progress,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *IndexStatus) Reset() {
+	*x = IndexStatus{}
+	mi := &file_kindred_v1_admin_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IndexStatus) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IndexStatus) ProtoMessage() {}
+
+func (x *IndexStatus) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_v1_admin_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IndexStatus.ProtoReflect.Descriptor instead.
+func (*IndexStatus) Descriptor() ([]byte, []int) {
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *IndexStatus) GetEngine() string {
+	if x != nil {
+		return x.Engine
+	}
+	return ""
+}
+
+func (x *IndexStatus) GetStorage() string {
+	if x != nil {
+		return x.Storage
+	}
+	return ""
+}
+
+func (x *IndexStatus) GetItems() int64 {
+	if x != nil {
+		return x.Items
+	}
+	return 0
+}
+
+func (x *IndexStatus) GetMemoryBytes() int64 {
+	if x != nil {
+		return x.MemoryBytes
+	}
+	return 0
+}
+
+func (x *IndexStatus) GetMappedBytes() int64 {
+	if x != nil {
+		return x.MappedBytes
+	}
+	return 0
+}
+
+func (x *IndexStatus) GetEffort() int32 {
+	if x != nil {
+		return x.Effort
+	}
+	return 0
+}
+
+func (x *IndexStatus) GetRecall() float64 {
+	if x != nil {
+		return x.Recall
+	}
+	return 0
+}
+
+func (x *IndexStatus) GetRecallK() int32 {
+	if x != nil {
+		return x.RecallK
+	}
+	return 0
+}
+
+func (x *IndexStatus) GetRecallCheckTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RecallCheckTime
+	}
+	return nil
+}
+
+func (x *IndexStatus) GetRecallLow() bool {
+	if x != nil {
+		return x.RecallLow
+	}
+	return false
+}
+
+func (x *IndexStatus) GetSnapshotTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.SnapshotTime
+	}
+	return nil
+}
+
+func (x *IndexStatus) GetRestoredTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RestoredTime
+	}
+	return nil
+}
+
+func (x *IndexStatus) GetRepairedItems() int64 {
+	if x != nil {
+		return x.RepairedItems
+	}
+	return 0
+}
+
+func (x *IndexStatus) GetBuildingEngine() string {
+	if x != nil {
+		return x.BuildingEngine
+	}
+	return ""
+}
+
+func (x *IndexStatus) GetBuildingProgress() float64 {
+	if x != nil {
+		return x.BuildingProgress
+	}
+	return 0
+}
+
 type ListTenantsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -838,7 +1020,7 @@ type ListTenantsRequest struct {
 
 func (x *ListTenantsRequest) Reset() {
 	*x = ListTenantsRequest{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[9]
+	mi := &file_kindred_v1_admin_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -850,7 +1032,7 @@ func (x *ListTenantsRequest) String() string {
 func (*ListTenantsRequest) ProtoMessage() {}
 
 func (x *ListTenantsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[9]
+	mi := &file_kindred_v1_admin_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -863,7 +1045,7 @@ func (x *ListTenantsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTenantsRequest.ProtoReflect.Descriptor instead.
 func (*ListTenantsRequest) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{9}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{10}
 }
 
 type ListTenantsResponse struct {
@@ -875,7 +1057,7 @@ type ListTenantsResponse struct {
 
 func (x *ListTenantsResponse) Reset() {
 	*x = ListTenantsResponse{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[10]
+	mi := &file_kindred_v1_admin_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -887,7 +1069,7 @@ func (x *ListTenantsResponse) String() string {
 func (*ListTenantsResponse) ProtoMessage() {}
 
 func (x *ListTenantsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[10]
+	mi := &file_kindred_v1_admin_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -900,7 +1082,7 @@ func (x *ListTenantsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTenantsResponse.ProtoReflect.Descriptor instead.
 func (*ListTenantsResponse) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{10}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ListTenantsResponse) GetTenants() []*Tenant {
@@ -921,7 +1103,7 @@ type UpdateTenantRequest struct {
 
 func (x *UpdateTenantRequest) Reset() {
 	*x = UpdateTenantRequest{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[11]
+	mi := &file_kindred_v1_admin_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -933,7 +1115,7 @@ func (x *UpdateTenantRequest) String() string {
 func (*UpdateTenantRequest) ProtoMessage() {}
 
 func (x *UpdateTenantRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[11]
+	mi := &file_kindred_v1_admin_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -946,7 +1128,7 @@ func (x *UpdateTenantRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateTenantRequest.ProtoReflect.Descriptor instead.
 func (*UpdateTenantRequest) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{11}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *UpdateTenantRequest) GetTenant() *Tenant {
@@ -965,7 +1147,7 @@ type UpdateTenantResponse struct {
 
 func (x *UpdateTenantResponse) Reset() {
 	*x = UpdateTenantResponse{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[12]
+	mi := &file_kindred_v1_admin_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -977,7 +1159,7 @@ func (x *UpdateTenantResponse) String() string {
 func (*UpdateTenantResponse) ProtoMessage() {}
 
 func (x *UpdateTenantResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[12]
+	mi := &file_kindred_v1_admin_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -990,7 +1172,7 @@ func (x *UpdateTenantResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateTenantResponse.ProtoReflect.Descriptor instead.
 func (*UpdateTenantResponse) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{12}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *UpdateTenantResponse) GetTenant() *Tenant {
@@ -1017,7 +1199,7 @@ type Key struct {
 
 func (x *Key) Reset() {
 	*x = Key{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[13]
+	mi := &file_kindred_v1_admin_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1029,7 +1211,7 @@ func (x *Key) String() string {
 func (*Key) ProtoMessage() {}
 
 func (x *Key) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[13]
+	mi := &file_kindred_v1_admin_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1042,7 +1224,7 @@ func (x *Key) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Key.ProtoReflect.Descriptor instead.
 func (*Key) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{13}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Key) GetId() string {
@@ -1100,7 +1282,7 @@ type CreateKeyRequest struct {
 
 func (x *CreateKeyRequest) Reset() {
 	*x = CreateKeyRequest{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[14]
+	mi := &file_kindred_v1_admin_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1112,7 +1294,7 @@ func (x *CreateKeyRequest) String() string {
 func (*CreateKeyRequest) ProtoMessage() {}
 
 func (x *CreateKeyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[14]
+	mi := &file_kindred_v1_admin_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1125,7 +1307,7 @@ func (x *CreateKeyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateKeyRequest.ProtoReflect.Descriptor instead.
 func (*CreateKeyRequest) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{14}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *CreateKeyRequest) GetTenant() string {
@@ -1160,7 +1342,7 @@ type CreateKeyResponse struct {
 
 func (x *CreateKeyResponse) Reset() {
 	*x = CreateKeyResponse{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[15]
+	mi := &file_kindred_v1_admin_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1172,7 +1354,7 @@ func (x *CreateKeyResponse) String() string {
 func (*CreateKeyResponse) ProtoMessage() {}
 
 func (x *CreateKeyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[15]
+	mi := &file_kindred_v1_admin_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1185,7 +1367,7 @@ func (x *CreateKeyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateKeyResponse.ProtoReflect.Descriptor instead.
 func (*CreateKeyResponse) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{15}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *CreateKeyResponse) GetKey() *Key {
@@ -1212,7 +1394,7 @@ type ListKeysRequest struct {
 
 func (x *ListKeysRequest) Reset() {
 	*x = ListKeysRequest{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[16]
+	mi := &file_kindred_v1_admin_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1224,7 +1406,7 @@ func (x *ListKeysRequest) String() string {
 func (*ListKeysRequest) ProtoMessage() {}
 
 func (x *ListKeysRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[16]
+	mi := &file_kindred_v1_admin_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1237,7 +1419,7 @@ func (x *ListKeysRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListKeysRequest.ProtoReflect.Descriptor instead.
 func (*ListKeysRequest) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{16}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ListKeysRequest) GetTenant() string {
@@ -1256,7 +1438,7 @@ type ListKeysResponse struct {
 
 func (x *ListKeysResponse) Reset() {
 	*x = ListKeysResponse{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[17]
+	mi := &file_kindred_v1_admin_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1268,7 +1450,7 @@ func (x *ListKeysResponse) String() string {
 func (*ListKeysResponse) ProtoMessage() {}
 
 func (x *ListKeysResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[17]
+	mi := &file_kindred_v1_admin_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1281,7 +1463,7 @@ func (x *ListKeysResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListKeysResponse.ProtoReflect.Descriptor instead.
 func (*ListKeysResponse) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{17}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ListKeysResponse) GetKeys() []*Key {
@@ -1301,7 +1483,7 @@ type RevokeKeyRequest struct {
 
 func (x *RevokeKeyRequest) Reset() {
 	*x = RevokeKeyRequest{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[18]
+	mi := &file_kindred_v1_admin_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1313,7 +1495,7 @@ func (x *RevokeKeyRequest) String() string {
 func (*RevokeKeyRequest) ProtoMessage() {}
 
 func (x *RevokeKeyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[18]
+	mi := &file_kindred_v1_admin_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1326,7 +1508,7 @@ func (x *RevokeKeyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeKeyRequest.ProtoReflect.Descriptor instead.
 func (*RevokeKeyRequest) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{18}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *RevokeKeyRequest) GetId() string {
@@ -1345,7 +1527,7 @@ type RevokeKeyResponse struct {
 
 func (x *RevokeKeyResponse) Reset() {
 	*x = RevokeKeyResponse{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[19]
+	mi := &file_kindred_v1_admin_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1357,7 +1539,7 @@ func (x *RevokeKeyResponse) String() string {
 func (*RevokeKeyResponse) ProtoMessage() {}
 
 func (x *RevokeKeyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[19]
+	mi := &file_kindred_v1_admin_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1370,7 +1552,7 @@ func (x *RevokeKeyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeKeyResponse.ProtoReflect.Descriptor instead.
 func (*RevokeKeyResponse) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{19}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *RevokeKeyResponse) GetKey() *Key {
@@ -1392,7 +1574,7 @@ type ExportEventsRequest struct {
 
 func (x *ExportEventsRequest) Reset() {
 	*x = ExportEventsRequest{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[20]
+	mi := &file_kindred_v1_admin_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1404,7 +1586,7 @@ func (x *ExportEventsRequest) String() string {
 func (*ExportEventsRequest) ProtoMessage() {}
 
 func (x *ExportEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[20]
+	mi := &file_kindred_v1_admin_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1417,7 +1599,7 @@ func (x *ExportEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportEventsRequest.ProtoReflect.Descriptor instead.
 func (*ExportEventsRequest) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{20}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ExportEventsRequest) GetAfterWriteToken() string {
@@ -1446,7 +1628,7 @@ type ExportEventsResponse struct {
 
 func (x *ExportEventsResponse) Reset() {
 	*x = ExportEventsResponse{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[21]
+	mi := &file_kindred_v1_admin_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1458,7 +1640,7 @@ func (x *ExportEventsResponse) String() string {
 func (*ExportEventsResponse) ProtoMessage() {}
 
 func (x *ExportEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[21]
+	mi := &file_kindred_v1_admin_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1471,7 +1653,7 @@ func (x *ExportEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportEventsResponse.ProtoReflect.Descriptor instead.
 func (*ExportEventsResponse) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{21}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ExportEventsResponse) GetEvents() []*Event {
@@ -1500,7 +1682,7 @@ type ExportDecisionsRequest struct {
 
 func (x *ExportDecisionsRequest) Reset() {
 	*x = ExportDecisionsRequest{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[22]
+	mi := &file_kindred_v1_admin_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1512,7 +1694,7 @@ func (x *ExportDecisionsRequest) String() string {
 func (*ExportDecisionsRequest) ProtoMessage() {}
 
 func (x *ExportDecisionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[22]
+	mi := &file_kindred_v1_admin_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1525,7 +1707,7 @@ func (x *ExportDecisionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportDecisionsRequest.ProtoReflect.Descriptor instead.
 func (*ExportDecisionsRequest) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{22}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ExportDecisionsRequest) GetFromTime() *timestamppb.Timestamp {
@@ -1551,7 +1733,7 @@ type ExportDecisionsResponse struct {
 
 func (x *ExportDecisionsResponse) Reset() {
 	*x = ExportDecisionsResponse{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[23]
+	mi := &file_kindred_v1_admin_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1563,7 +1745,7 @@ func (x *ExportDecisionsResponse) String() string {
 func (*ExportDecisionsResponse) ProtoMessage() {}
 
 func (x *ExportDecisionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[23]
+	mi := &file_kindred_v1_admin_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1576,7 +1758,7 @@ func (x *ExportDecisionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportDecisionsResponse.ProtoReflect.Descriptor instead.
 func (*ExportDecisionsResponse) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{23}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ExportDecisionsResponse) GetDecisions() []*Decision {
@@ -1612,7 +1794,7 @@ type Decision struct {
 
 func (x *Decision) Reset() {
 	*x = Decision{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[24]
+	mi := &file_kindred_v1_admin_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1624,7 +1806,7 @@ func (x *Decision) String() string {
 func (*Decision) ProtoMessage() {}
 
 func (x *Decision) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[24]
+	mi := &file_kindred_v1_admin_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1637,7 +1819,7 @@ func (x *Decision) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Decision.ProtoReflect.Descriptor instead.
 func (*Decision) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{24}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Decision) GetRecommendationId() string {
@@ -1750,7 +1932,7 @@ type ShownItem struct {
 
 func (x *ShownItem) Reset() {
 	*x = ShownItem{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[25]
+	mi := &file_kindred_v1_admin_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1762,7 +1944,7 @@ func (x *ShownItem) String() string {
 func (*ShownItem) ProtoMessage() {}
 
 func (x *ShownItem) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[25]
+	mi := &file_kindred_v1_admin_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1775,7 +1957,7 @@ func (x *ShownItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShownItem.ProtoReflect.Descriptor instead.
 func (*ShownItem) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{25}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ShownItem) GetItemId() string {
@@ -1814,7 +1996,7 @@ type RefreshGenerationRequest struct {
 
 func (x *RefreshGenerationRequest) Reset() {
 	*x = RefreshGenerationRequest{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[26]
+	mi := &file_kindred_v1_admin_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1826,7 +2008,7 @@ func (x *RefreshGenerationRequest) String() string {
 func (*RefreshGenerationRequest) ProtoMessage() {}
 
 func (x *RefreshGenerationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[26]
+	mi := &file_kindred_v1_admin_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1839,7 +2021,7 @@ func (x *RefreshGenerationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefreshGenerationRequest.ProtoReflect.Descriptor instead.
 func (*RefreshGenerationRequest) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{26}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{27}
 }
 
 type RefreshGenerationResponse struct {
@@ -1854,7 +2036,7 @@ type RefreshGenerationResponse struct {
 
 func (x *RefreshGenerationResponse) Reset() {
 	*x = RefreshGenerationResponse{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[27]
+	mi := &file_kindred_v1_admin_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1866,7 +2048,7 @@ func (x *RefreshGenerationResponse) String() string {
 func (*RefreshGenerationResponse) ProtoMessage() {}
 
 func (x *RefreshGenerationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[27]
+	mi := &file_kindred_v1_admin_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1879,7 +2061,7 @@ func (x *RefreshGenerationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefreshGenerationResponse.ProtoReflect.Descriptor instead.
 func (*RefreshGenerationResponse) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{27}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *RefreshGenerationResponse) GetGeneration() string {
@@ -1953,7 +2135,7 @@ const file_kindred_v1_admin_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\"q\n" +
 	"\x11GetTenantResponse\x12*\n" +
 	"\x06tenant\x18\x01 \x01(\v2\x12.kindred.v1.TenantR\x06tenant\x120\n" +
-	"\x06status\x18\x02 \x01(\v2\x18.kindred.v1.TenantStatusR\x06status\"\x9e\x03\n" +
+	"\x06status\x18\x02 \x01(\v2\x18.kindred.v1.TenantStatusR\x06status\"\xcd\x03\n" +
 	"\fTenantStatus\x12\x14\n" +
 	"\x05items\x18\x01 \x01(\x03R\x05items\x12#\n" +
 	"\rencoded_items\x18\x02 \x01(\x03R\fencodedItems\x12\x19\n" +
@@ -1970,7 +2152,26 @@ const file_kindred_v1_admin_proto_rawDesc = "" +
 	"\fmemory_bytes\x18\n" +
 	" \x01(\x03R\vmemoryBytes\x12\x16\n" +
 	"\x06events\x18\v \x01(\x03R\x06events\x12+\n" +
-	"\x11decisions_dropped\x18\f \x01(\x03R\x10decisionsDropped\"\x14\n" +
+	"\x11decisions_dropped\x18\f \x01(\x03R\x10decisionsDropped\x12-\n" +
+	"\x05index\x18\r \x01(\v2\x17.kindred.v1.IndexStatusR\x05index\"\xcc\x04\n" +
+	"\vIndexStatus\x12\x16\n" +
+	"\x06engine\x18\x01 \x01(\tR\x06engine\x12\x18\n" +
+	"\astorage\x18\x02 \x01(\tR\astorage\x12\x14\n" +
+	"\x05items\x18\x03 \x01(\x03R\x05items\x12!\n" +
+	"\fmemory_bytes\x18\x04 \x01(\x03R\vmemoryBytes\x12!\n" +
+	"\fmapped_bytes\x18\x05 \x01(\x03R\vmappedBytes\x12\x16\n" +
+	"\x06effort\x18\x06 \x01(\x05R\x06effort\x12\x16\n" +
+	"\x06recall\x18\a \x01(\x01R\x06recall\x12\x19\n" +
+	"\brecall_k\x18\b \x01(\x05R\arecallK\x12F\n" +
+	"\x11recall_check_time\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x0frecallCheckTime\x12\x1d\n" +
+	"\n" +
+	"recall_low\x18\n" +
+	" \x01(\bR\trecallLow\x12?\n" +
+	"\rsnapshot_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\fsnapshotTime\x12?\n" +
+	"\rrestored_time\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\frestoredTime\x12%\n" +
+	"\x0erepaired_items\x18\r \x01(\x03R\rrepairedItems\x12'\n" +
+	"\x0fbuilding_engine\x18\x0e \x01(\tR\x0ebuildingEngine\x12+\n" +
+	"\x11building_progress\x18\x0f \x01(\x01R\x10buildingProgress\"\x14\n" +
 	"\x12ListTenantsRequest\"C\n" +
 	"\x13ListTenantsResponse\x12,\n" +
 	"\atenants\x18\x01 \x03(\v2\x12.kindred.v1.TenantR\atenants\"A\n" +
@@ -2094,7 +2295,7 @@ func file_kindred_v1_admin_proto_rawDescGZIP() []byte {
 }
 
 var file_kindred_v1_admin_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_kindred_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
+var file_kindred_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_kindred_v1_admin_proto_goTypes = []any{
 	(Role)(0),                         // 0: kindred.v1.Role
 	(Clock)(0),                        // 1: kindred.v1.Clock
@@ -2108,84 +2309,89 @@ var file_kindred_v1_admin_proto_goTypes = []any{
 	(*GetTenantRequest)(nil),          // 9: kindred.v1.GetTenantRequest
 	(*GetTenantResponse)(nil),         // 10: kindred.v1.GetTenantResponse
 	(*TenantStatus)(nil),              // 11: kindred.v1.TenantStatus
-	(*ListTenantsRequest)(nil),        // 12: kindred.v1.ListTenantsRequest
-	(*ListTenantsResponse)(nil),       // 13: kindred.v1.ListTenantsResponse
-	(*UpdateTenantRequest)(nil),       // 14: kindred.v1.UpdateTenantRequest
-	(*UpdateTenantResponse)(nil),      // 15: kindred.v1.UpdateTenantResponse
-	(*Key)(nil),                       // 16: kindred.v1.Key
-	(*CreateKeyRequest)(nil),          // 17: kindred.v1.CreateKeyRequest
-	(*CreateKeyResponse)(nil),         // 18: kindred.v1.CreateKeyResponse
-	(*ListKeysRequest)(nil),           // 19: kindred.v1.ListKeysRequest
-	(*ListKeysResponse)(nil),          // 20: kindred.v1.ListKeysResponse
-	(*RevokeKeyRequest)(nil),          // 21: kindred.v1.RevokeKeyRequest
-	(*RevokeKeyResponse)(nil),         // 22: kindred.v1.RevokeKeyResponse
-	(*ExportEventsRequest)(nil),       // 23: kindred.v1.ExportEventsRequest
-	(*ExportEventsResponse)(nil),      // 24: kindred.v1.ExportEventsResponse
-	(*ExportDecisionsRequest)(nil),    // 25: kindred.v1.ExportDecisionsRequest
-	(*ExportDecisionsResponse)(nil),   // 26: kindred.v1.ExportDecisionsResponse
-	(*Decision)(nil),                  // 27: kindred.v1.Decision
-	(*ShownItem)(nil),                 // 28: kindred.v1.ShownItem
-	(*RefreshGenerationRequest)(nil),  // 29: kindred.v1.RefreshGenerationRequest
-	(*RefreshGenerationResponse)(nil), // 30: kindred.v1.RefreshGenerationResponse
-	(*timestamppb.Timestamp)(nil),     // 31: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),       // 32: google.protobuf.Duration
-	(*Event)(nil),                     // 33: kindred.v1.Event
+	(*IndexStatus)(nil),               // 12: kindred.v1.IndexStatus
+	(*ListTenantsRequest)(nil),        // 13: kindred.v1.ListTenantsRequest
+	(*ListTenantsResponse)(nil),       // 14: kindred.v1.ListTenantsResponse
+	(*UpdateTenantRequest)(nil),       // 15: kindred.v1.UpdateTenantRequest
+	(*UpdateTenantResponse)(nil),      // 16: kindred.v1.UpdateTenantResponse
+	(*Key)(nil),                       // 17: kindred.v1.Key
+	(*CreateKeyRequest)(nil),          // 18: kindred.v1.CreateKeyRequest
+	(*CreateKeyResponse)(nil),         // 19: kindred.v1.CreateKeyResponse
+	(*ListKeysRequest)(nil),           // 20: kindred.v1.ListKeysRequest
+	(*ListKeysResponse)(nil),          // 21: kindred.v1.ListKeysResponse
+	(*RevokeKeyRequest)(nil),          // 22: kindred.v1.RevokeKeyRequest
+	(*RevokeKeyResponse)(nil),         // 23: kindred.v1.RevokeKeyResponse
+	(*ExportEventsRequest)(nil),       // 24: kindred.v1.ExportEventsRequest
+	(*ExportEventsResponse)(nil),      // 25: kindred.v1.ExportEventsResponse
+	(*ExportDecisionsRequest)(nil),    // 26: kindred.v1.ExportDecisionsRequest
+	(*ExportDecisionsResponse)(nil),   // 27: kindred.v1.ExportDecisionsResponse
+	(*Decision)(nil),                  // 28: kindred.v1.Decision
+	(*ShownItem)(nil),                 // 29: kindred.v1.ShownItem
+	(*RefreshGenerationRequest)(nil),  // 30: kindred.v1.RefreshGenerationRequest
+	(*RefreshGenerationResponse)(nil), // 31: kindred.v1.RefreshGenerationResponse
+	(*timestamppb.Timestamp)(nil),     // 32: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),       // 33: google.protobuf.Duration
+	(*Event)(nil),                     // 34: kindred.v1.Event
 }
 var file_kindred_v1_admin_proto_depIdxs = []int32{
-	31, // 0: kindred.v1.Tenant.create_time:type_name -> google.protobuf.Timestamp
+	32, // 0: kindred.v1.Tenant.create_time:type_name -> google.protobuf.Timestamp
 	1,  // 1: kindred.v1.Tenant.clock:type_name -> kindred.v1.Clock
 	4,  // 2: kindred.v1.Tenant.event_types:type_name -> kindred.v1.EventTypeSettings
 	5,  // 3: kindred.v1.Tenant.surfaces:type_name -> kindred.v1.SurfaceSettings
 	6,  // 4: kindred.v1.Tenant.attributes:type_name -> kindred.v1.AttributeDeclaration
-	32, // 5: kindred.v1.Tenant.retention:type_name -> google.protobuf.Duration
+	33, // 5: kindred.v1.Tenant.retention:type_name -> google.protobuf.Duration
 	2,  // 6: kindred.v1.AttributeDeclaration.kind:type_name -> kindred.v1.AttributeKind
 	3,  // 7: kindred.v1.CreateTenantRequest.tenant:type_name -> kindred.v1.Tenant
 	3,  // 8: kindred.v1.CreateTenantResponse.tenant:type_name -> kindred.v1.Tenant
 	3,  // 9: kindred.v1.GetTenantResponse.tenant:type_name -> kindred.v1.Tenant
 	11, // 10: kindred.v1.GetTenantResponse.status:type_name -> kindred.v1.TenantStatus
-	3,  // 11: kindred.v1.ListTenantsResponse.tenants:type_name -> kindred.v1.Tenant
-	3,  // 12: kindred.v1.UpdateTenantRequest.tenant:type_name -> kindred.v1.Tenant
-	3,  // 13: kindred.v1.UpdateTenantResponse.tenant:type_name -> kindred.v1.Tenant
-	0,  // 14: kindred.v1.Key.role:type_name -> kindred.v1.Role
-	31, // 15: kindred.v1.Key.create_time:type_name -> google.protobuf.Timestamp
-	31, // 16: kindred.v1.Key.revoke_time:type_name -> google.protobuf.Timestamp
-	0,  // 17: kindred.v1.CreateKeyRequest.role:type_name -> kindred.v1.Role
-	16, // 18: kindred.v1.CreateKeyResponse.key:type_name -> kindred.v1.Key
-	16, // 19: kindred.v1.ListKeysResponse.keys:type_name -> kindred.v1.Key
-	16, // 20: kindred.v1.RevokeKeyResponse.key:type_name -> kindred.v1.Key
-	33, // 21: kindred.v1.ExportEventsResponse.events:type_name -> kindred.v1.Event
-	31, // 22: kindred.v1.ExportDecisionsRequest.from_time:type_name -> google.protobuf.Timestamp
-	31, // 23: kindred.v1.ExportDecisionsRequest.until_time:type_name -> google.protobuf.Timestamp
-	27, // 24: kindred.v1.ExportDecisionsResponse.decisions:type_name -> kindred.v1.Decision
-	31, // 25: kindred.v1.Decision.time:type_name -> google.protobuf.Timestamp
-	28, // 26: kindred.v1.Decision.items:type_name -> kindred.v1.ShownItem
-	28, // 27: kindred.v1.Decision.losers:type_name -> kindred.v1.ShownItem
-	32, // 28: kindred.v1.RefreshGenerationResponse.duration:type_name -> google.protobuf.Duration
-	7,  // 29: kindred.v1.AdminService.CreateTenant:input_type -> kindred.v1.CreateTenantRequest
-	9,  // 30: kindred.v1.AdminService.GetTenant:input_type -> kindred.v1.GetTenantRequest
-	12, // 31: kindred.v1.AdminService.ListTenants:input_type -> kindred.v1.ListTenantsRequest
-	14, // 32: kindred.v1.AdminService.UpdateTenant:input_type -> kindred.v1.UpdateTenantRequest
-	17, // 33: kindred.v1.AdminService.CreateKey:input_type -> kindred.v1.CreateKeyRequest
-	19, // 34: kindred.v1.AdminService.ListKeys:input_type -> kindred.v1.ListKeysRequest
-	21, // 35: kindred.v1.AdminService.RevokeKey:input_type -> kindred.v1.RevokeKeyRequest
-	23, // 36: kindred.v1.AdminService.ExportEvents:input_type -> kindred.v1.ExportEventsRequest
-	25, // 37: kindred.v1.AdminService.ExportDecisions:input_type -> kindred.v1.ExportDecisionsRequest
-	29, // 38: kindred.v1.AdminService.RefreshGeneration:input_type -> kindred.v1.RefreshGenerationRequest
-	8,  // 39: kindred.v1.AdminService.CreateTenant:output_type -> kindred.v1.CreateTenantResponse
-	10, // 40: kindred.v1.AdminService.GetTenant:output_type -> kindred.v1.GetTenantResponse
-	13, // 41: kindred.v1.AdminService.ListTenants:output_type -> kindred.v1.ListTenantsResponse
-	15, // 42: kindred.v1.AdminService.UpdateTenant:output_type -> kindred.v1.UpdateTenantResponse
-	18, // 43: kindred.v1.AdminService.CreateKey:output_type -> kindred.v1.CreateKeyResponse
-	20, // 44: kindred.v1.AdminService.ListKeys:output_type -> kindred.v1.ListKeysResponse
-	22, // 45: kindred.v1.AdminService.RevokeKey:output_type -> kindred.v1.RevokeKeyResponse
-	24, // 46: kindred.v1.AdminService.ExportEvents:output_type -> kindred.v1.ExportEventsResponse
-	26, // 47: kindred.v1.AdminService.ExportDecisions:output_type -> kindred.v1.ExportDecisionsResponse
-	30, // 48: kindred.v1.AdminService.RefreshGeneration:output_type -> kindred.v1.RefreshGenerationResponse
-	39, // [39:49] is the sub-list for method output_type
-	29, // [29:39] is the sub-list for method input_type
-	29, // [29:29] is the sub-list for extension type_name
-	29, // [29:29] is the sub-list for extension extendee
-	0,  // [0:29] is the sub-list for field type_name
+	12, // 11: kindred.v1.TenantStatus.index:type_name -> kindred.v1.IndexStatus
+	32, // 12: kindred.v1.IndexStatus.recall_check_time:type_name -> google.protobuf.Timestamp
+	32, // 13: kindred.v1.IndexStatus.snapshot_time:type_name -> google.protobuf.Timestamp
+	32, // 14: kindred.v1.IndexStatus.restored_time:type_name -> google.protobuf.Timestamp
+	3,  // 15: kindred.v1.ListTenantsResponse.tenants:type_name -> kindred.v1.Tenant
+	3,  // 16: kindred.v1.UpdateTenantRequest.tenant:type_name -> kindred.v1.Tenant
+	3,  // 17: kindred.v1.UpdateTenantResponse.tenant:type_name -> kindred.v1.Tenant
+	0,  // 18: kindred.v1.Key.role:type_name -> kindred.v1.Role
+	32, // 19: kindred.v1.Key.create_time:type_name -> google.protobuf.Timestamp
+	32, // 20: kindred.v1.Key.revoke_time:type_name -> google.protobuf.Timestamp
+	0,  // 21: kindred.v1.CreateKeyRequest.role:type_name -> kindred.v1.Role
+	17, // 22: kindred.v1.CreateKeyResponse.key:type_name -> kindred.v1.Key
+	17, // 23: kindred.v1.ListKeysResponse.keys:type_name -> kindred.v1.Key
+	17, // 24: kindred.v1.RevokeKeyResponse.key:type_name -> kindred.v1.Key
+	34, // 25: kindred.v1.ExportEventsResponse.events:type_name -> kindred.v1.Event
+	32, // 26: kindred.v1.ExportDecisionsRequest.from_time:type_name -> google.protobuf.Timestamp
+	32, // 27: kindred.v1.ExportDecisionsRequest.until_time:type_name -> google.protobuf.Timestamp
+	28, // 28: kindred.v1.ExportDecisionsResponse.decisions:type_name -> kindred.v1.Decision
+	32, // 29: kindred.v1.Decision.time:type_name -> google.protobuf.Timestamp
+	29, // 30: kindred.v1.Decision.items:type_name -> kindred.v1.ShownItem
+	29, // 31: kindred.v1.Decision.losers:type_name -> kindred.v1.ShownItem
+	33, // 32: kindred.v1.RefreshGenerationResponse.duration:type_name -> google.protobuf.Duration
+	7,  // 33: kindred.v1.AdminService.CreateTenant:input_type -> kindred.v1.CreateTenantRequest
+	9,  // 34: kindred.v1.AdminService.GetTenant:input_type -> kindred.v1.GetTenantRequest
+	13, // 35: kindred.v1.AdminService.ListTenants:input_type -> kindred.v1.ListTenantsRequest
+	15, // 36: kindred.v1.AdminService.UpdateTenant:input_type -> kindred.v1.UpdateTenantRequest
+	18, // 37: kindred.v1.AdminService.CreateKey:input_type -> kindred.v1.CreateKeyRequest
+	20, // 38: kindred.v1.AdminService.ListKeys:input_type -> kindred.v1.ListKeysRequest
+	22, // 39: kindred.v1.AdminService.RevokeKey:input_type -> kindred.v1.RevokeKeyRequest
+	24, // 40: kindred.v1.AdminService.ExportEvents:input_type -> kindred.v1.ExportEventsRequest
+	26, // 41: kindred.v1.AdminService.ExportDecisions:input_type -> kindred.v1.ExportDecisionsRequest
+	30, // 42: kindred.v1.AdminService.RefreshGeneration:input_type -> kindred.v1.RefreshGenerationRequest
+	8,  // 43: kindred.v1.AdminService.CreateTenant:output_type -> kindred.v1.CreateTenantResponse
+	10, // 44: kindred.v1.AdminService.GetTenant:output_type -> kindred.v1.GetTenantResponse
+	14, // 45: kindred.v1.AdminService.ListTenants:output_type -> kindred.v1.ListTenantsResponse
+	16, // 46: kindred.v1.AdminService.UpdateTenant:output_type -> kindred.v1.UpdateTenantResponse
+	19, // 47: kindred.v1.AdminService.CreateKey:output_type -> kindred.v1.CreateKeyResponse
+	21, // 48: kindred.v1.AdminService.ListKeys:output_type -> kindred.v1.ListKeysResponse
+	23, // 49: kindred.v1.AdminService.RevokeKey:output_type -> kindred.v1.RevokeKeyResponse
+	25, // 50: kindred.v1.AdminService.ExportEvents:output_type -> kindred.v1.ExportEventsResponse
+	27, // 51: kindred.v1.AdminService.ExportDecisions:output_type -> kindred.v1.ExportDecisionsResponse
+	31, // 52: kindred.v1.AdminService.RefreshGeneration:output_type -> kindred.v1.RefreshGenerationResponse
+	43, // [43:53] is the sub-list for method output_type
+	33, // [33:43] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_kindred_v1_admin_proto_init() }
@@ -2200,7 +2406,7 @@ func file_kindred_v1_admin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kindred_v1_admin_proto_rawDesc), len(file_kindred_v1_admin_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   28,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

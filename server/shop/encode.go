@@ -1,0 +1,125 @@
+package shop
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/kindred-rec/kindred/embed"
+	"github.com/kindred-rec/kindred/embed/itemtext"
+	"github.com/kindred-rec/kindred/server/record"
+)
+
+// encodeBatch bounds the texts that are encoded at once.
+const encodeBatch = 256
+
+// numbered is an item with its number.
+type numbered struct {
+	number uint32
+	item   *record.Item
+}
+
+// coded is an item's vector, of unit length; nil if it has none.
+type coded struct {
+	number uint32
+	vector []float32
+}
+
+// itemText is what the encoder reads of an item.
+func itemText(it *record.Item) string {
+	return itemtext.Fields{
+		Title: it.Title, Brand: it.Brand, Categories: it.Categories, Tags: it.Tags, Description: it.Description,
+	}.Text()
+}
+
+// vectorsOf makes the items' vectors: the caller's own, else that of the text. An item
+// without text has no vector and is found by other sources.
+func vectorsOf(ctx context.Context, encoder embed.Encoder, items []numbered) ([]coded, error) {
+	dim := encoder.Info().Dim
+	made := make([]coded, 0, len(items))
+	texts, of := make([]string, 0, len(items)), make([]uint32, 0, len(items))
+	for _, it := range items {
+		if len(it.item.Vector) == dim {
+			made = append(made, coded{it.number, unit(it.item.Vector)})
+			continue
+		}
+		texts, of = append(texts, itemText(it.item)), append(of, it.number)
+	}
+	out := make([]float32, len(texts)*dim)
+	if err := encoder.Encode(ctx, texts, out); err != nil {
+		return nil, fmt.Errorf("encoding %d items: %w", len(texts), err)
+	}
+	for i, number := range of {
+		v := out[i*dim : (i+1)*dim]
+		if isZero(v) {
+			v = nil
+		}
+		// A copy, so that one vector that stays does not keep its whole batch.
+		made = append(made, coded{number, slices.Clone(v)})
+	}
+	return made, nil
+}
+
+// encodeCatalog makes the vectors of all stored items on all cores. row, if not nil,
+// sees each item first, in the order of the scan; take is called with batches,
+// concurrently.
+func (s *Shop) encodeCatalog(ctx context.Context, row func(numbered) error, take func([]coded) error) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(allCores()) // also bounds the batches in memory
+	send := func(batch []numbered) {
+		group.Go(func() error {
+			made, err := vectorsOf(ctx, s.config.Encoder, batch)
+			if err != nil {
+				return err
+			}
+			return take(made)
+		})
+	}
+	var batch []numbered
+	err := s.log.ScanItems(func(number uint32, it *record.Item) error {
+		if row != nil {
+			if err := row(numbered{number, it}); err != nil {
+				return err
+			}
+		}
+		if batch = append(batch, numbered{number, it}); len(batch) == encodeBatch {
+			send(batch)
+			batch = nil
+		}
+		return ctx.Err()
+	})
+	if err == nil && len(batch) > 0 {
+		send(batch)
+	}
+	// What a worker met says more than that the scan was then stopped.
+	if failed := group.Wait(); failed != nil {
+		return failed
+	}
+	return err
+}
+
+// unit returns v at unit length. Validated vectors have a direction.
+func unit(v []float32) []float32 {
+	var sum float64
+	for _, x := range v {
+		sum += float64(x) * float64(x)
+	}
+	scale := float32(1 / math.Sqrt(sum))
+	out := make([]float32, len(v))
+	for i, x := range v {
+		out[i] = x * scale
+	}
+	return out
+}
+
+func isZero(v []float32) bool {
+	for _, x := range v {
+		if x != 0 {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,81 @@
+package shop
+
+import (
+	"fmt"
+	"runtime"
+
+	"github.com/kindred-rec/kindred/index"
+	"github.com/kindred-rec/kindred/index/coder"
+	"github.com/kindred-rec/kindred/index/flat"
+	"github.com/kindred-rec/kindred/index/hnsw"
+)
+
+// choose says which engine should serve so many vectors, where serving does now.
+func (s *Shop) choose(serving Engine, items int) Engine {
+	c := s.config.Index
+	if c.Engine != Auto {
+		return c.Engine
+	}
+	if failed := int(s.graphFailed.Load()); failed > 0 && items <= c.FlatBound && items < 2*failed {
+		return Flat // a graph over a catalog like this one found too little
+	}
+	switch {
+	case items > c.Threshold:
+		return HNSW
+	case items < c.Threshold/2:
+		return Flat
+	case serving == HNSW:
+		return HNSW
+	}
+	return Flat
+}
+
+// misfit reports whether another engine should serve.
+func (s *Shop) misfit() bool {
+	g := s.gen.Load()
+	return s.choose(g.engine, int(g.encoded.Load())) != g.engine
+}
+
+// newIndex makes an empty index.
+func (s *Shop) newIndex(engine Engine) (index.Index, error) {
+	bound := int(s.config.MaxItems)
+	var idx index.Index
+	var err error
+	switch engine {
+	case Flat:
+		idx, err = flat.New(flat.Config{Dim: s.dim, MaxItems: bound})
+	case Coder:
+		idx, err = coder.New(coder.Config{Dim: s.dim, MaxItems: bound, Seed: int64(s.config.Index.Seed)})
+	case HNSW:
+		var c hnsw.Config
+		if c, err = s.graphConfig(); err == nil {
+			idx, err = hnsw.New(c)
+		}
+	default:
+		err = fmt.Errorf("engine %q is none", engine)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("making the index: %w", err)
+	}
+	return idx, nil
+}
+
+// graphConfig is that of the tenant's graph. Int8 keeps its float vectors beside the
+// snapshots, where there is room for them.
+func (s *Shop) graphConfig() (hnsw.Config, error) {
+	c := s.config.Index
+	out := hnsw.Config{
+		Dim: s.dim, MaxItems: int(s.config.MaxItems), M: c.M, EfConstruction: c.EfConstruction,
+		EfSearch: c.Effort, Seed: c.Seed, Storage: c.Storage,
+	}
+	if c.Storage == hnsw.Int8 && c.Dir != "" {
+		out.Dir = c.Dir
+		return out, makeDir(c.Dir)
+	}
+	return out, nil
+}
+
+// allCores is how many goroutines a build takes where nothing or nobody else waits;
+// restrained leaves half of the processors to requests.
+func allCores() int   { return min(runtime.NumCPU(), runtime.GOMAXPROCS(0)) }
+func restrained() int { return max(1, allCores()/2) }

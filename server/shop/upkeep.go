@@ -1,0 +1,101 @@
+package shop
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// upkeep keeps the index in shape: one goroutine that changes the engine when the
+// catalog has outgrown it, checks recall, and writes snapshots. It ends with s.life and
+// closes done.
+func (s *Shop) upkeep(done chan<- struct{}) {
+	defer close(done)
+	ctx := s.life
+	check, stopCheck := every(s.config.Index.CheckEvery)
+	defer stopCheck()
+	snapshot, stopSnapshot := every(s.config.Index.SnapshotEvery)
+	defer stopSnapshot()
+	s.checkServing(ctx)
+	for s.fit(ctx); ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.outgrown:
+			s.fit(ctx)
+		case <-check:
+			s.checkServing(ctx)
+			s.fit(ctx)
+		case <-snapshot:
+			s.maybeSnapshot()
+		}
+	}
+}
+
+// every ticks; never for 0 or less.
+func every(d time.Duration) (<-chan time.Time, func()) {
+	if d <= 0 {
+		return nil, func() {}
+	}
+	t := time.NewTicker(d)
+	return t.C, t.Stop
+}
+
+// notice wakes the upkeep if another engine should serve. The applier calls it after
+// each batch; it does not wait.
+func (s *Shop) notice() {
+	if s.config.Index.Engine != Auto || !s.misfit() {
+		return
+	}
+	select {
+	case s.outgrown <- struct{}{}:
+	default: // it is awake
+	}
+}
+
+// checkServing checks the graph that serves, if it is one.
+func (s *Shop) checkServing(ctx context.Context) {
+	g := s.gen.Load()
+	if s.config.Index.CheckEvery < 0 {
+		return
+	}
+	if err := s.selfCheck(ctx, g); err != nil && ctx.Err() == nil {
+		s.config.Log.Error("index not checked", "tenant", s.tenant, "error", err)
+		return
+	}
+	s.giveUpGraph(g)
+}
+
+// changeTries bounds how often a change of engines is tried before the next check or
+// change of the catalog.
+const changeTries = 5
+
+// fit changes the engine if another one should serve.
+func (s *Shop) fit(ctx context.Context) {
+	pause := s.config.Index.Retry
+	for try := 1; s.misfit() && ctx.Err() == nil; try++ {
+		from := s.gen.Load()
+		begin := time.Now()
+		s.config.Log.Info("changing the index engine", "tenant", s.tenant, "from", string(from.engine), "items", from.encoded.Load())
+		err := s.changeEngine(ctx)
+		if err == nil {
+			s.config.Log.Info("index engine changed", "tenant", s.tenant, "to", string(s.gen.Load().engine), "seconds", time.Since(begin).Seconds())
+			s.tidySnapshot()
+			continue
+		}
+		if errors.Is(err, errClosing) {
+			return
+		}
+		if try == changeTries {
+			s.config.Log.Error("index engine not changed; tried again with the next check", "tenant", s.tenant, "tries", try, "error", err)
+			return
+		}
+		s.config.Log.Warn("index engine not changed; trying again", "tenant", s.tenant, "in", pause, "error", err)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+		pause *= 2
+	}
+}
