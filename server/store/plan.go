@@ -128,12 +128,18 @@ func (p *plan) retention() time.Duration {
 }
 
 // arena hands out small slices of large ones; the ledger keeps them until the
-// transaction is written.
+// transaction is written. A block is twice as large as the one before, so that one
+// event does not pay for a batch.
 type arena []byte
+
+const (
+	firstBlock = 1 << 10
+	lastBlock  = 64 << 10
+)
 
 func (a *arena) take(n int) []byte {
 	if cap(*a)-len(*a) < n {
-		*a = make([]byte, 0, max(n, 64<<10))
+		*a = make([]byte, 0, max(n, firstBlock, min(2*cap(*a), lastBlock)))
 	}
 	start := len(*a)
 	*a = (*a)[:start+n]

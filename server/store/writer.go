@@ -54,7 +54,7 @@ func (w *writer) put(r row) error {
 
 func (w *writer) entry() *badger.Entry {
 	if len(w.slab) == 0 {
-		w.slab = make([]badger.Entry, 256)
+		w.slab = make([]badger.Entry, min(max(16, w.total), 256))
 	}
 	e := &w.slab[0]
 	w.slab = w.slab[1:]
