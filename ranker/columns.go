@@ -132,11 +132,11 @@ func repeatCountColumn(r *run, out []float32) {
 func freshnessColumn(r *run, out []float32) {
 	halfLife := float64(r.world.Settings.FreshHalfLife.Microseconds())
 	for i := range r.candidates {
-		row := r.world.Catalog.Row(r.candidates[i].item)
-		if row == nil || row.Created == 0 || row.Created > r.req.Now {
+		created := r.world.Catalog.Brief(r.candidates[i].item).Created()
+		if created == 0 || created > r.req.Now {
 			continue
 		}
-		if age := float64(r.req.Now-row.Created) / halfLife; age < 40 {
+		if age := float64(r.req.Now-created) / halfLife; age < 40 {
 			out[i] = halved(float32(age))
 		}
 	}

@@ -176,13 +176,21 @@ func (r *run) eligible(item uint32) bool {
 	if c.mark&(excluded|seen|refused|checked) == 0 {
 		c.mark |= refused
 		if r.allowed(item) {
-			row := r.world.Catalog.Row(item)
-			if row.Servable(r.req.Now) && (r.req.Match == nil || r.req.Match.Match(row)) {
+			if r.passes(item) {
 				c.mark ^= refused | checked
 			}
 		}
 	}
 	return c.mark&(excluded|seen|refused) == 0
+}
+
+// passes reports whether an item may be shown now and passes the filter.
+func (r *run) passes(item uint32) bool {
+	if r.req.Match == nil && r.world.Catalog.Brief(item).Plain() {
+		return true
+	}
+	row := r.world.Catalog.Row(item)
+	return row.Servable(r.req.Now) && (r.req.Match == nil || r.req.Match.Match(row))
 }
 
 // propose makes an item a candidate, or adds a source to it. It reports whether

@@ -26,6 +26,8 @@ var (
 type Catalog interface {
 	// Row of an item, nil when it is not in the catalog.
 	Row(item uint32) *catalog.Row
+	// Brief of an item, as of its row.
+	Brief(item uint32) catalog.Brief
 	// Len is one past the highest item number.
 	Len() uint32
 }

@@ -7,10 +7,13 @@ import (
 	"sync/atomic"
 )
 
-// chunkSize is how many rows' pointers are allocated at a time: 32 KiB.
+// chunkSize is how many rows' pointers are allocated at a time: 64 KiB with briefs.
 const chunkSize = 1 << 12
 
-type chunk [chunkSize]atomic.Pointer[Row]
+type chunk struct {
+	rows   [chunkSize]atomic.Pointer[Row]
+	briefs [chunkSize]atomic.Uint64
+}
 
 // A Table is the catalog of one tenant. Make it with [New]. All methods are
 // safe for concurrent use; those that read take no lock unless they say so.
@@ -68,7 +71,7 @@ func (t *Table) Row(number uint32) *Row {
 	if c == nil {
 		return nil
 	}
-	return c[number%chunkSize].Load()
+	return c.rows[number%chunkSize].Load()
 }
 
 // Len is one more than the highest number ever put, 0 before the first. It
@@ -159,7 +162,8 @@ func (t *Table) publish(number uint32, old, row *Row) {
 		c = new(chunk)
 		t.chunks[i].Store(c)
 	}
-	c[number%chunkSize].Store(row)
+	c.rows[number%chunkSize].Store(row)
+	c.briefs[number%chunkSize].Store(uint64(briefOf(row)))
 	switch {
 	case old == nil && row != nil:
 		t.count.Add(1)

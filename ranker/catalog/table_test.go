@@ -401,3 +401,74 @@ func TestLimitsOutOfRangeAreRefusedByName(t *testing.T) {
 		}
 	}
 }
+
+func TestBriefFollowsItsRow(t *testing.T) {
+	table, err := New(Limits{MaxItems: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, item := range map[string]Item{
+		"plain":         {ID: "a", Stock: nil},
+		"created":       {ID: "a", Created: 1_700_000_000_000_000},
+		"before 1970":   {ID: "a", Created: -5},
+		"hidden":        {ID: "a", Hidden: true},
+		"out of stock":  {ID: "a", Stock: new(int64)},
+		"with a date":   {ID: "a", AvailableFrom: 1},
+		"with an end":   {ID: "a", AvailableUntil: 9},
+		"back in order": {ID: "a", Created: 7},
+	} {
+		if err := table.Put(3, item); err != nil {
+			t.Fatal(err)
+		}
+		row, brief := table.Row(3), table.Brief(3)
+		if brief.Created() != row.Created {
+			t.Errorf("%s: created %d, the row says %d", what, brief.Created(), row.Created)
+		}
+		always := row.Servable(-1<<60) && row.Servable(1<<60)
+		if brief.Plain() != always {
+			t.Errorf("%s: plain is %v", what, brief.Plain())
+		}
+	}
+	table.Delete(3)
+	if b := table.Brief(3); b.Plain() || b.Created() != 0 {
+		t.Errorf("a deleted item has brief %d", b)
+	}
+	if table.Brief(9).Plain() || table.Brief(1<<30).Plain() {
+		t.Error("an item that never was is plain")
+	}
+}
+
+func TestOpenedCountsWhatMayBringAnItemIn(t *testing.T) {
+	table, err := New(Limits{MaxItems: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	none := int64(0)
+	for _, step := range []struct {
+		what  string
+		item  Item
+		opens bool
+	}{
+		{"a new item", Item{ID: "a"}, true},
+		{"another title", Item{ID: "a", Title: "t"}, false},
+		{"hidden", Item{ID: "a", Hidden: true}, false},
+		{"shown again", Item{ID: "a"}, true},
+		{"out of stock", Item{ID: "a", Stock: &none}, false},
+		{"in stock", Item{ID: "a"}, true},
+		{"a date", Item{ID: "a", AvailableFrom: 5}, true},
+		{"no date", Item{ID: "a"}, true},
+		{"the same", Item{ID: "a"}, false},
+	} {
+		before := table.Opened()
+		if err := table.Put(1, step.item); err != nil {
+			t.Fatal(err)
+		}
+		if opened := table.Opened() != before; opened != step.opens {
+			t.Errorf("%s: counted is %v", step.what, opened)
+		}
+	}
+	before := table.Opened()
+	if table.Delete(1); table.Opened() != before {
+		t.Error("a deletion brings nothing in")
+	}
+}

@@ -31,7 +31,7 @@ type Config struct {
 	// DecisionQueue is how many decisions may wait for the log. Default 16,384.
 	DecisionQueue int
 	// RankingAge is how long a ranking serves the same person and request, while no
-	// event of theirs arrives. Default 2 s; negative: each request is ranked.
+	// event of theirs arrives. Default 5 s; negative: each request is ranked.
 	RankingAge time.Duration
 	// CheckpointEvery is the number of log entries after which the counters are
 	// saved, so that a restart reads only what came later. Default 200,000.
@@ -49,7 +49,7 @@ func (c Config) withDefaults() Config {
 	orElse(&c.Permits, 64*runtime.GOMAXPROCS(0))
 	orElse(&c.Bound, 16*c.Permits)
 	orElse(&c.DecisionQueue, 1<<14)
-	orElse(&c.RankingAge, 2*time.Second)
+	orElse(&c.RankingAge, 5*time.Second)
 	orElse(&c.CheckpointEvery, 200_000)
 	c.Index = c.Index.withDefaults()
 	if c.Now == nil {

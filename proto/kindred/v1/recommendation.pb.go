@@ -985,7 +985,7 @@ type ReplyInfo struct {
 	DecisionLogged bool        `protobuf:"varint,7,opt,name=decision_logged,json=decisionLogged,proto3" json:"decision_logged,omitempty"`
 	StageTimes     *StageTimes `protobuf:"bytes,8,opt,name=stage_times,json=stageTimes,proto3" json:"stage_times,omitempty"`
 	// Age of the ranking in microseconds; 0: it was made for this reply. The ranking of a
-	// person serves the same request again for up to two seconds (--ranking-age), until an
+	// person serves the same request again for up to five seconds (--ranking-age), until an
 	// event of theirs arrives or an item of it may no longer be shown. A request with a
 	// seed, with as_of, of several rows or with paging is always ranked, and so is one
 	// whose min_write_token names a later write.
