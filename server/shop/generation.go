@@ -48,7 +48,7 @@ type restoration struct {
 func (s *Shop) newGeneration() (*generation, error) {
 	g := &generation{
 		number: s.generations.Add(1), encoder: s.config.Encoder,
-		vectors: newVectors(s.config.MaxItems), nearest: new(nearest),
+		vectors: newVectors(s.dim, s.config.MaxItems), nearest: new(nearest),
 	}
 	var err error
 	if g.around, err = ranker.NewNeighbourCache(g.nearest, g.vectors, neighbourSlots, neighbourCount); err != nil {

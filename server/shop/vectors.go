@@ -2,6 +2,7 @@ package shop
 
 import (
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/kindred-rec/kindred/index"
 	"github.com/kindred-rec/kindred/ranker"
@@ -11,16 +12,20 @@ import (
 // often. A vector is immutable; a change publishes another. Rows stand in fixed
 // chunks, so that growth copies nothing. Reads take no lock; each item has one writer
 // at a time.
+//
+// A slot points at the first component: the ranker reads hundreds of vectors a request,
+// each a miss of the cache, and a slice header between would be another.
 type vectors struct {
+	dim    int
 	chunks []atomic.Pointer[vectorChunk]
 }
 
 const vectorChunkItems = 1 << 12
 
-type vectorChunk [vectorChunkItems]atomic.Pointer[[]float32]
+type vectorChunk [vectorChunkItems]atomic.Pointer[float32]
 
-func newVectors(maxItems uint32) *vectors {
-	return &vectors{chunks: make([]atomic.Pointer[vectorChunk], (maxItems+vectorChunkItems-1)/vectorChunkItems)}
+func newVectors(dim int, maxItems uint32) *vectors {
+	return &vectors{dim: dim, chunks: make([]atomic.Pointer[vectorChunk], (maxItems+vectorChunkItems-1)/vectorChunkItems)}
 }
 
 // Vector implements ranker.Vectors.
@@ -34,12 +39,13 @@ func (v *vectors) Vector(item uint32) []float32 {
 		return nil
 	}
 	if p := chunk[item%vectorChunkItems].Load(); p != nil {
-		return *p
+		return unsafe.Slice(p, v.dim)
 	}
 	return nil
 }
 
-// set publishes a vector; nil takes it out. Numbers are below maxItems.
+// set publishes a vector of v.dim components; nil takes it out. Numbers are below
+// maxItems.
 func (v *vectors) set(item uint32, vector []float32) {
 	slot := &v.chunks[item/vectorChunkItems]
 	chunk := slot.Load()
@@ -54,7 +60,7 @@ func (v *vectors) set(item uint32, vector []float32) {
 		chunk[item%vectorChunkItems].Store(nil)
 		return
 	}
-	chunk[item%vectorChunkItems].Store(&vector)
+	chunk[item%vectorChunkItems].Store(&vector[:v.dim][0])
 }
 
 // adopt takes over what other holds, which must stand still, and returns how many
