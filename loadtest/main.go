@@ -4,6 +4,7 @@
 //	go run ./loadtest replay     a log in time order against a live server, asked before each event is revealed
 //	go run ./loadtest load       open-loop load on a live server: latency, saturation, durable events
 //	go run ./loadtest index      recall and speed of an index engine on files of vectors
+//	go run ./loadtest encode     speed and vectors of a text encoder
 //
 // With --json a command prints its figures as JSON, last on standard output; progress goes to standard error, and only to a
 // terminal. The exit code is 0, 1 if a command failed, or 2 if it was called wrongly; a failure is told in one line.
@@ -28,6 +29,7 @@ type cli struct {
 	Replay   replayCommand   `cmd:"" help:"Replay a log against a live server, asking before each event is revealed."`
 	Load     loadCommand     `cmd:"" help:"Put open-loop load on a live server."`
 	Index    indexCommand    `cmd:"" help:"Measure an index engine on files of vectors."`
+	Encode   encodeCommand   `cmd:"" help:"Measure a text encoder."`
 }
 
 func main() {

@@ -132,3 +132,8 @@ func (p *Panels) edge(rows int, a []float32, lda int, data, bias, c []float32, l
 		copy(c[r*ldc:][:columns], whole[r*p.width:])
 	}
 }
+
+// Columns are the first column of panel from and the one after the last of panel to-1.
+func (p *Panels) Columns(from, to int) (first, last int) {
+	return min(from*p.width, p.n), min(to*p.width, p.n)
+}

@@ -1,0 +1,95 @@
+package transformer
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/kindred-rec/kindred/embed/transformer/checkpoint"
+	"github.com/kindred-rec/kindred/embed/transformer/internal/direct"
+	"github.com/kindred-rec/kindred/embed/transformer/internal/kernel"
+)
+
+// Backend names what computes a forward pass.
+type Backend string
+
+// The backends.
+const (
+	Auto    Backend = "auto"     // the best that there is
+	Go      Backend = "go"       // Go and its assembly; always there
+	XLACPU  Backend = "xla:cpu"  // XLA on the processor; needs a PJRT plugin and cgo
+	XLACUDA Backend = "xla:cuda" // XLA on an NVIDIA GPU; needs a PJRT plugin and cgo
+)
+
+// ErrBackend: the backend is not there, or cannot be used.
+var ErrBackend = errors.New("transformer: backend cannot be used")
+
+// ParseBackend reads the name of a backend.
+func ParseBackend(name string) (Backend, error) {
+	switch b := Backend(name); b {
+	case Auto, Go, XLACPU, XLACUDA:
+		return b, nil
+	}
+	return "", fmt.Errorf("transformer: backend %.40q: want auto, go, xla:cpu or xla:cuda", name)
+}
+
+// openEngine makes the engine that the options ask for.
+func openEngine(m *checkpoint.Model, o Options) (engine, Backend, error) {
+	if o.Backend == "" {
+		o.Backend = Auto
+	}
+	if _, err := ParseBackend(string(o.Backend)); err != nil {
+		return nil, "", err
+	}
+	if o.Plugin != "" && o.Backend != XLACPU && o.Backend != XLACUDA {
+		return nil, "", fmt.Errorf("transformer: a plugin is for xla:cpu or xla:cuda, not for %s: %s", o.Backend, o.Plugin)
+	}
+	switch o.Backend {
+	case Go:
+		return openGo(m, o), Go, nil
+	case Auto:
+		return openBest(m, o)
+	}
+	e, err := openNamedXLA(m, o.Backend, o)
+	return e, o.Backend, err
+}
+
+func openNamedXLA(m *checkpoint.Model, b Backend, o Options) (engine, error) {
+	if !haveXLA {
+		return nil, fmt.Errorf("%w: %s: this binary was built without cgo or for a platform without XLA; the backend go needs neither", ErrBackend, b)
+	}
+	if o.Plugin == "" {
+		var err error
+		if o.Plugin, err = FindPlugin(b); err != nil {
+			return nil, err
+		}
+	}
+	return openXLA(m, b, o)
+}
+
+// openBest takes a GPU where there is one. Otherwise it takes Go where its assembly
+// runs, which is as fast as XLA and compiles nothing, and XLA where it does not.
+func openBest(m *checkpoint.Model, o Options) (engine, Backend, error) {
+	order := []Backend{XLACUDA}
+	if kernel.Name() == "portable" {
+		order = append(order, XLACPU)
+	}
+	var passed []any
+	for _, b := range order {
+		e, err := openNamedXLA(m, b, o)
+		if err == nil {
+			o.Log.Info("text encoder's backend", append([]any{"chosen", b, "why", "its plugin is there"}, passed...)...)
+			return e, b, nil
+		}
+		passed = append(passed, "not "+string(b), err)
+	}
+	why := "assembly for this processor: " + kernel.Name()
+	if kernel.Name() == "portable" {
+		why = "there is nothing else; it is slow without assembly for this processor"
+	}
+	o.Log.Info("text encoder's backend", append([]any{"chosen", Go, "why", why}, passed...)...)
+	return openGo(m, o), Go, nil
+}
+
+func openGo(m *checkpoint.Model, o Options) engine {
+	return goEngine{direct.New(m, o.Workers)}
+}

@@ -1,0 +1,103 @@
+package bertgraph
+
+import (
+	"fmt"
+
+	"github.com/gomlx/gomlx/core/graph"
+
+	"github.com/kindred-rec/kindred/embed/transformer/checkpoint"
+)
+
+// Weights are the parameters as nodes of one graph.
+type Weights struct {
+	Words, Positions, TokenTypes *graph.Node
+	Scale, Shift                 *graph.Node
+	Layers                       []Layer
+}
+
+// Layer are the parameters of one block. Matrices are [in, out].
+type Layer struct {
+	Projections, ProjectionsBias       *graph.Node // query, key and value side by side
+	Output, OutputBias                 *graph.Node
+	AttentionScale, AttentionShift     *graph.Node
+	Up, UpBias, Down, DownBias         *graph.Node
+	FeedForwardScale, FeedForwardShift *graph.Node
+}
+
+// Value is a parameter's name, shape and value, row by row.
+type Value struct {
+	Name  string
+	Shape []int
+	Data  []float32
+}
+
+// Values are the parameters of a checkpoint in the order that [Assign] takes them.
+// Tables share memory with the checkpoint; matrices are transposed copies.
+func Values(c checkpoint.Config, w *checkpoint.Weights) []Value {
+	h, f := c.Hidden, c.FeedForward
+	all := []Value{
+		{"words", []int{c.Vocab, h}, w.Words},
+		{"positions", []int{c.Positions, h}, w.Positions},
+		{"token_types", []int{c.TokenTypes, h}, w.TokenTypes},
+		{"scale", []int{h}, w.Norm.Scale},
+		{"shift", []int{h}, w.Norm.Shift},
+	}
+	for i, l := range w.Layers {
+		at := fmt.Sprintf("layer_%d_", i)
+		all = append(all,
+			Value{at + "projections", []int{h, 3 * h}, transposed(h, l.Query.Weight, l.Key.Weight, l.Value.Weight)},
+			Value{at + "projections_bias", []int{3 * h}, concatenated(l.Query.Bias, l.Key.Bias, l.Value.Bias)},
+			Value{at + "output", []int{h, h}, transposed(h, l.Output.Weight)},
+			Value{at + "output_bias", []int{h}, l.Output.Bias},
+			Value{at + "attention_scale", []int{h}, l.AttentionNorm.Scale},
+			Value{at + "attention_shift", []int{h}, l.AttentionNorm.Shift},
+			Value{at + "up", []int{h, f}, transposed(h, l.Up.Weight)},
+			Value{at + "up_bias", []int{f}, l.Up.Bias},
+			Value{at + "down", []int{f, h}, transposed(f, l.Down.Weight)},
+			Value{at + "down_bias", []int{h}, l.Down.Bias},
+			Value{at + "feed_forward_scale", []int{h}, l.Norm.Scale},
+			Value{at + "feed_forward_shift", []int{h}, l.Norm.Shift},
+		)
+	}
+	return all
+}
+
+// Assign gives nodes, in the order of [Values], their meaning.
+func Assign(c checkpoint.Config, nodes []*graph.Node) Weights {
+	next := func() *graph.Node {
+		n := nodes[0]
+		nodes = nodes[1:]
+		return n
+	}
+	w := Weights{Words: next(), Positions: next(), TokenTypes: next(), Scale: next(), Shift: next()}
+	for range c.Layers {
+		w.Layers = append(w.Layers, Layer{
+			Projections: next(), ProjectionsBias: next(), Output: next(), OutputBias: next(),
+			AttentionScale: next(), AttentionShift: next(),
+			Up: next(), UpBias: next(), Down: next(), DownBias: next(),
+			FeedForwardScale: next(), FeedForwardShift: next(),
+		})
+	}
+	return w
+}
+
+// transposed joins matrices [out, in] and gives [in, all outs].
+func transposed(in int, matrices ...[]float32) []float32 {
+	rows := concatenated(matrices...)
+	outs := len(rows) / in
+	t := make([]float32, len(rows))
+	for out := range outs {
+		for i, x := range rows[out*in : (out+1)*in] {
+			t[i*outs+out] = x
+		}
+	}
+	return t
+}
+
+func concatenated(parts ...[]float32) []float32 {
+	var all []float32
+	for _, p := range parts {
+		all = append(all, p...)
+	}
+	return all
+}

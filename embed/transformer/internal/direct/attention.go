@@ -1,0 +1,57 @@
+package direct
+
+import (
+	"math"
+
+	"github.com/kindred-rec/kindred/embed/transformer/checkpoint"
+	"github.com/kindred-rec/kindred/embed/transformer/internal/batch"
+	"github.com/kindred-rec/kindred/embed/transformer/internal/kernel"
+)
+
+// attend computes this member's share of the heads of all texts.
+func (m *member) attend(c checkpoint.Config, texts batch.Texts) {
+	from, to := m.team.share(m.place, texts.Len()*c.Heads)
+	for i := from; i < to; i++ {
+		text := i / c.Heads
+		m.head(c, texts.Starts[text]-texts.Starts[0], texts.Starts[text+1]-texts.Starts[text], i%c.Heads)
+	}
+}
+
+// scoreLanes divides the length of a row of scores, so that softmax is fast.
+const scoreLanes = 16
+
+// head computes one head of the text of so many tokens that begins at first.
+func (m *member) head(c checkpoint.Config, first, tokens, head int) {
+	d, stride := c.HeadDim(), 3*c.Hidden
+	at := m.shared.qkv[first*stride+head*d:]
+	query, key, value := at, at[c.Hidden:], at[2*c.Hidden:]
+	m.keys.PackTransposed(key, tokens, d, stride)
+	m.values.PackRows(value, tokens, d, stride)
+
+	columns := (tokens + scoreLanes - 1) / scoreLanes * scoreLanes
+	m.scores = grow(m.scores, tokens*columns)
+	m.keys.Multiply(m.scores, columns, query, stride, tokens, 0, m.keys.Count())
+	into := m.shared.context[first*c.Hidden+head*d:]
+	var shares [maxInline]float32
+	for from := 0; from < tokens; from += maxInline {
+		rows := min(maxInline, tokens-from)
+		for i := range rows {
+			row := m.scores[(from+i)*columns:][:columns]
+			for j := tokens; j < columns; j++ {
+				row[j] = float32(math.Inf(-1))
+			}
+			shares[i] = 1 / kernel.Exp(row)
+		}
+		out := into[from*c.Hidden:]
+		m.values.Multiply(out, c.Hidden, m.scores[from*columns:], columns, rows, 0, m.values.Count())
+		for i := range rows {
+			row := out[i*c.Hidden:][:d]
+			for j := range row {
+				row[j] *= shares[i]
+			}
+		}
+	}
+}
+
+// maxInline is how many rows of a head go through softmax before they are multiplied.
+const maxInline = 64

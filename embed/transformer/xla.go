@@ -1,0 +1,57 @@
+//go:build cgo && ((linux && (amd64 || arm64)) || (darwin && arm64) || (windows && amd64))
+
+package transformer
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+
+	"github.com/gomlx/go-xla/compute/xla"
+
+	"github.com/kindred-rec/kindred/embed/transformer/checkpoint"
+	"github.com/kindred-rec/kindred/embed/transformer/internal/batch"
+	"github.com/kindred-rec/kindred/embed/transformer/internal/compiled"
+)
+
+const haveXLA = true
+
+// openXLA makes an engine of the plugin that o names.
+func openXLA(m *checkpoint.Model, b Backend, o Options) (engine, error) {
+	xla.EnableAutoInstall(false) // nothing is downloaded unasked
+	path, err := filepath.Abs(o.Plugin)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrBackend, b, err)
+	}
+	backend, err := xla.New(path + ",tf32=false")
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: plugin %s: %w", ErrBackend, b, path, err)
+	}
+	limits := compiled.OnProcessor
+	if b == XLACUDA {
+		limits = compiled.OnGPU
+	}
+	network, err := compiled.New(backend, m, limits)
+	if err != nil {
+		backend.Finalize()
+		return nil, fmt.Errorf("%w: %s: %w", ErrBackend, b, err)
+	}
+	return xlaEngine{network}, nil
+}
+
+// xlaEngine is a network that XLA compiles.
+type xlaEngine struct{ network *compiled.Network }
+
+func (e xlaEngine) encode(ctx context.Context, texts batch.Texts, out []float32) error {
+	return e.network.Encode(ctx, texts, out)
+}
+
+func (e xlaEngine) batch(tokens int) int { return e.network.Batch(tokens) }
+
+func (e xlaEngine) warmUp(ctx context.Context, tokens int) error {
+	return e.network.WarmUp(ctx, tokens)
+}
+
+func (e xlaEngine) compiled() int { return e.network.Compiled() }
+
+func (e xlaEngine) close() error { return e.network.Close() }

@@ -1,0 +1,9 @@
+//go:build !cgo || !((linux && (amd64 || arm64)) || (darwin && arm64) || (windows && amd64))
+
+package transformer
+
+import "github.com/kindred-rec/kindred/embed/transformer/checkpoint"
+
+const haveXLA = false
+
+func openXLA(*checkpoint.Model, Backend, Options) (engine, error) { return nil, ErrBackend }
