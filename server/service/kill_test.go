@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -20,6 +21,10 @@ import (
 
 // killDir names, for the process that is to be killed, the directory to serve.
 const killDir = "KINDRED_TEST_KILL_DIR"
+
+// killGraph makes that process serve with a graph, and keep it when so many vectors have
+// changed.
+const killGraph = "KINDRED_TEST_KILL_GRAPH"
 
 // TestMain serves instead of testing in a process that killDir is set for.
 func TestMain(m *testing.M) {
@@ -36,7 +41,12 @@ func killable(dir string) service.Config {
 }
 
 func serveUntilKilled(dir string) {
-	s, err := service.Start(context.Background(), killable(dir))
+	config := killable(dir)
+	if after, err := strconv.Atoi(os.Getenv(killGraph)); err == nil {
+		graphAlways(&config.Shop.Index)
+		config.Shop.Index.SnapshotEvery, config.Shop.Index.SnapshotAfter = 10*time.Millisecond, after
+	}
+	s, err := service.Start(context.Background(), config)
 	if err != nil {
 		fmt.Println("failed", err)
 		os.Exit(1)
@@ -48,11 +58,12 @@ func serveUntilKilled(dir string) {
 	os.Exit(1)
 }
 
-// spawn starts the process that is to be killed and returns its address.
-func spawn(t *testing.T, dir string) (*exec.Cmd, string) {
+// spawn starts the process that is to be killed, with more environment if need be, and
+// returns its address.
+func spawn(t *testing.T, dir string, env ...string) (*exec.Cmd, string) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), killDir+"="+dir)
+	cmd.Env = append(append(os.Environ(), killDir+"="+dir), env...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {

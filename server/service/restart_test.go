@@ -15,6 +15,7 @@ import (
 	kindredv1 "github.com/kindred-rec/kindred/proto/kindred/v1"
 	"github.com/kindred-rec/kindred/server/demo"
 	"github.com/kindred-rec/kindred/server/service"
+	shops "github.com/kindred-rec/kindred/server/shop"
 )
 
 // upload sends the small simulated shop and waits until it serves.
@@ -136,7 +137,13 @@ func TestRestartFromTheLogAloneEqualsOneFromTheCheckpoint(t *testing.T) {
 }
 
 func TestRefreshWhileWritingLosesNothing(t *testing.T) {
-	s := start(t)
+	for _, engine := range []shops.Engine{shops.Flat, shops.HNSW} {
+		t.Run(string(engine), func(t *testing.T) { refreshWhileWriting(t, engine) })
+	}
+}
+
+func refreshWhileWriting(t *testing.T, engine shops.Engine) {
+	s := start(t, withIndex(func(c *shops.IndexConfig) { c.Engine = engine }))
 	small := s.upload()
 	stop := make(chan struct{})
 	var writing sync.WaitGroup
@@ -178,7 +185,7 @@ func TestRefreshWhileWritingLosesNothing(t *testing.T) {
 	s.upsert(item("last", "Brass candle holder", "Home > Candles"))
 	st := must(s.admin.GetTenant(ctx(t), &kindredv1.GetTenantRequest{})).Status
 	kept := len(slices.Concat(written...))
-	if want := int64(len(small.Items) + kept + 1); st.Items != want || st.EncodedItems != want || st.Generation != generation {
+	if want := int64(len(small.Items) + kept + 1); st.Items != want || st.EncodedItems != want || st.Index.Items != want || st.Generation != generation {
 		t.Errorf("status %v, want %d items, all encoded, by %s", st, want, generation)
 	}
 	found := must(s.SearchItems(ctx(t), &kindredv1.SearchItemsRequest{Query: "brass candle holder", Limit: int32(min(1000, kept+1))})).Items

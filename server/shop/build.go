@@ -20,7 +20,7 @@ func (s *Shop) build(ctx context.Context, g *generation, engine Engine, workers 
 	if err != nil {
 		return err
 	}
-	if _, err := s.align(ctx, engine, idx, g.vectors, int(g.encoded.Load()), workers); err != nil {
+	if _, err := s.align(ctx, engine, idx, g, workers); err != nil {
 		return err
 	}
 	g.use(engine, idx, s.effort(engine))
@@ -38,19 +38,19 @@ func (s *Shop) effort(engine Engine) int {
 // alignChunk is how many item numbers a worker takes at a time.
 const alignChunk = 256
 
-// align makes an index hold exactly the vectors given, of which there are about so
-// many, from several workers: it builds an empty one and repairs a loaded one. What
-// changes in the vectors meanwhile may be met or missed.
-func (s *Shop) align(ctx context.Context, engine Engine, idx index.Index, want *vectors, about, workers int) (restoration, error) {
-	p := s.startProgress(engine, about)
+// align makes an index hold exactly the vectors of a generation, from several workers:
+// it builds an empty one and repairs a loaded one. What changes in the vectors meanwhile
+// may be met or missed.
+func (s *Shop) align(ctx context.Context, engine Engine, idx index.Index, g *generation, workers int) (restoration, error) {
+	p := s.startProgress(engine, &g.encoded)
 	defer p.end()
 	var added, changed, removed atomic.Int64
 	var next atomic.Uint32
-	limit := want.limit()
+	limit := g.vectors.limit()
 	group, ctx := errgroup.WithContext(ctx)
 	for range workers {
 		group.Go(func() error {
-			a := aligner{index: idx, want: want, progress: p, found: idx.Len() > 0}
+			a := aligner{index: idx, want: g.vectors, progress: p, found: idx.Len() > 0}
 			for ctx.Err() == nil {
 				from := next.Add(alignChunk) - alignChunk
 				if from >= limit {
@@ -121,7 +121,7 @@ func (a *aligner) one(id uint32, v []float32, present bool) error {
 type progress struct {
 	shop   *Shop
 	engine Engine
-	total  int
+	total  *atomic.Int64 // vectors, which may become more meanwhile
 	begin  time.Time
 	done   atomic.Int64
 
@@ -134,7 +134,7 @@ const progressEvery = 2 * time.Second
 
 // startProgress shows a build in the status and, every two seconds, in the log, until
 // end is called. One build runs at a time.
-func (s *Shop) startProgress(engine Engine, total int) *progress {
+func (s *Shop) startProgress(engine Engine, total *atomic.Int64) *progress {
 	p := &progress{shop: s, engine: engine, total: total, begin: time.Now(), stop: make(chan struct{})}
 	s.building.Store(p)
 	p.talking.Go(func() {
@@ -154,7 +154,7 @@ func (s *Shop) startProgress(engine Engine, total int) *progress {
 
 func (p *progress) say(what string) {
 	done, took := p.done.Load(), time.Since(p.begin).Seconds()
-	p.shop.config.Log.Info(what, "tenant", p.shop.tenant, "engine", string(p.engine), "items", done, "of", p.total,
+	p.shop.config.Log.Info(what, "tenant", p.shop.tenant, "engine", string(p.engine), "items", done, "of", p.total.Load(),
 		"seconds", math.Round(took*10)/10, "items_per_second", int(float64(done)/took))
 }
 
@@ -169,8 +169,9 @@ func (p *progress) end() {
 
 // share is how much is done, 0 to 1.
 func (p *progress) share() float64 {
-	if p.total == 0 {
+	total := p.total.Load()
+	if total == 0 {
 		return 1
 	}
-	return min(1, float64(p.done.Load())/float64(p.total))
+	return min(1, float64(p.done.Load())/float64(total))
 }

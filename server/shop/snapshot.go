@@ -105,7 +105,7 @@ func (s *Shop) restore(ctx context.Context, g *generation) bool {
 	if x == nil {
 		return false
 	}
-	repaired, err := s.align(ctx, HNSW, x, g.vectors, int(g.encoded.Load()), allCores())
+	repaired, err := s.align(ctx, HNSW, x, g, allCores())
 	if err != nil {
 		s.config.Log.Warn("index snapshot not brought up to date; the index is built anew", "tenant", s.tenant, "error", err)
 		return false
@@ -219,7 +219,7 @@ func (s *Shop) maybeSnapshot() {
 // is of another generation.
 func (s *Shop) unsaved(g *generation) uint64 {
 	if s.snapshotOf != g.number {
-		return max(1, g.changes.Load(), uint64(g.encoded.Load()))
+		return max(g.changes.Load(), uint64(g.encoded.Load()))
 	}
 	return g.changes.Load() - s.snapshotAt
 }
