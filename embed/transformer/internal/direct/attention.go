@@ -8,13 +8,25 @@ import (
 	"github.com/kindred-rec/kindred/embed/transformer/internal/kernel"
 )
 
-// attend computes this member's share of the heads of all texts.
-func (m *member) attend(c checkpoint.Config, texts batch.Texts) {
-	from, to := m.team.share(m.place, texts.Len()*c.Heads)
-	for i := from; i < to; i++ {
-		text := i / c.Heads
-		m.head(c, texts.Starts[text]-texts.Starts[0], texts.Starts[text+1]-texts.Starts[text], i%c.Heads)
+// attend projects the tokens and computes this member's share of the heads of all
+// texts into context. It returns when all members have.
+func (m *member) attend(c checkpoint.Config, l *layer, texts batch.Texts) {
+	tokens := texts.Tokens()
+	from, to := m.team.share(m.place, c.Heads)
+	first, last, alone := l.queryKeyValue.Between(from, to, 3*c.HeadDim())
+	if !alone { // a panel holds columns of several heads
+		first, last = m.team.share(m.place, l.queryKeyValue.Count())
 	}
+	l.queryKeyValue.Multiply(m.shared.qkv, 3*c.Hidden, m.own.x, c.Hidden, tokens, first, last)
+	if !alone {
+		m.team.meet()
+	}
+	for text := range texts.Len() {
+		for head := from; head < to; head++ {
+			m.head(c, texts.Starts[text]-texts.Starts[0], len(texts.Text(text)), head)
+		}
+	}
+	m.team.meet()
 }
 
 // scoreLanes divides the length of a row of scores, so that softmax is fast.
@@ -23,8 +35,8 @@ const scoreLanes = 16
 // head computes one head of the text of so many tokens that begins at first.
 func (m *member) head(c checkpoint.Config, first, tokens, head int) {
 	d, stride := c.HeadDim(), 3*c.Hidden
-	at := m.shared.qkv[first*stride+head*d:]
-	query, key, value := at, at[c.Hidden:], at[2*c.Hidden:]
+	query := m.shared.qkv[first*stride+head*3*d:]
+	key, value := query[d:], query[2*d:]
 	m.keys.PackTransposed(key, tokens, d, stride)
 	m.values.PackRows(value, tokens, d, stride)
 

@@ -11,7 +11,8 @@ type member struct {
 	rank  int // among the workers
 	team  *team
 	place int // in the team
-	// shared is what the team's members write together; the one of rank 0 owns it.
+	// What the team's members write together is that of the first; the tokens' vectors
+	// each has for itself, since computing them takes less time than meeting.
 	own    activations
 	shared *activations
 
@@ -24,13 +25,12 @@ type member struct {
 type activations struct {
 	x       []float32 // [tokens, hidden]: the tokens' vectors
 	y       []float32 // [tokens, hidden]: what a block adds to them
-	qkv     []float32 // [tokens, 3*hidden]
+	qkv     []float32 // [tokens, heads, 3, headDim]
 	context []float32 // [tokens, hidden]: what attention gathered
 	wide    []float32 // [tokens, feedForward]
 }
 
 func (a *activations) resize(c checkpoint.Config, tokens int) {
-	a.x = grow(a.x, tokens*c.Hidden)
 	a.y = grow(a.y, tokens*c.Hidden)
 	a.qkv = grow(a.qkv, tokens*3*c.Hidden)
 	a.context = grow(a.context, tokens*c.Hidden)
@@ -52,45 +52,35 @@ func (m *member) run(n *Network, texts batch.Texts, out []float32) {
 	if m.team.size > 1 {
 		m.shared = &n.members[0].own
 	}
+	m.own.x = grow(m.own.x, tokens*c.Hidden)
 	if m.place == 0 {
 		m.shared.resize(c, tokens)
 	}
 	m.team.meet()
-	a := m.shared
 	m.embed(n, texts)
-	m.team.meet()
 	for i := range n.layers {
 		l := &n.layers[i]
-		m.multiply(&l.queryKeyValue, a.qkv, 3*c.Hidden, a.x, c.Hidden, tokens)
-		m.team.meet()
-		m.attend(c, texts)
-		m.team.meet()
-		m.multiply(&l.output, a.y, c.Hidden, a.context, c.Hidden, tokens)
+		m.attend(c, l, texts)
+		m.multiply(&l.output, m.shared.y, c.Hidden, m.shared.context, c.Hidden, tokens)
 		m.team.meet()
 		m.addNorm(c, l.attentionNorm, tokens)
-		m.team.meet()
 		m.feedForward(c, l, tokens)
 		m.team.meet()
 		m.addNorm(c, l.norm, tokens)
-		m.team.meet()
 	}
 	m.pool(n, texts, out)
-	m.team.meet()
 }
 
-// embed looks up this member's share of the tokens.
+// embed looks up the tokens.
 func (m *member) embed(n *Network, texts batch.Texts) {
-	h := n.config.Hidden
-	from, to := m.team.share(m.place, texts.Tokens())
-	base, text := texts.Starts[0], 0
-	for token := from; token < to; token++ {
-		for texts.Starts[text+1]-base <= token {
-			text++
+	h, token := n.config.Hidden, 0
+	for i := range texts.Len() {
+		for place, id := range texts.Text(i) {
+			x := m.own.x[token*h:][:h]
+			copy(x, n.words[int(id)*h:][:h])
+			kernel.AddNorm(x, n.places[(n.config.FirstPosition+place)*h:][:h], n.norm.Scale, n.norm.Shift, n.config.Epsilon)
+			token++
 		}
-		place := n.config.FirstPosition + token - (texts.Starts[text] - base)
-		x := m.shared.x[token*h:][:h]
-		copy(x, n.words[int(texts.IDs[base+token])*h:][:h])
-		kernel.AddNorm(x, n.places[place*h:][:h], n.norm.Scale, n.norm.Shift, n.config.Epsilon)
 	}
 }
 
@@ -100,12 +90,11 @@ func (m *member) multiply(p *kernel.Panels, c []float32, ldc int, a []float32, l
 	p.Multiply(c, ldc, a, lda, rows, from, to)
 }
 
-// addNorm closes a block for this member's share of the tokens.
+// addNorm closes a block.
 func (m *member) addNorm(c checkpoint.Config, norm checkpoint.Norm, tokens int) {
 	h := c.Hidden
-	from, to := m.team.share(m.place, tokens)
-	for i := from; i < to; i++ {
-		kernel.AddNorm(m.shared.x[i*h:][:h], m.shared.y[i*h:][:h], norm.Scale, norm.Shift, c.Epsilon)
+	for i := range tokens {
+		kernel.AddNorm(m.own.x[i*h:][:h], m.shared.y[i*h:][:h], norm.Scale, norm.Shift, c.Epsilon)
 	}
 }
 
@@ -119,7 +108,7 @@ func (m *member) feedForward(c checkpoint.Config, l *layer, tokens int) {
 	if m.team.size == 1 {
 		for first := 0; first < tokens; first += wideRows {
 			rows := min(wideRows, tokens-first)
-			x, y, wide := a.x[first*c.Hidden:], a.y[first*c.Hidden:], a.wide[:rows*c.FeedForward]
+			x, y, wide := m.own.x[first*c.Hidden:], a.y[first*c.Hidden:], a.wide[:rows*c.FeedForward]
 			l.up.Multiply(wide, c.FeedForward, x, c.Hidden, rows, 0, l.up.Count())
 			kernel.GELU(wide)
 			l.down.Multiply(y, c.Hidden, wide, c.FeedForward, rows, 0, l.down.Count())
@@ -127,7 +116,7 @@ func (m *member) feedForward(c checkpoint.Config, l *layer, tokens int) {
 		return
 	}
 	from, to := m.team.share(m.place, l.up.Count())
-	l.up.Multiply(a.wide, c.FeedForward, a.x, c.Hidden, tokens, from, to)
+	l.up.Multiply(a.wide, c.FeedForward, m.own.x, c.Hidden, tokens, from, to)
 	first, last := l.up.Columns(from, to)
 	for i := range tokens {
 		kernel.GELU(a.wide[i*c.FeedForward+first : i*c.FeedForward+last])

@@ -56,17 +56,29 @@ func packLinear(l checkpoint.Linear, in int) kernel.Panels {
 	return kernel.Pack(l.Weight, len(l.Bias), in, in, l.Bias)
 }
 
-// packAttention joins the three projections, [3*hidden, hidden].
+// packAttention joins the three projections, head by head: [heads, 3, headDim, hidden].
+// All that a head needs lies together, so that whoever computes it needs nothing of
+// the others.
 func packAttention(c checkpoint.Config, l checkpoint.Layer) kernel.Panels {
 	scale := float32(1 / math.Sqrt(float64(c.HeadDim())))
 	weight, bias := make([]float32, 0, 3*c.Hidden*c.Hidden), make([]float32, 0, 3*c.Hidden)
-	for _, x := range l.Query.Weight {
-		weight = append(weight, x*scale)
+	for head := range c.Heads {
+		first, last := head*c.HeadDim(), (head+1)*c.HeadDim()
+		for i, part := range []checkpoint.Linear{l.Query, l.Key, l.Value} {
+			by := float32(1)
+			if i == 0 {
+				by = scale
+			}
+			weight = appendScaled(weight, part.Weight[first*c.Hidden:last*c.Hidden], by)
+			bias = appendScaled(bias, part.Bias[first:last], by)
+		}
 	}
-	for _, x := range l.Query.Bias {
-		bias = append(bias, x*scale)
-	}
-	weight = append(append(weight, l.Key.Weight...), l.Value.Weight...)
-	bias = append(append(bias, l.Key.Bias...), l.Value.Bias...)
 	return kernel.Pack(weight, len(bias), c.Hidden, c.Hidden, bias)
+}
+
+func appendScaled(to, from []float32, by float32) []float32 {
+	for _, x := range from {
+		to = append(to, x*by)
+	}
+	return to
 }

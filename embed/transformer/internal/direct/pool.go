@@ -14,11 +14,11 @@ func (m *member) pool(n *Network, texts batch.Texts, out []float32) {
 		pooled := out[i*h:][:h]
 		switch n.pooling {
 		case checkpoint.CLS:
-			copy(pooled, m.shared.x[first*h:])
+			copy(pooled, m.own.x[first*h:])
 		case checkpoint.Last:
-			copy(pooled, m.shared.x[(last-1)*h:])
+			copy(pooled, m.own.x[(last-1)*h:])
 		default:
-			mean(pooled, m.shared.x[first*h:last*h])
+			mean(pooled, m.own.x[first*h:last*h])
 		}
 	}
 }

@@ -3,6 +3,7 @@ package direct
 import (
 	"runtime"
 	"sync/atomic"
+	"time"
 )
 
 // team is the goroutines that compute the same texts together.
@@ -13,8 +14,14 @@ type team struct {
 	broken  atomic.Bool   // one of them will not come
 }
 
-// spins is how often a member looks before it yields its thread.
-const spins = 256
+// How long a member waits in which way: it looks again and again, then yields its
+// thread to other goroutines between looks, then sleeps between looks, since whom it
+// waits for may need this very core.
+const (
+	eagerLooks = 1 << 8
+	looks      = 1 << 15
+	nap        = 10 * time.Microsecond
+)
 
 // meet returns when all members have called it, or panics when one will not.
 func (t *team) meet() {
@@ -28,10 +35,12 @@ func (t *team) meet() {
 		return
 	}
 	for i := 1; t.round.Load() == round; i++ {
-		if t.broken.Load() {
+		switch {
+		case t.broken.Load():
 			panic("another member of the team broke")
-		}
-		if i%spins == 0 {
+		case i > looks:
+			time.Sleep(nap)
+		case i%eagerLooks == 0:
 			runtime.Gosched()
 		}
 	}

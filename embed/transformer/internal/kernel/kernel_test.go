@@ -86,7 +86,6 @@ func TestPackedRowsAreTheMatrixItself(t *testing.T) {
 		var rows Panels
 		rows.PackTransposed(random(rng, 3*200*50), 200, 50, 60) // memory that was used before
 		rows.PackRows(b, k, n, n)
-		clear(rows.bias)
 		columns := Pack(transposed, n, k, k, nil)
 		got, want := make([]float32, m*n), make([]float32, m*n)
 		rows.Multiply(got, n, a, k, m, 0, rows.Count())

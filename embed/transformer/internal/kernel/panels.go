@@ -137,3 +137,12 @@ func (p *Panels) edge(rows int, a []float32, lda int, data, bias, c []float32, l
 func (p *Panels) Columns(from, to int) (first, last int) {
 	return min(from*p.width, p.n), min(to*p.width, p.n)
 }
+
+// Between are the panels of the columns of parts from to to-1, of size columns each, and
+// whether no panel holds columns of two parts.
+func (p *Panels) Between(from, to, size int) (first, last int, apart bool) {
+	if size%p.width != 0 {
+		return 0, 0, false
+	}
+	return from * size / p.width, to * size / p.width, true
+}
