@@ -228,7 +228,7 @@ func (b *Batcher) Close(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 	}
-	b.queue.abort(fmt.Errorf("%w: the batcher was closed", embed.ErrUnavailable))
+	b.queue.abort(errClosed)
 	b.cancel()
 	<-ended
 	return fmt.Errorf("batch: work was cut off at closing: %w", ctx.Err())

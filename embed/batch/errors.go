@@ -26,6 +26,9 @@ var (
 	ErrEncoder = errors.New("batch: encoder failed")
 )
 
+// errClosed is what calls get from Close on.
+var errClosed = fmt.Errorf("%w: the batcher was closed", embed.ErrUnavailable)
+
 // OverloadError refuses a call because the queue is full. Nothing of the call was
 // encoded. It wraps [embed.ErrOverloaded].
 type OverloadError struct {

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/kindred-rec/kindred/embed"
 )
 
 // queue holds all calls that are accepted and not answered, and hands their texts to
@@ -154,7 +152,7 @@ func (q *queue) accounted(text string) int {
 
 func (q *queue) refusal(c *call) error {
 	if q.closed {
-		return fmt.Errorf("%w: the batcher was closed", embed.ErrUnavailable)
+		return errClosed
 	}
 	if bound := laneShare(q.config.MaxBytes); c.reserved.bytes > bound {
 		return fmt.Errorf("%w: a text has %d bytes, at most %d fit; shorten it or raise MaxBytes",

@@ -90,6 +90,9 @@ func (r *runner) encode(ctx context.Context, batch []*text) {
 	size := r.size(batch)
 	begin := time.Now()
 	err := safely(func() error { return r.compute(ctx, batch, size) })
+	if err != nil && ctx.Err() != nil {
+		err = errClosed
+	}
 	r.queue.ran(batch, size, time.Since(begin), err)
 	if errors.Is(err, ErrOutOfMemory) {
 		if half := r.half(batch, size); half > 0 {
