@@ -220,12 +220,37 @@ func TestARefusedBuildIsTriedAgain(t *testing.T) {
 }
 
 func TestStopEndsABuild(t *testing.T) {
-	s := start(t, withIndex(func(c *shops.IndexConfig) { c.Threshold = 3000; c.EfConstruction = 4000 }))
-	s.put(things(0, 4000))
+	var log said
+	s := start(t, withIndex(func(c *shops.IndexConfig) { c.Threshold, c.EfConstruction = 3000, 8000 }), func(c *service.Config) { c.Log = log.logger() })
+	s.put(things(0, 4000)) // a build of many seconds
 	s.eventually("a build", func(x *kindredv1.IndexStatus) bool { return x.BuildingEngine == "hnsw" && x.BuildingProgress < 1 })
-	s.restart() // fails the test on an error, and hangs if nothing ends the build
+	s.stop()
+	if strings.Contains(log.String(), "index engine changed") {
+		t.Error("the stop waited for the build")
+	}
+	s.config.Shop.Index.EfConstruction = 50
+	s.run(t)
 	if x := s.index(); x.Engine != "hnsw" || x.Items != 4000 {
 		t.Errorf("after the restart: %v", x)
+	}
+}
+
+func TestStopEndsARefresh(t *testing.T) {
+	s := start(t, withIndex(graphAlways))
+	s.put(things(0, 2000))
+	s.stop()
+	s.config.Shop.Index.EfConstruction = 8000 // the snapshot is loaded, a refresh takes many seconds
+	s.run(t)
+	served, err := s.service.Tenants().Get("default")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- served.Refresh(context.Background()) }()
+	s.eventually("a build", func(x *kindredv1.IndexStatus) bool { return x.BuildingEngine == "hnsw" })
+	s.stop()
+	if err := <-ended; err == nil {
+		t.Error("the stop waited for the refresh")
 	}
 }
 

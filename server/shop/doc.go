@@ -26,7 +26,20 @@
 // A [generation] is what serves now: encoder, item vectors, index. It stands
 // behind one atomic pointer. [Shop.Refresh] builds another beside it from the
 // catalog, brings it up to date, and swaps; a request that began on the old one
-// ends on it.
+// ends on it. Vectors are encoded and the index is built on all cores, without the
+// applier's lock; what the applier changes meanwhile is noted and brought over.
+//
+// # The index
+//
+// [IndexConfig] says what finds the nearest vectors. By default a scan serves small
+// catalogs and a graph (index/hnsw) large ones. One goroutine of the shop, the upkeep,
+// builds a generation with the other engine when the catalog has outgrown the
+// present one; checks every hour, and after each build, how much of the exact nearest
+// the graph finds, and raises the effort of searches if that is too little; and
+// writes the graph to IndexConfig.Dir when enough has changed. A start maps that
+// snapshot, compares it with the catalog's vectors and repairs the differences, so
+// that nothing rests on it being recent; one that is damaged or of something else is
+// removed, and the graph built anew.
 //
 // # Bounds
 //
@@ -36,6 +49,6 @@
 //
 // # Concurrency
 //
-// All methods of Shop are safe for concurrent use. Close ends the applier and
-// the decision writer and waits for both.
+// All methods of Shop are safe for concurrent use. Close ends the applier, the upkeep,
+// a refresh under way and the decision writer, and waits for all.
 package shop
