@@ -126,7 +126,7 @@ func TestForwardPassEqualsThePlainOne(t *testing.T) {
 
 func checkForward(t *testing.T, m *checkpoint.Model, run func(batch.Texts, []float32) error) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	for _, n := range []int{1, 2, 11, 40} {
+	for _, n := range []int{1, 2, 11} {
 		x := batch.Texts{Starts: []int{0}}
 		for range n {
 			for range 1 + rng.IntN(m.MaxTokens) {

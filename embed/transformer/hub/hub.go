@@ -100,7 +100,7 @@ func (s Source) Fetch(ctx context.Context, model string) (dir string, err error)
 		s.Revision = "main"
 	}
 	if !revisionName.MatchString(s.Revision) || strings.Contains(s.Revision, "..") {
-		return "", fmt.Errorf("hub: revision %.120q: want a branch, tag or commit of letters, digits and -_.", s.Revision)
+		return "", fmt.Errorf("hub: revision %.120q: want a branch, tag or commit of letters, digits, '.', '_' and '-'", s.Revision)
 	}
 	if s.CacheDir == "" {
 		s.CacheDir = hub.DefaultCacheDir()
@@ -215,8 +215,10 @@ func (s Source) download(ctx context.Context, model string, known record) (strin
 	if !slices.Contains(files, "model.safetensors") || !slices.Contains(files, "config.json") {
 		return "", fmt.Errorf("hub: %s has no config.json and model.safetensors; files of other formats are not read", model)
 	}
-	if _, err := repo.DownloadFilesCtx(ctx, files...); err != nil {
-		return "", fmt.Errorf("hub: %s: %w", model, err)
+	for _, name := range files { // one by one: the library counts several without a lock
+		if _, err := repo.DownloadFileCtx(ctx, name); err != nil {
+			return "", fmt.Errorf("hub: %s: %s: %w", model, name, err)
+		}
 	}
 	dir := s.snapshot(model, info.CommitHash)
 	for name, sum := range known.SHA256 {

@@ -8,10 +8,6 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// stretch is how many elements the kernels over rows take at a time: lengths are
-// multiples of it under every instruction set.
-const stretch = 16
-
 // Coefficients of the rational erf, highest power first.
 var (
 	erfAbove = []float32{-2.72614225801306e-10, 2.77068142495902e-08, -2.10102402082508e-06, -5.69250639462346e-05,
