@@ -3,6 +3,7 @@
 //	go run ./server demo      see it work: a simulated shop, no set-up
 //	go run ./server           serve, with data in ./data
 //	go run ./server import    stream a catalog and events into a running service
+//	go run ./server embed     serve a text encoder to services on other machines
 //	go run ./server keys      make, list and revoke API keys
 package main
 
@@ -25,6 +26,7 @@ type cli struct {
 	Serve  serveCommand     `cmd:"" default:"withargs" help:"Run the service (the default)."`
 	Demo   demoCommand      `cmd:"" help:"See it work on a simulated shop, without any set-up."`
 	Import importer.Command `cmd:"" help:"Stream a catalog and events from files into a running service."`
+	Embed  embedCommand     `cmd:"" help:"Serve a text encoder to services on other machines."`
 	Keys   keysCommand      `cmd:"" help:"Make, list and revoke API keys."`
 }
 

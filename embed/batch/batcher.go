@@ -163,13 +163,26 @@ func (b *Batcher) enter(ctx context.Context, c *call, wait bool) error {
 	return err
 }
 
+// Warmer is implemented by plain encoders that have something to compile before they are
+// fast, and see to their shapes themselves.
+type Warmer interface {
+	// WarmUp makes ready for texts of up to so many tokens.
+	WarmUp(ctx context.Context, tokens int) error
+}
+
 // Warm runs every shape once, so that an encoder that compiles has done so before the
 // first caller comes. Progress, which may be nil, is called before each shape with how
 // many are done and how many there are. Shapes for which memory does not suffice lower
 // the bound on batches; when not even the smallest batch of a length fits, the error
-// wraps [ErrOutOfMemory]. A plain encoder encodes one text.
+// wraps [ErrOutOfMemory]. A plain encoder is warmed up as a [Warmer], if it is one, and
+// encodes one text.
 func (b *Batcher) Warm(ctx context.Context, progress func(done, all int, next Shape)) error {
 	if b.shapes == nil {
+		if w, ok := b.plain.(Warmer); ok {
+			if err := w.WarmUp(ctx, b.info.MaxTokens); err != nil {
+				return fmt.Errorf("batch: warming up: %w", err)
+			}
+		}
 		if err := b.plain.Encode(ctx, []string{"warm"}, make([]float32, b.info.Dim)); err != nil {
 			return fmt.Errorf("batch: trying the encoder: %w", err)
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"unicode/utf8"
 
@@ -37,8 +38,11 @@ type ServerConfig struct {
 	MaxStreams, StreamWindow int
 
 	// QueryPrefix and DocumentPrefix are put before a text by its kind, for models that
-	// were trained so ("query: "). They become a part of the model's name. Default none.
+	// were trained so ("query: "); white space gets none. They become a part of the
+	// model's name, unless OwnPrompts says that they are those of the model itself, which
+	// its name implies. Default none.
 	QueryPrefix, DocumentPrefix string
+	OwnPrompts                  bool
 
 	// Log gets the encoder's failures, without any text. Default none.
 	Log *slog.Logger
@@ -88,7 +92,7 @@ func NewServer(b *batch.Batcher, config ServerConfig) (*Server, error) {
 			return nil, fmt.Errorf("%w: prefixes of %d bytes leave nothing of the %d that the model reads", ErrConfig, prefix, info.MaxBytes)
 		}
 	}
-	if config.QueryPrefix != "" || config.DocumentPrefix != "" {
+	if (config.QueryPrefix != "" || config.DocumentPrefix != "") && !config.OwnPrompts {
 		s.model += fmt.Sprintf("+prefix:%x", sha256.Sum256([]byte(config.QueryPrefix+"\x00"+config.DocumentPrefix)))[:len("+prefix:")+16]
 	}
 	s.streams = make(chan struct{}, s.config.MaxStreams)
@@ -214,7 +218,9 @@ func (s *Server) prefixed(req *kindredv1.EmbedRequest) []string {
 	}
 	texts := make([]string, len(req.GetTexts()))
 	for i, text := range req.GetTexts() {
-		texts[i] = prefix + text
+		if strings.TrimSpace(text) != "" { // what says nothing stays so
+			texts[i] = prefix + text
+		}
 	}
 	return texts
 }

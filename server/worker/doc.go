@@ -1,0 +1,45 @@
+// Package worker is the embedding worker's process: a model behind EmbeddingService on a
+// gRPC port, with health, metrics and a key.
+//
+// # How to use it
+//
+//	w, err := worker.Start(ctx, worker.Config{Model: worker.ModelConfig{Name: "static"}, Listen: "127.0.0.1:50061"})
+//	...
+//	err = w.Wait(ctx) // until a signal
+//	err = w.Stop()
+//
+// [Start] opens the HTTP port, loads the model, warms it up, and only then opens the gRPC
+// port: /healthz answers as soon as the process lives, /readyz says 503 until the model
+// serves. [Worker.Stop] reports NOT_SERVING, ends the open streams once what they sent is
+// answered, lets calls under way end within Config.Drain, and closes the model.
+//
+// # Who may call
+//
+// Without a key and without client certificates a worker listens on loopback alone. A
+// key file holds one key a line, so that a new one can be taken up before the old one is
+// dropped; each has at least 256 bits, which [Keys] checks. Keys are kept as SHA-256
+// and compared in constant time, and stand in no log or error. Health checks need none.
+// Client certificates are an alternative, or an addition, to a key.
+//
+// # Models
+//
+// A model is "static" (the embedded table), the folder of a static table, the folder of
+// a transformer, or a transformer's name on the hub; see [Load].
+//
+// # Metrics
+//
+// Those of package telemetry, and:
+//
+//	kindred_embed_texts_total             counter          texts encoded
+//	kindred_embed_truncated_total         counter          texts whose end was not read
+//	kindred_embed_batches_total           counter          batches computed
+//	kindred_embed_failed_batches_total    counter  cause   error, memory
+//	kindred_embed_stage_seconds_total     counter  stage   tokenize, run; divide by batches
+//	kindred_embed_calls_total             counter  lane, outcome  admitted, refused, abandoned
+//	kindred_embed_queued_texts            gauge    lane
+//	kindred_embed_queued_bytes            gauge    lane
+//	kindred_embed_padding_share           gauge            of computed tokens
+//	kindred_embed_mean_fill               gauge            of a batch's rows
+//	kindred_embed_shapes                  gauge            compiled
+//	kindred_embed_token_bound             gauge            of a batch; lower after lack of memory
+package worker
