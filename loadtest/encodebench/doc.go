@@ -6,6 +6,6 @@
 // nothing is cut into tokens. With texts, a file's lines go through everything, and
 // their vectors can be kept as an npy file to be compared with a reference.
 //
-// GFLOP/s counts the matrix products alone, those of padding included where a shape
-// has some: here none has. A static encoder multiplies nothing and reports 0.
+// GFLOP/s counts the matrix products of the texts' tokens; padding is not counted, so
+// what a backend wastes on it shows. A static encoder multiplies nothing and reports 0.
 package encodebench

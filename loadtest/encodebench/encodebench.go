@@ -67,14 +67,7 @@ func Run(ctx context.Context, o Options, out io.Writer) error {
 	}
 	defer enc.Close()
 	if o.Texts != "" {
-		line, err := runTexts(ctx, o, enc)
-		if err != nil {
-			return err
-		}
-		line.Backend = string(enc.Backend())
-		stats := enc.Stats()
-		line.Tokens, line.Truncated = int(stats.Tokens), int(stats.Truncated)
-		return write(out, line)
+		return runTransformer(ctx, o, enc, out)
 	}
 	for i, text := range o.Shapes {
 		batch, tokens, err := parseShape(text, enc.Info().MaxTokens)
@@ -125,11 +118,14 @@ func runStatic(ctx context.Context, o Options, out io.Writer) error {
 		return err
 	}
 	if o.Texts != "" {
-		line, err := runTexts(ctx, o, enc)
+		texts, err := warm(ctx, o, enc)
 		if err != nil {
 			return err
 		}
-		line.Backend = "go"
+		line, err := runTexts(ctx, o, enc, texts)
+		if err != nil {
+			return err
+		}
 		return write(out, line)
 	}
 	for _, text := range o.Shapes {

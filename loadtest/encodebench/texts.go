@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/google/renameio"
 
 	"github.com/kindred-rec/kindred/embed"
+	"github.com/kindred-rec/kindred/embed/transformer"
 )
 
 // warmTexts are encoded before the clock starts.
@@ -20,18 +22,56 @@ const warmTexts = 64
 // stepTexts are encoded in one call, so that progress can be told.
 const stepTexts = 1 << 14
 
-// runTexts measures a file of texts, everything included but reading the file.
-func runTexts(ctx context.Context, o Options, enc embed.Encoder) (Line, error) {
+// warm reads the texts and encodes a few.
+func warm(ctx context.Context, o Options, enc embed.Encoder) ([]string, error) {
 	texts, err := readLines(o.Texts)
 	if err != nil {
-		return Line{}, err
+		return nil, err
 	}
+	few := texts[:min(warmTexts, len(texts))]
+	return texts, enc.Encode(ctx, few, make([]float32, len(few)*enc.Info().Dim))
+}
+
+// runTransformer measures a file of texts and counts their tokens.
+func runTransformer(ctx context.Context, o Options, enc *transformer.Encoder, out io.Writer) error {
+	texts, err := warm(ctx, o, enc)
+	if err != nil {
+		return err
+	}
+	before := enc.Stats()
+	line, err := runTexts(ctx, o, enc, texts)
+	if err != nil {
+		return err
+	}
+	after := enc.Stats()
+	line.Backend = string(enc.Backend())
+	line.Tokens, line.Truncated = int(after.Tokens-before.Tokens), int(after.Truncated-before.Truncated)
+	line.Gflops = round(flops(enc, texts, line) * line.TextsPerS / float64(len(texts)) / 1e9)
+	return write(out, line)
+}
+
+// flops are those that all texts need. What a text has beside its own tokens, special
+// ones and a prompt, is the same for all that are not cut.
+func flops(enc *transformer.Encoder, texts []string, line Line) (sum float64) {
+	own := 0
+	lengths := make([]int, len(texts))
+	for i, text := range texts {
+		lengths[i] = enc.Measure(text).Tokens
+		own += lengths[i]
+	}
+	beside := (line.Tokens - own) / max(1, len(texts)-line.Empty)
+	for _, n := range lengths {
+		if n > 0 {
+			sum += enc.Config().Flops(1, n+beside)
+		}
+	}
+	return sum
+}
+
+// runTexts measures a file of texts, everything included but reading the file.
+func runTexts(ctx context.Context, o Options, enc embed.Encoder, texts []string) (Line, error) {
 	dim := enc.Info().Dim
 	rows := make([]float32, len(texts)*dim)
-	warm := min(warmTexts, len(texts))
-	if err := enc.Encode(ctx, texts[:warm], rows[:warm*dim]); err != nil {
-		return Line{}, err
-	}
 	start := time.Now()
 	for first := 0; first < len(texts); first += stepTexts {
 		o.Progress("encoding", float64(first)/float64(len(texts)))
@@ -40,7 +80,7 @@ func runTexts(ctx context.Context, o Options, enc embed.Encoder) (Line, error) {
 			return Line{}, err
 		}
 	}
-	line := Line{Encoder: name(enc), Texts: len(texts), TextsPerS: round(float64(len(texts)) / time.Since(start).Seconds())}
+	line := Line{Encoder: name(enc), Backend: "go", Texts: len(texts), TextsPerS: round(float64(len(texts)) / time.Since(start).Seconds())}
 	for i := range texts {
 		if isZero(rows[i*dim : (i+1)*dim]) {
 			line.Empty++

@@ -215,6 +215,10 @@ func (f *file) cutter(b Bounds) (Cutter, int, error) {
 	switch model {
 	case "WordPiece":
 		return f.wordPiece(b)
+	case "BPE":
+		return f.bytePair(b)
+	case "Unigram":
+		return f.unigram(b)
 	}
 	return nil, 0, unsupported("model is of type %.40q", model)
 }
