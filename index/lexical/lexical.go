@@ -156,8 +156,8 @@ func (x *Index) Len() int {
 
 // Stats describes the index now.
 func (x *Index) Stats() Stats {
-	x.writing.Lock()
-	defer x.writing.Unlock()
+	x.mu.RLock()
+	defer x.mu.RUnlock()
 	s := x.state
 	return Stats{Items: s.live, Terms: len(s.terms), Buried: len(s.items) - s.live, Bytes: s.bytes()}
 }

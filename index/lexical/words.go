@@ -102,7 +102,9 @@ var unspacedScripts = []*unicode.RangeTable{
 	unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar,
 }
 
-func isUnspaced(r rune) bool { return r >= 0x0e00 && (unicode.In(r, unspacedScripts...) || isKanaMark(r)) }
+func isUnspaced(r rune) bool {
+	return r >= 0x0e00 && (unicode.In(r, unspacedScripts...) || isKanaMark(r))
+}
 
 // isKanaMark reports whether a rune is one of the marks of kana that Unicode counts to
 // no script: long vowels and voicing.

@@ -135,7 +135,7 @@ func (s *recommendationService) SearchItems(ctx context.Context, req *kindredv1.
 		Row: r.row("", &kindredv1.RowRequest{
 			Surface: cmp.Or(req.Surface, "search"), Limit: req.Limit, Filter: req.Filter, SeenPolicy: kindredv1.SeenPolicy_SEEN_POLICY_KEEP,
 		}, shop.SeenKeep),
-		Seed: req.Seed, Explain: req.Explain,
+		Fresh: r.fresh(req.MinWriteToken, req.MaxWait), Seed: req.Seed, Explain: req.Explain,
 	}
 	if err := r.err(); err != nil {
 		return nil, err

@@ -160,7 +160,7 @@ func TestSearchFindsByMeaningAndSimilarStaysOnTheShelf(t *testing.T) {
 	if found.Items[0].ItemId[:6] != "garden" || found.Items[0].Item.GetTitle() == "" || len(found.Items[0].Reasons) == 0 {
 		t.Errorf("search: %v", found.Items[0])
 	}
-	if found.Items[0].Sources[0] != kindredv1.Source_SOURCE_TEXT || found.Method != "text vector" {
+	if found.Items[0].Sources[0] != kindredv1.Source_SOURCE_TEXT || found.Method != "lexical and text vector" {
 		t.Errorf("search says %v, %q", found.Items[0].Sources, found.Method)
 	}
 	similar := must(s.SimilarItems(ctx(t), &kindredv1.SimilarItemsRequest{ItemId: "pen-1", Limit: 3}))

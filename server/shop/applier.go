@@ -34,7 +34,7 @@ func (s *Shop) apply(entries []record.Entry) {
 		}
 	}
 	items = s.latest(items)
-	s.encode(items)
+	s.encodeAndPutWords(items)
 	s.recount(len(items))
 	// The lists of top items hold acts back to save work while many come.
 	s.counters.popular.Publish()
@@ -68,6 +68,7 @@ func (s *Shop) applyDelete(e *record.Entry) {
 	}
 	s.table.Delete(e.ItemNumber)
 	s.arrivals.Remove(e.ItemNumber)
+	s.texts.Delete(e.ItemNumber)
 	for _, g := range s.serving() {
 		if err := g.put(e.ItemNumber, nil); err != nil {
 			s.config.Log.Error("vector not removed", "item", e.Delete.ID, "error", err)

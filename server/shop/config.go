@@ -22,6 +22,12 @@ type Config struct {
 	HistoryEvents int
 	// ProfileBytes bounds the memory of cached profiles. Default 256 MiB.
 	ProfileBytes int64
+	// TextBytes bounds the memory of the index of words, which takes about 500 bytes an
+	// item. Default 1 GiB.
+	TextBytes int64
+	// SearchEncodeTimeout bounds the encoding of a search text; past it a search goes by
+	// words alone. Default 50 ms.
+	SearchEncodeTimeout time.Duration
 	// Permits is how many requests are ranked at once; those beyond it are answered
 	// from the popular tier. Default 64 for each of GOMAXPROCS.
 	Permits int
@@ -46,6 +52,8 @@ func (c Config) withDefaults() Config {
 	orElse(&c.MaxItems, 1<<20)
 	orElse(&c.HistoryEvents, 256)
 	orElse(&c.ProfileBytes, 256<<20)
+	orElse(&c.TextBytes, 1<<30)
+	orElse(&c.SearchEncodeTimeout, 50*time.Millisecond)
 	orElse(&c.Permits, 64*runtime.GOMAXPROCS(0))
 	orElse(&c.Bound, 16*c.Permits)
 	orElse(&c.DecisionQueue, 1<<14)
@@ -77,6 +85,8 @@ func (c Config) validate() error {
 		return fmt.Errorf("shop.Config.HistoryEvents is %d: give 16 to 4,096", c.HistoryEvents)
 	case c.ProfileBytes < 1<<20:
 		return fmt.Errorf("shop.Config.ProfileBytes is %d: give at least 1 MiB", c.ProfileBytes)
+	case c.SearchEncodeTimeout < 0:
+		return fmt.Errorf("shop.Config.SearchEncodeTimeout is %v: give more than 0", c.SearchEncodeTimeout)
 	case c.Permits < 1 || c.Bound < c.Permits:
 		return fmt.Errorf("shop.Config.Permits is %d and Bound %d: give Permits of at least 1 and Bound of at least Permits", c.Permits, c.Bound)
 	case c.RankingAge > time.Minute:

@@ -64,9 +64,9 @@ func vectorsOf(ctx context.Context, encoder embed.Encoder, items []numbered) ([]
 }
 
 // encodeCatalog makes the vectors of all stored items on all cores. row, if not nil,
-// sees each item first, in the order of the scan; take is called with batches,
-// concurrently.
-func (s *Shop) encodeCatalog(ctx context.Context, row func(numbered) error, take func([]coded) error) error {
+// sees each item first, in the order of the scan; take is called with batches and their
+// vectors, concurrently.
+func (s *Shop) encodeCatalog(ctx context.Context, row func(numbered) error, take func([]numbered, []coded) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(allCores()) // also bounds the batches in memory
 	send := func(batch []numbered) {
@@ -75,7 +75,7 @@ func (s *Shop) encodeCatalog(ctx context.Context, row func(numbered) error, take
 			if err != nil {
 				return err
 			}
-			return take(made)
+			return take(batch, made)
 		})
 	}
 	var batch []numbered

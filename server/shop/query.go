@@ -75,6 +75,7 @@ type SearchQuery struct {
 	Text    string
 	Subject Subject
 	Row     Row
+	Fresh   Fresh
 	Seed    uint64
 	Explain bool
 }

@@ -276,7 +276,7 @@ func (s *Shop) Status() Status {
 		Applied: record.Token{Epoch: head.Epoch, Seq: applied}, Generation: g.id,
 		Encoder: g.encoder.Info().Model, Dim: s.dim, Engine: stats.Engine, Profiles: int64(profiles),
 		MemoryBytes: stats.VectorBytes + stats.LinkBytes + stats.OtherBytes + g.encoded.Load()*int64(4*s.dim) +
-			int64(profiles)*int64(profileBytes(s.config.HistoryEvents, s.dim)),
+			s.texts.Stats().Bytes + int64(profiles)*int64(profileBytes(s.config.HistoryEvents, s.dim)),
 		Events: s.events.Load(), DecisionsDropped: s.decisions.dropped.Load(), Index: s.indexStatus(g),
 	}
 }

@@ -12,7 +12,7 @@ import (
 // swap. Where a change of engines is under way, Refresh follows it.
 func (s *Shop) Refresh(ctx context.Context) error {
 	return s.renew(ctx, allCores(), func(ctx context.Context, next *generation) error {
-		return s.encodeCatalog(ctx, nil, func(batch []coded) error { return s.fill(next, batch) })
+		return s.encodeCatalog(ctx, nil, func(batch []numbered, made []coded) error { return s.fill(next, batch, made) })
 	})
 }
 
@@ -76,10 +76,11 @@ func (s *Shop) abandon() {
 // fill gives a generation vectors of the scanned catalog. The scan may be behind the
 // applier: an item that is gone stays gone, and one that changed was set by the
 // applier, from the newer row.
-func (s *Shop) fill(g *generation, batch []coded) error {
+func (s *Shop) fill(g *generation, batch []numbered, made []coded) error {
 	s.applying.Lock()
 	defer s.applying.Unlock()
-	for _, c := range batch {
+	s.refillWords(batch)
+	for _, c := range made {
 		if s.table.Row(c.number) == nil || s.touched.has(c.number) {
 			continue
 		}

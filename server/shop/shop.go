@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/kindred-rec/kindred/index/lexical"
 	"github.com/kindred-rec/kindred/ranker/catalog"
 	"github.com/kindred-rec/kindred/ranker/covisit"
 	"github.com/kindred-rec/kindred/ranker/filter"
@@ -32,6 +33,7 @@ type Shop struct {
 	table    *catalog.Table
 	filters  *filter.Cache
 	arrivals *popularity.Arrivals
+	texts    *lexical.Index
 	profiles *profiles
 	numbers  *numbers
 	clock    logClock
@@ -129,6 +131,9 @@ func (s *Shop) prepare() error {
 	if s.arrivals, err = popularity.NewArrivals(newestItems); err != nil {
 		return err
 	}
+	if s.texts, err = lexical.New(lexical.Config{MaxItems: int(s.config.MaxItems), MaxBytes: s.config.TextBytes}); err != nil {
+		return err
+	}
 	if err := s.restoreCounters(); err != nil {
 		return err
 	}
@@ -175,8 +180,9 @@ func (s *Shop) readItems(ctx context.Context) error {
 		s.firstSeen(it.number, it.item, it.item.Created)
 		return nil
 	}
-	err := s.encodeCatalog(ctx, row, func(batch []coded) error {
-		for _, c := range batch {
+	err := s.encodeCatalog(ctx, row, func(batch []numbered, made []coded) error {
+		s.putWords(batch)
+		for _, c := range made {
 			if err := g.put(c.number, c.vector); err != nil {
 				return err
 			}

@@ -1405,7 +1405,10 @@ func (x *SimilarItemsResponse) GetInfo() *ReplyInfo {
 
 type SearchItemsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Required, at most 1,024 bytes.
+	// Required, at most 1,024 bytes. Finds items that have a word of it, and items whose
+	// text means about the same. The last word also stands for those that it begins, unless
+	// a space follows it; a word that no item has, for those one or two typing mistakes
+	// away.
 	Query string `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
 	// Set: results lean to the subject's taste.
 	Subject *Subject `protobuf:"bytes,2,opt,name=subject,proto3" json:"subject,omitempty"`
@@ -1416,8 +1419,12 @@ type SearchItemsRequest struct {
 	IncludeItems bool   `protobuf:"varint,5,opt,name=include_items,json=includeItems,proto3" json:"include_items,omitempty"`
 	Explain      bool   `protobuf:"varint,6,opt,name=explain,proto3" json:"explain,omitempty"`
 	// As in RecommendRequest. Not set: "search".
-	Surface       string `protobuf:"bytes,7,opt,name=surface,proto3" json:"surface,omitempty"`
-	Seed          uint64 `protobuf:"varint,8,opt,name=seed,proto3" json:"seed,omitempty"`
+	Surface string `protobuf:"bytes,7,opt,name=surface,proto3" json:"surface,omitempty"`
+	Seed    uint64 `protobuf:"varint,8,opt,name=seed,proto3" json:"seed,omitempty"`
+	// As in RecommendRequest.
+	MinWriteToken string `protobuf:"bytes,9,opt,name=min_write_token,json=minWriteToken,proto3" json:"min_write_token,omitempty"`
+	// As in RecommendRequest.
+	MaxWait       *durationpb.Duration `protobuf:"bytes,10,opt,name=max_wait,json=maxWait,proto3" json:"max_wait,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1508,12 +1515,28 @@ func (x *SearchItemsRequest) GetSeed() uint64 {
 	return 0
 }
 
+func (x *SearchItemsRequest) GetMinWriteToken() string {
+	if x != nil {
+		return x.MinWriteToken
+	}
+	return ""
+}
+
+func (x *SearchItemsRequest) GetMaxWait() *durationpb.Duration {
+	if x != nil {
+		return x.MaxWait
+	}
+	return nil
+}
+
 type SearchItemsResponse struct {
 	state            protoimpl.MessageState `protogen:"open.v1"`
 	RecommendationId string                 `protobuf:"bytes,1,opt,name=recommendation_id,json=recommendationId,proto3" json:"recommendation_id,omitempty"`
 	Items            []*RecommendedItem     `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
 	Info             *ReplyInfo             `protobuf:"bytes,3,opt,name=info,proto3" json:"info,omitempty"`
-	// What the search used, such as "text vector" or "lexical", and why not more.
+	// What the search used: "lexical and text vector", or "lexical", "text vector" or
+	// "nothing" with a colon and why not more. "lexical" alone serves where the text encoder
+	// fails or is late.
 	Method        string `protobuf:"bytes,4,opt,name=method,proto3" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2213,7 +2236,7 @@ const file_kindred_v1_recommendation_proto_rawDesc = "" +
 	"\x04tier\x18\x03 \x01(\x0e2\x10.kindred.v1.TierR\x04tier\x12\x1f\n" +
 	"\vtier_reason\x18\x04 \x01(\tR\n" +
 	"tierReason\x12)\n" +
-	"\x04info\x18\x05 \x01(\v2\x15.kindred.v1.ReplyInfoR\x04info\"\xf4\x01\n" +
+	"\x04info\x18\x05 \x01(\v2\x15.kindred.v1.ReplyInfoR\x04info\"\xd2\x02\n" +
 	"\x12SearchItemsRequest\x12\x14\n" +
 	"\x05query\x18\x01 \x01(\tR\x05query\x12-\n" +
 	"\asubject\x18\x02 \x01(\v2\x13.kindred.v1.SubjectR\asubject\x12\x14\n" +
@@ -2222,7 +2245,10 @@ const file_kindred_v1_recommendation_proto_rawDesc = "" +
 	"\rinclude_items\x18\x05 \x01(\bR\fincludeItems\x12\x18\n" +
 	"\aexplain\x18\x06 \x01(\bR\aexplain\x12\x18\n" +
 	"\asurface\x18\a \x01(\tR\asurface\x12\x12\n" +
-	"\x04seed\x18\b \x01(\x04R\x04seed\"\xb8\x01\n" +
+	"\x04seed\x18\b \x01(\x04R\x04seed\x12&\n" +
+	"\x0fmin_write_token\x18\t \x01(\tR\rminWriteToken\x124\n" +
+	"\bmax_wait\x18\n" +
+	" \x01(\v2\x19.google.protobuf.DurationR\amaxWait\"\xb8\x01\n" +
 	"\x13SearchItemsResponse\x12+\n" +
 	"\x11recommendation_id\x18\x01 \x01(\tR\x10recommendationId\x121\n" +
 	"\x05items\x18\x02 \x03(\v2\x1b.kindred.v1.RecommendedItemR\x05items\x12)\n" +
@@ -2391,39 +2417,40 @@ var file_kindred_v1_recommendation_proto_depIdxs = []int32{
 	1,  // 20: kindred.v1.SimilarItemsResponse.tier:type_name -> kindred.v1.Tier
 	11, // 21: kindred.v1.SimilarItemsResponse.info:type_name -> kindred.v1.ReplyInfo
 	23, // 22: kindred.v1.SearchItemsRequest.subject:type_name -> kindred.v1.Subject
-	7,  // 23: kindred.v1.SearchItemsResponse.items:type_name -> kindred.v1.RecommendedItem
-	11, // 24: kindred.v1.SearchItemsResponse.info:type_name -> kindred.v1.ReplyInfo
-	23, // 25: kindred.v1.RankItemsRequest.subject:type_name -> kindred.v1.Subject
-	0,  // 26: kindred.v1.RankItemsRequest.seen_policy:type_name -> kindred.v1.SeenPolicy
-	24, // 27: kindred.v1.RankItemsRequest.as_of:type_name -> google.protobuf.Timestamp
-	25, // 28: kindred.v1.RankItemsRequest.max_wait:type_name -> google.protobuf.Duration
-	7,  // 29: kindred.v1.RankItemsResponse.items:type_name -> kindred.v1.RecommendedItem
-	1,  // 30: kindred.v1.RankItemsResponse.tier:type_name -> kindred.v1.Tier
-	11, // 31: kindred.v1.RankItemsResponse.info:type_name -> kindred.v1.ReplyInfo
-	19, // 32: kindred.v1.RankItemsResponse.left_out:type_name -> kindred.v1.LeftOut
-	4,  // 33: kindred.v1.LeftOut.verdict:type_name -> kindred.v1.Verdict
-	5,  // 34: kindred.v1.ExplainRequest.request:type_name -> kindred.v1.RecommendRequest
-	22, // 35: kindred.v1.ExplainResponse.explanations:type_name -> kindred.v1.Explanation
-	1,  // 36: kindred.v1.ExplainResponse.tier:type_name -> kindred.v1.Tier
-	11, // 37: kindred.v1.ExplainResponse.info:type_name -> kindred.v1.ReplyInfo
-	4,  // 38: kindred.v1.Explanation.verdict:type_name -> kindred.v1.Verdict
-	2,  // 39: kindred.v1.Explanation.sources:type_name -> kindred.v1.Source
-	8,  // 40: kindred.v1.Explanation.reasons:type_name -> kindred.v1.Reason
-	5,  // 41: kindred.v1.RecommendationService.Recommend:input_type -> kindred.v1.RecommendRequest
-	13, // 42: kindred.v1.RecommendationService.SimilarItems:input_type -> kindred.v1.SimilarItemsRequest
-	15, // 43: kindred.v1.RecommendationService.SearchItems:input_type -> kindred.v1.SearchItemsRequest
-	17, // 44: kindred.v1.RecommendationService.RankItems:input_type -> kindred.v1.RankItemsRequest
-	20, // 45: kindred.v1.RecommendationService.Explain:input_type -> kindred.v1.ExplainRequest
-	9,  // 46: kindred.v1.RecommendationService.Recommend:output_type -> kindred.v1.RecommendResponse
-	14, // 47: kindred.v1.RecommendationService.SimilarItems:output_type -> kindred.v1.SimilarItemsResponse
-	16, // 48: kindred.v1.RecommendationService.SearchItems:output_type -> kindred.v1.SearchItemsResponse
-	18, // 49: kindred.v1.RecommendationService.RankItems:output_type -> kindred.v1.RankItemsResponse
-	21, // 50: kindred.v1.RecommendationService.Explain:output_type -> kindred.v1.ExplainResponse
-	46, // [46:51] is the sub-list for method output_type
-	41, // [41:46] is the sub-list for method input_type
-	41, // [41:41] is the sub-list for extension type_name
-	41, // [41:41] is the sub-list for extension extendee
-	0,  // [0:41] is the sub-list for field type_name
+	25, // 23: kindred.v1.SearchItemsRequest.max_wait:type_name -> google.protobuf.Duration
+	7,  // 24: kindred.v1.SearchItemsResponse.items:type_name -> kindred.v1.RecommendedItem
+	11, // 25: kindred.v1.SearchItemsResponse.info:type_name -> kindred.v1.ReplyInfo
+	23, // 26: kindred.v1.RankItemsRequest.subject:type_name -> kindred.v1.Subject
+	0,  // 27: kindred.v1.RankItemsRequest.seen_policy:type_name -> kindred.v1.SeenPolicy
+	24, // 28: kindred.v1.RankItemsRequest.as_of:type_name -> google.protobuf.Timestamp
+	25, // 29: kindred.v1.RankItemsRequest.max_wait:type_name -> google.protobuf.Duration
+	7,  // 30: kindred.v1.RankItemsResponse.items:type_name -> kindred.v1.RecommendedItem
+	1,  // 31: kindred.v1.RankItemsResponse.tier:type_name -> kindred.v1.Tier
+	11, // 32: kindred.v1.RankItemsResponse.info:type_name -> kindred.v1.ReplyInfo
+	19, // 33: kindred.v1.RankItemsResponse.left_out:type_name -> kindred.v1.LeftOut
+	4,  // 34: kindred.v1.LeftOut.verdict:type_name -> kindred.v1.Verdict
+	5,  // 35: kindred.v1.ExplainRequest.request:type_name -> kindred.v1.RecommendRequest
+	22, // 36: kindred.v1.ExplainResponse.explanations:type_name -> kindred.v1.Explanation
+	1,  // 37: kindred.v1.ExplainResponse.tier:type_name -> kindred.v1.Tier
+	11, // 38: kindred.v1.ExplainResponse.info:type_name -> kindred.v1.ReplyInfo
+	4,  // 39: kindred.v1.Explanation.verdict:type_name -> kindred.v1.Verdict
+	2,  // 40: kindred.v1.Explanation.sources:type_name -> kindred.v1.Source
+	8,  // 41: kindred.v1.Explanation.reasons:type_name -> kindred.v1.Reason
+	5,  // 42: kindred.v1.RecommendationService.Recommend:input_type -> kindred.v1.RecommendRequest
+	13, // 43: kindred.v1.RecommendationService.SimilarItems:input_type -> kindred.v1.SimilarItemsRequest
+	15, // 44: kindred.v1.RecommendationService.SearchItems:input_type -> kindred.v1.SearchItemsRequest
+	17, // 45: kindred.v1.RecommendationService.RankItems:input_type -> kindred.v1.RankItemsRequest
+	20, // 46: kindred.v1.RecommendationService.Explain:input_type -> kindred.v1.ExplainRequest
+	9,  // 47: kindred.v1.RecommendationService.Recommend:output_type -> kindred.v1.RecommendResponse
+	14, // 48: kindred.v1.RecommendationService.SimilarItems:output_type -> kindred.v1.SimilarItemsResponse
+	16, // 49: kindred.v1.RecommendationService.SearchItems:output_type -> kindred.v1.SearchItemsResponse
+	18, // 50: kindred.v1.RecommendationService.RankItems:output_type -> kindred.v1.RankItemsResponse
+	21, // 51: kindred.v1.RecommendationService.Explain:output_type -> kindred.v1.ExplainResponse
+	47, // [47:52] is the sub-list for method output_type
+	42, // [42:47] is the sub-list for method input_type
+	42, // [42:42] is the sub-list for extension type_name
+	42, // [42:42] is the sub-list for extension extendee
+	0,  // [0:42] is the sub-list for field type_name
 }
 
 func init() { file_kindred_v1_recommendation_proto_init() }
