@@ -264,6 +264,13 @@ func TestBadConfigurationNamesTheSetting(t *testing.T) {
 			t.Errorf("%s: got %v, want ErrConfig naming it", name, err)
 		}
 	}
+	table, err := static.Default()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := batch.New(table, batch.Config{MaxBytes: 64 << 10}); !errors.Is(err, batch.ErrConfig) {
+		t.Errorf("a queue that one text of 64 KiB does not fit into: %v", err)
+	}
 	unbounded := newStaged()
 	unbounded.max = 0
 	if _, err := batch.New(unbounded, batch.Config{}); !errors.Is(err, batch.ErrConfig) {

@@ -69,6 +69,10 @@ func (c Config) resolve(info embed.Info, staged bool) (Config, error) {
 	if err := c.check(); err != nil {
 		return c, err
 	}
+	if share := laneShare(c.MaxBytes); info.MaxBytes > share {
+		return c, fmt.Errorf("%w: MaxBytes is %d, of which a lane has %d, and the encoder %q reads %d bytes of a text; raise it to %d",
+			ErrConfig, c.MaxBytes, share, info.Model, info.MaxBytes, (info.MaxBytes+2)/3*4+4)
+	}
 	if staged {
 		return c, c.checkShapes(info)
 	}

@@ -57,14 +57,14 @@ func TestEncodeAllSurvivesAWorkersDeath(t *testing.T) {
 	e := &paced{Encoder: table(t)}
 	w := startWorker(t, e)
 	c := dial(t, remote.Config{BreakerPause: 20 * time.Millisecond}, w)
-	texts := catalog(20_000)
+	texts := catalog(12_000)
 	back := make(chan struct{})
 	got, err := collect(t, c, texts, func(i int) {
-		if i == 3000 || i == 9000 {
+		if i == 2000 || i == 7000 {
 			w.kill()
 			go func() { time.Sleep(50 * time.Millisecond); w.start(); back <- struct{}{} }()
 		}
-		if i == 5999 || i == 12_999 { // more than what was answered when it died
+		if i == 4500 || i == 9500 { // more than what was answered when it died
 			<-back
 		}
 	})
@@ -80,7 +80,7 @@ func TestEncodeAllSurvivesAWorkersDeath(t *testing.T) {
 func TestEncodeAllGoesOnWithTheOtherWorker(t *testing.T) {
 	a, b := startWorker(t, table(t)), startWorker(t, table(t))
 	c := dial(t, remote.Config{}, a, b)
-	texts := catalog(20_000)
+	texts := catalog(12_000)
 	got, err := collect(t, c, texts, func(i int) {
 		if i == 2000 {
 			a.kill()
@@ -90,7 +90,7 @@ func TestEncodeAllGoesOnWithTheOtherWorker(t *testing.T) {
 		t.Fatal(err)
 	}
 	same(t, got, direct(t, texts))
-	if n := b.batcher.Stats().Texts; n < 10_000 {
+	if n := b.batcher.Stats().Texts; n < 4000 {
 		t.Errorf("the other worker encoded %d texts", n)
 	}
 }
@@ -99,7 +99,7 @@ func TestEncodeAllGoesOnWithTheOtherWorker(t *testing.T) {
 func TestDrainingWorkerHandsOver(t *testing.T) {
 	a, b := startWorker(t, table(t)), startWorker(t, table(t))
 	c := dial(t, remote.Config{}, a, b)
-	texts := catalog(20_000)
+	texts := catalog(12_000)
 	got, err := collect(t, c, texts, func(i int) {
 		if i == 2000 {
 			a.drain() // returns: GracefulStop does not wait for the flow's end
@@ -114,7 +114,7 @@ func TestDrainingWorkerHandsOver(t *testing.T) {
 func TestEncodeAllGivesUpAfterItsPatience(t *testing.T) {
 	w := startWorker(t, table(t))
 	c := dial(t, remote.Config{Patience: 50 * time.Millisecond, BreakerPause: 10 * time.Millisecond}, w)
-	_, err := collect(t, c, catalog(20_000), func(i int) {
+	_, err := collect(t, c, catalog(12_000), func(i int) {
 		if i == 500 {
 			w.kill()
 		}

@@ -75,7 +75,12 @@ func (w *Worker) start(ctx context.Context) error {
 	}
 	w.grpcAddr = l.Addr()
 	limited := netutil.LimitListener(l, w.config.MaxConnections)
-	w.serve(func() error { return w.grpc.Serve(limited) })
+	w.serve(func() error {
+		if err := w.grpc.Serve(limited); !errors.Is(err, grpc.ErrServerStopped) { // stopped before it began
+			return err
+		}
+		return nil
+	})
 	w.ready.Store(true)
 	return nil
 }
