@@ -75,7 +75,7 @@ func (s *adminService) GetTenant(ctx context.Context, req *kindredv1.GetTenantRe
 		Status: &kindredv1.TenantStatus{
 			Items: st.Items, EncodedItems: st.Encoded, LogHead: int64(st.Head.Seq), LogApplied: int64(st.Applied.Seq),
 			Generation: st.Generation, Encoder: st.Encoder, VectorDimension: int32(st.Dim), IndexEngine: st.Engine,
-			CachedProfiles: st.Profiles, MemoryBytes: st.MemoryBytes, Events: st.Events, DecisionsDropped: st.DecisionsDropped,
+			CachedProfiles: st.Profiles, MemoryBytes: st.MemoryBytes, Events: st.Events, DecisionsDropped: st.DecisionsDropped, RankingsReused: st.RankingsReused,
 			Index: indexToWire(&st.Index),
 		},
 	}, nil

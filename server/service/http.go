@@ -40,6 +40,7 @@ var (
 	lagDesc     = tenantDesc("log_lag", "Log entries that the serving state does not reflect yet.")
 	cachedDesc  = tenantDesc("cached_profiles", "Profiles in memory.")
 	droppedDesc = tenantDesc("decisions_dropped_total", "Decisions that were not logged.")
+	reusedDesc  = tenantDesc("rankings_reused_total", "Lists from a ranking that was made for an earlier request.")
 	recallDesc  = tenantDesc("index_recall", "Share of the exact nearest that the last self-check found; 1 for flat, which is exact. Absent until checked.")
 	checkedDesc = tenantDesc("index_check_timestamp_seconds", "When the last self-check was. Absent if there was none.")
 	lowDesc     = tenantDesc("index_recall_low", "1 if recall is too low with the largest effort.")
@@ -60,7 +61,7 @@ func tenantDesc(name, help string) *prometheus.Desc {
 // Describe implements prometheus.Collector.
 func (m *tenantMetrics) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		itemsDesc, encodedDesc, lagDesc, cachedDesc, droppedDesc, tierDesc, recallDesc, checkedDesc, lowDesc, effortDesc,
+		itemsDesc, encodedDesc, lagDesc, cachedDesc, droppedDesc, reusedDesc, tierDesc, recallDesc, checkedDesc, lowDesc, effortDesc,
 		indexedDesc, bytesDesc, mappedDesc, savedDesc, buildDesc, engineDesc,
 	} {
 		ch <- d
@@ -80,6 +81,7 @@ func (m *tenantMetrics) Collect(ch chan<- prometheus.Metric) {
 		gauge(cachedDesc, float64(st.Profiles))
 		collectIndex(ch, name, &st.Index)
 		ch <- prometheus.MustNewConstMetric(droppedDesc, prometheus.CounterValue, float64(st.DecisionsDropped), name)
+		ch <- prometheus.MustNewConstMetric(reusedDesc, prometheus.CounterValue, float64(st.RankingsReused), name)
 		for tier, n := range s.Tiers() {
 			ch <- prometheus.MustNewConstMetric(tierDesc, prometheus.CounterValue, float64(n), name, tier)
 		}

@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	kindredv1 "github.com/kindred-rec/kindred/proto/kindred/v1"
+	"github.com/kindred-rec/kindred/server/service"
 )
 
 // again asks twice and reports whether the second reply used the ranking of the first.
@@ -110,6 +112,23 @@ func TestRankingIsNotUsedForAnotherRequest(t *testing.T) {
 			if _, _, reused := s.again(other); reused {
 				t.Errorf("%s: used again", what)
 			}
+		}
+	}
+}
+
+func TestRankingAgeBoundsReuse(t *testing.T) {
+	for _, c := range []struct {
+		age    time.Duration
+		reused bool
+	}{{-1, false}, {time.Nanosecond, false}, {time.Minute, true}} {
+		s := start(t, func(c2 *service.Config) { c2.Shop.RankingAge = c.age })
+		s.upsert(shelf()...)
+		if _, _, reused := s.again(reader(s)); reused != c.reused {
+			t.Errorf("an age of %v: used again is %v", c.age, reused)
+		}
+		tenant := must(s.admin.GetTenant(ctx(t), &kindredv1.GetTenantRequest{Name: "default"}))
+		if n := tenant.Status.RankingsReused; (n > 0) != c.reused {
+			t.Errorf("an age of %v: the status counts %d", c.age, n)
 		}
 	}
 }

@@ -199,5 +199,6 @@ type Status struct {
 	MemoryBytes      int64
 	Events           int64
 	DecisionsDropped int64
+	RankingsReused   int64 // lists since the start
 	Index            IndexStatus
 }

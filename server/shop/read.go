@@ -277,6 +277,6 @@ func (s *Shop) Status() Status {
 		Encoder: g.encoder.Info().Model, Dim: s.dim, Engine: stats.Engine, Profiles: int64(profiles),
 		MemoryBytes: stats.VectorBytes + stats.LinkBytes + stats.OtherBytes + g.encoded.Load()*int64(4*s.dim) +
 			s.texts.Stats().Bytes + int64(profiles)*int64(profileBytes(s.config.HistoryEvents, s.dim)),
-		Events: s.events.Load(), DecisionsDropped: s.decisions.dropped.Load(), Index: s.indexStatus(g),
+		Events: s.events.Load(), DecisionsDropped: s.decisions.dropped.Load(), RankingsReused: s.reused.Load(), Index: s.indexStatus(g),
 	}
 }

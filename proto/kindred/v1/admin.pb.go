@@ -713,8 +713,10 @@ type TenantStatus struct {
 	// Decisions that were not logged since the start, because the log's queue was full.
 	DecisionsDropped int64        `protobuf:"varint,12,opt,name=decisions_dropped,json=decisionsDropped,proto3" json:"decisions_dropped,omitempty"`
 	Index            *IndexStatus `protobuf:"bytes,13,opt,name=index,proto3" json:"index,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// Lists since the start from a ranking that was made for an earlier request.
+	RankingsReused int64 `protobuf:"varint,14,opt,name=rankings_reused,json=rankingsReused,proto3" json:"rankings_reused,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *TenantStatus) Reset() {
@@ -836,6 +838,13 @@ func (x *TenantStatus) GetIndex() *IndexStatus {
 		return x.Index
 	}
 	return nil
+}
+
+func (x *TenantStatus) GetRankingsReused() int64 {
+	if x != nil {
+		return x.RankingsReused
+	}
+	return 0
 }
 
 // What finds the nearest vectors, and how well.
@@ -2135,7 +2144,7 @@ const file_kindred_v1_admin_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\"q\n" +
 	"\x11GetTenantResponse\x12*\n" +
 	"\x06tenant\x18\x01 \x01(\v2\x12.kindred.v1.TenantR\x06tenant\x120\n" +
-	"\x06status\x18\x02 \x01(\v2\x18.kindred.v1.TenantStatusR\x06status\"\xcd\x03\n" +
+	"\x06status\x18\x02 \x01(\v2\x18.kindred.v1.TenantStatusR\x06status\"\xf6\x03\n" +
 	"\fTenantStatus\x12\x14\n" +
 	"\x05items\x18\x01 \x01(\x03R\x05items\x12#\n" +
 	"\rencoded_items\x18\x02 \x01(\x03R\fencodedItems\x12\x19\n" +
@@ -2153,7 +2162,8 @@ const file_kindred_v1_admin_proto_rawDesc = "" +
 	" \x01(\x03R\vmemoryBytes\x12\x16\n" +
 	"\x06events\x18\v \x01(\x03R\x06events\x12+\n" +
 	"\x11decisions_dropped\x18\f \x01(\x03R\x10decisionsDropped\x12-\n" +
-	"\x05index\x18\r \x01(\v2\x17.kindred.v1.IndexStatusR\x05index\"\xcc\x04\n" +
+	"\x05index\x18\r \x01(\v2\x17.kindred.v1.IndexStatusR\x05index\x12'\n" +
+	"\x0frankings_reused\x18\x0e \x01(\x03R\x0erankingsReused\"\xcc\x04\n" +
 	"\vIndexStatus\x12\x16\n" +
 	"\x06engine\x18\x01 \x01(\tR\x06engine\x12\x18\n" +
 	"\astorage\x18\x02 \x01(\tR\astorage\x12\x14\n" +
