@@ -52,7 +52,11 @@ func (b *Batcher) measure(chunk []*text) error {
 				return fmt.Errorf("%w: a text gave %d tokens, MaxTokens is %d", ErrEncoder, t.tokens, last)
 			}
 		case b.measurer != nil && mayTruncate(b.info, t.value):
-			t.truncated = b.measurer.Measure(t.value).Truncated
+			extent := b.measurer.Measure(t.value)
+			t.truncated = extent.Truncated
+			if b.info.MaxTokens > 0 { // better than the estimate
+				t.tokens = min(extent.Tokens+2, b.info.MaxTokens)
+			}
 		}
 	}
 	return nil
