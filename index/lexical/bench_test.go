@@ -134,7 +134,7 @@ func BenchmarkSearch(b *testing.B) {
 						continue
 					}
 					var err error
-					if hits, err = x.Search(Query{Text: kind.of(r, title), K: 200}, hits[:0]); err != nil {
+					if hits, _, err = x.Search(Query{Text: kind.of(r, title), K: 200}, hits[:0]); err != nil {
 						b.Fatal(err)
 					}
 					found += len(hits)

@@ -8,7 +8,7 @@
 //	x, err := lexical.New(lexical.Config{MaxItems: 1 << 20})
 //	...
 //	err = x.Put(7, &lexical.Document{Title: "Gel pen, black", Brand: "Pilot"})
-//	hits, err := x.Search(lexical.Query{Text: "black ge", K: 10, Allow: inStock}, nil)
+//	hits, all, err := x.Search(lexical.Query{Text: "black ge", K: 10, Allow: inStock}, nil)
 //
 // # Words
 //

@@ -25,7 +25,7 @@ func titles(t testing.TB, of ...string) *Index {
 // find returns the numbers that a query finds, best first.
 func find(t testing.TB, x *Index, query string) []uint32 {
 	t.Helper()
-	hits, err := x.Search(Query{Text: query, K: 100}, nil)
+	hits, _, err := x.Search(Query{Text: query, K: 100}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,11 +135,11 @@ func TestAFilterNeverStarves(t *testing.T) {
 		{Text: "pen", K: 1, Allow: allow, Keep: func(id uint32) bool { return id != 19_990 }},
 		{Text: "pen", K: 10, Keep: func(id uint32) bool { return id == 19_999 }},
 	} {
-		if hits, err := x.Search(q, nil); err != nil || len(hits) != 1 || hits[0].ID != 19_999 {
+		if hits, _, err := x.Search(q, nil); err != nil || len(hits) != 1 || hits[0].ID != 19_999 {
 			t.Errorf("%v %v", hits, err)
 		}
 	}
-	if hits, _ := x.Search(Query{Text: "pen", K: 5, Allow: allow[:1]}, nil); len(hits) != 0 {
+	if hits, _, _ := x.Search(Query{Text: "pen", K: 5, Allow: allow[:1]}, nil); len(hits) != 0 {
 		t.Errorf("items past the end of the filter: %v", hits)
 	}
 }
@@ -154,7 +154,7 @@ func TestRefusals(t *testing.T) {
 	if err := x.Put(1<<20, &Document{}); !errors.Is(err, index.ErrID) {
 		t.Error(err)
 	}
-	if _, err := x.Search(Query{Text: "pen"}, nil); !errors.Is(err, index.ErrQuery) {
+	if _, _, err := x.Search(Query{Text: "pen"}, nil); !errors.Is(err, index.ErrQuery) {
 		t.Error(err)
 	}
 	x.Delete(1 << 30)
@@ -223,7 +223,7 @@ func TestSearchWhileWritingSeesWholeItems(t *testing.T) {
 	for range 2 {
 		readers.Go(func() {
 			for range 1500 {
-				hits, err := x.Search(Query{Text: "always", K: 1000, Keep: func(id uint32) bool { return id < items }}, nil)
+				hits, _, err := x.Search(Query{Text: "always", K: 1000, Keep: func(id uint32) bool { return id < items }}, nil)
 				if err != nil || len(hits) != items {
 					t.Errorf("%d of %d items, %v", len(hits), items, err)
 					return

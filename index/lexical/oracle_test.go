@@ -81,12 +81,13 @@ func (o oracle) share(worth map[string]float32, in map[string]int, share float64
 	}
 }
 
-func (o oracle) search(words []string, goesOn bool, k int, allowed func(uint32) bool) []index.Hit {
-	sums := make(map[uint32]float32)
+func (o oracle) search(words []string, goesOn bool, k int, allowed func(uint32) bool) (hits []index.Hit, all bool) {
+	sums, counts, distinct := make(map[uint32]float32), make(map[uint32]int), 0
 	for i, word := range words {
 		if slices.Contains(words[:i], word) {
 			continue
 		}
+		distinct++
 		worth := o.stands(word, goesOn && word == words[len(words)-1])
 		for id, has := range o {
 			var best float32
@@ -95,17 +96,17 @@ func (o oracle) search(words []string, goesOn bool, k int, allowed func(uint32) 
 			}
 			if best > 0 {
 				sums[id] += best
+				counts[id]++
 			}
 		}
 	}
-	var hits []index.Hit
 	for id, score := range sums {
 		if allowed(id) {
 			hits = append(hits, index.Hit{ID: id, Score: score})
 		}
 	}
 	slices.SortFunc(hits, func(a, b index.Hit) int { return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.ID, b.ID)) })
-	return hits[:min(k, len(hits))]
+	return hits[:min(k, len(hits))], slices.ContainsFunc(hits, func(h index.Hit) bool { return counts[h.ID] == distinct })
 }
 
 // slowDistance is the optimal string alignment distance by its definition.
@@ -177,12 +178,12 @@ func TestFindsWhatReadingAllTextsFinds(t *testing.T) {
 				if !goesOn {
 					q.Text += " "
 				}
-				got, err := x.Search(q, nil)
+				got, all, err := x.Search(q, nil)
 				if err != nil {
 					t.Fatal(err)
 				}
-				want := o.search(words, goesOn, k, func(id uint32) bool { return allow[0]>>id&1 == 1 && id%7 != 3 })
-				if !slices.Equal(got, want) {
+				want, wantAll := o.search(words, goesOn, k, func(id uint32) bool { return allow[0]>>id&1 == 1 && id%7 != 3 })
+				if !slices.Equal(got, want) || all != wantAll {
 					t.Fatalf("%q finds\n%v, want\n%v", q.Text, got, want)
 				}
 				if x.Len() != len(o) {
@@ -223,8 +224,8 @@ func TestSearchDoesNotDependOnHistory(t *testing.T) {
 	}
 	for range 50 {
 		q := Query{Text: fmt.Sprint("w", r.IntN(50), " w", r.IntN(100), " w", r.IntN(10)), K: 500}
-		a, _ := straight.Search(q, nil)
-		b, _ := long.Search(q, nil)
+		a, _, _ := straight.Search(q, nil)
+		b, _, _ := long.Search(q, nil)
 		if len(a) == 0 || !slices.Equal(a, b) {
 			t.Fatalf("%q: %d and %d hits that differ", q.Text, len(a), len(b))
 		}

@@ -38,18 +38,19 @@ const (
 )
 
 // Search appends at most q.K hits to dst, best first, equal scores by smaller item
-// number, and returns the extended slice. An item that matches no word is none. Errors:
+// number, and returns the extended slice. An item that matches no word is none. all
+// reports whether some item that may be found has all words of the text, found or not. Errors:
 // index.ErrQuery.
-func (x *Index) Search(q Query, dst []index.Hit) ([]index.Hit, error) {
+func (x *Index) Search(q Query, dst []index.Hit) (hits []index.Hit, all bool, err error) {
 	if q.K < 1 {
-		return dst, fmt.Errorf("%w: K is %d, must be at least 1", index.ErrQuery, q.K)
+		return dst, false, fmt.Errorf("%w: K is %d, must be at least 1", index.ErrQuery, q.K)
 	}
 	s := searches.Get().(*search)
 	defer searches.Put(s)
 	s.reset(q.K)
 	s.ask(q.Text)
 	if len(s.asked) == 0 {
-		return dst, nil
+		return dst, false, nil
 	}
 	s.expand(x)
 	s.read(x)
@@ -57,8 +58,9 @@ func (x *Index) Search(q Query, dst []index.Hit) ([]index.Hit, error) {
 	for _, key := range s.best.Descending() {
 		dst = append(dst, index.Hit{ID: topk.ID(key), Score: topk.Score(key)})
 	}
+	all = s.all
 	s.forget()
-	return dst, nil
+	return dst, all, nil
 }
 
 // view is what a search reads of the state: headers, taken under the lock.
@@ -89,6 +91,7 @@ const noTerm = ^uint32(0)
 type search struct {
 	splitter splitter
 	asked    []asked
+	all      bool // a row that may be found has all of asked
 	state    *state
 	view     view
 	cursors  []cursor
@@ -100,7 +103,7 @@ var searches = sync.Pool{New: func() any { return new(search) }}
 
 func (s *search) reset(k int) {
 	s.splitter.reset()
-	s.asked, s.cursors = s.asked[:0], s.cursors[:0]
+	s.asked, s.cursors, s.all = s.asked[:0], s.cursors[:0], false
 	s.best.Reset(k)
 }
 

@@ -43,6 +43,7 @@ const windowRows = 4096
 
 type window struct {
 	sums    [windowRows]float32
+	words   [windowRows]uint16      // how many words of the query a row has
 	touched [windowRows / 64]uint64 // rows with a sum
 	// The same for one word that several terms stand for, of which the best counts.
 	word        [windowRows]float32
@@ -78,6 +79,7 @@ func (w *window) add(cursors []cursor, base uint32) {
 		for c.row-base < windowRows {
 			at := c.row - base
 			w.sums[at] += c.worth * float32(c.weight)
+			w.words[at]++
 			w.touched[at/64] |= 1 << (at % 64)
 			c.advance()
 		}
@@ -103,6 +105,7 @@ func (w *window) add(cursors []cursor, base uint32) {
 		for ; rows != 0; rows &= rows - 1 {
 			at := 64*i + bits.TrailingZeros64(rows)
 			w.sums[at] += w.word[at]
+			w.words[at]++
 			w.word[at] = 0
 		}
 	}
@@ -115,28 +118,33 @@ func (s *search) collect(q *Query, base, known uint32) {
 		w.touched[i] = 0
 		for ; rows != 0; rows &= rows - 1 {
 			at := uint32(64*i + bits.TrailingZeros64(rows))
-			score := w.sums[at]
-			w.sums[at] = 0
-			s.offer(q, base+at, score, known)
+			score, words := w.sums[at], w.words[at]
+			w.sums[at], w.words[at] = 0, 0
+			s.offer(q, base+at, score, int(words) == len(s.asked), known)
 		}
 	}
 }
 
-func (s *search) offer(q *Query, row uint32, score float32, known uint32) {
+// offer takes in a row that may be found. whole: it has all words.
+func (s *search) offer(q *Query, row uint32, score float32, whole bool, known uint32) {
 	id := s.view.items[row]
 	key := topk.Key(score, id)
-	if s.best.Full() && key <= s.best.Worst() {
+	short := s.best.Full() && key <= s.best.Worst()
+	if short && (s.all || !whole) || !s.admits(q, row, id, known) {
 		return
 	}
+	s.all = s.all || whole
+	s.best.Offer(key)
+}
+
+// admits reports whether a row may be found.
+func (s *search) admits(q *Query, row, id, known uint32) bool {
 	// A row that was buried after the search began still counts for it.
 	if died := atomic.LoadUint32(&s.view.died[row]); died != 0 && died < known {
-		return
+		return false
 	}
 	if q.Allow != nil && (int(id/64) >= len(q.Allow) || q.Allow[id/64]>>(id%64)&1 == 0) {
-		return
+		return false
 	}
-	if q.Keep != nil && !q.Keep(id) {
-		return
-	}
-	s.best.Offer(key)
+	return q.Keep == nil || q.Keep(id)
 }

@@ -55,7 +55,7 @@ func (s *Shop) Search(ctx context.Context, q *SearchQuery) (*SearchReply, error)
 // search finds the servable matches, best first, and says how.
 func (c *call) search(ctx context.Context, text string, req *ranker.Request) (found []match, method string, err error) {
 	mark := time.Now()
-	words, err := c.byWords(text, req)
+	words, all, err := c.byWords(text, req)
 	if err != nil {
 		return nil, "", err
 	}
@@ -70,7 +70,7 @@ func (c *call) search(ctx context.Context, text string, req *ranker.Request) (fo
 	}
 	c.info.Times.Retrieve += time.Since(mark).Microseconds()
 	mark = time.Now()
-	found = fuse(c.lean(words, req), c.lean(near, req))
+	found = fuse(c.lean(words, req), c.lean(near, req), all)
 	c.info.Times.Rank = time.Since(mark).Microseconds()
 	return found, searchMethod(len(words) > 0, why), nil
 }
@@ -116,14 +116,14 @@ func (c *call) shows(req *ranker.Request, item uint32) bool {
 }
 
 // byWords returns the best matches by words that may be shown. Scores are shares of the
-// best one's.
-func (c *call) byWords(text string, req *ranker.Request) ([]ranker.Scored, error) {
-	hits, err := c.shop.texts.Search(lexical.Query{
+// best one's. all: some match has all words.
+func (c *call) byWords(text string, req *ranker.Request) (found []ranker.Scored, all bool, err error) {
+	hits, all, err := c.shop.texts.Search(lexical.Query{
 		Text: text, K: searchCandidates(req.Limit), Allow: req.Allow,
 		Keep: func(item uint32) bool { return c.shows(req, item) },
 	}, nil)
 	if err != nil {
-		return nil, fmt.Errorf("searching by words: %w", err)
+		return nil, false, fmt.Errorf("searching by words: %w", err)
 	}
 	out := make([]ranker.Scored, len(hits))
 	for i, h := range hits {
@@ -132,7 +132,7 @@ func (c *call) byWords(text string, req *ranker.Request) ([]ranker.Scored, error
 			out[i].Score = h.Score / best
 		}
 	}
-	return out, nil
+	return out, all, nil
 }
 
 // byVector returns the nearest that may be shown. The index knows the filter alone: where
