@@ -64,6 +64,12 @@
 // and a protobuf message of internal/storepb; a value that cannot be read is
 // record.ErrCorrupt and names its place, never a panic.
 //
+// # Vectors
+//
+// The vectors of a slow text encoder are kept by the hash of the model and that of the
+// text (vectors.go): they are derived, belong to nobody's person, and are no part of the
+// log. Like decisions they survive the end of the process and are not synced.
+//
 // # Limits
 //
 // Past the bounds of the queue Append answers record.ErrOverloaded at once. Below

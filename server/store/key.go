@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"time"
+
+	"github.com/kindred-rec/kindred/server/record"
 )
 
 // The kind byte after the tenant's number. Letters, so that a dump reads.
@@ -30,6 +32,7 @@ const (
 	kindOwned      byte = 'O' // + user, then kindDecision, window or kindList, id
 	kindCheckpoint byte = 'C' // + name
 	kindChunk      byte = 'B' // + generation, number
+	kindVector     byte = 'W' // + hash of the model, 8 bytes, hash of the text, 16 bytes
 )
 
 // prefixLen is the tenant's number and the kind.
@@ -67,6 +70,14 @@ func chunkKey(tenant uint32, generation uint64, n uint32) []byte {
 	k := appendPrefix(make([]byte, 0, prefixLen+12), tenant, kindChunk)
 	return binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint64(k, generation), n)
 }
+
+func vectorKey(tenant uint32, model record.ModelHash, text record.TextHash) []byte {
+	k := append(appendPrefix(make([]byte, 0, vectorKeyLen), tenant, kindVector), model[:]...)
+	return append(k, text[:]...)
+}
+
+// vectorKeyLen is the length of the key of a text's vector.
+const vectorKeyLen = prefixLen + len(record.ModelHash{}) + len(record.TextHash{})
 
 func decisionKey(tenant uint32, at time.Time, id string) []byte {
 	k := appendPrefix(make([]byte, 0, prefixLen+8+len(id)), tenant, kindDecision)

@@ -23,6 +23,7 @@ const (
 	valueProfileChange byte = 3
 	valueMerge         byte = 4
 	valueErase         byte = 5
+	valueVector        byte = 6  // no message: float32, little-endian
 	valueOther         byte = 15 // the key alone says which message it is
 )
 

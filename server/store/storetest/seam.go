@@ -69,6 +69,10 @@ type Tenant interface {
 	PutList(l record.List) error
 	List(id string) (record.List, error)
 
+	PutVectors(model record.ModelHash, texts []record.TextHash, vectors []float32) error
+	ReadVectors(model record.ModelHash, dim int, texts []record.TextHash, fn func(i int, vector []float32)) error
+	SweepVectors(ctx context.Context, from []byte, limit int, unused func(record.ModelHash, record.TextHash) bool) (next []byte, removed int, err error)
+
 	PutCheckpoint(kind string, seq uint64, write func(w io.Writer) error) error
 	Checkpoint(kind string, read func(seq uint64, r io.Reader) error) error
 }
@@ -108,6 +112,7 @@ func Run[S Store[T], T Tenant](t *testing.T, open func(dir string, c Config) (S,
 		{"items and users are bounded", testLimits[S, T]},
 		{"a dry run answers as an append and writes nothing", testDryRun[S, T]},
 		{"decisions and lists are kept", testDecisions[S, T]},
+		{"vectors are kept by model and text, and swept", testVectors[S, T]},
 		{"a checkpoint is swapped whole", testCheckpoint[S, T]},
 		{"an export holds all of a person", testExport[S, T]},
 		{"tenants are apart", testTenants[S, T]},

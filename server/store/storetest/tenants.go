@@ -152,6 +152,7 @@ func testClosed[S Store[T], T Tenant](t *testing.T, f *fixture[S, T]) {
 	for what, err := range map[string]error{
 		"append": appended, "item": item, "history": history, "follow": follow, "dry run": dry,
 		"scan":       f.tenant.ScanLog(0, func(record.Entry) error { return nil }),
+		"vectors":    f.tenant.PutVectors(record.ModelHash{}, make([]record.TextHash, 1), []float32{1}),
 		"decisions":  f.tenant.PutDecisions([]record.Decision{{ID: record.NewDecisionID(f.now, 1), Time: f.now}}),
 		"checkpoint": f.tenant.PutCheckpoint("c", 1, func(w io.Writer) error { _, err := w.Write([]byte{1}); return err }),
 		"key":        f.store.PutKey(t.Context(), record.Key{ID: "k", Tenant: "shop"}),
