@@ -43,6 +43,9 @@
 // was read is told by [Measurer], which every encoder with a tokenizer of its
 // own implements.
 //
+// Encoders differ by five powers of ten in what a text costs. [Immediate] says which kind
+// one is; [Querier] that searches are encoded in another way than what they find.
+//
 // # How to write your own
 //
 // Implement the two methods of [Encoder]. Start Encode with [Info.CheckShape],

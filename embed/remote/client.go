@@ -27,7 +27,10 @@ type Client struct {
 	requests, retries, truncated atomic.Uint64
 }
 
-var _ embed.Encoder = (*Client)(nil)
+var (
+	_ embed.Encoder = (*Client)(nil)
+	_ embed.Querier = (*Client)(nil)
+)
 
 // Dial connects to the workers and asks each what it serves. At least one must answer
 // within the context or Config.Timeout, and all that answer must serve the same model in

@@ -25,7 +25,8 @@ var (
 	ErrModelMismatch = errors.New("remote: workers serve different models")
 
 	// ErrRefused: the worker says that the request is not valid. It is a fault of the
-	// client or of the worker's limits; a retry does not help.
+	// client or of the worker's limits; a retry does not help. Where the worker names what
+	// it was sent it is also an embed.ErrRefused.
 	ErrRefused = errors.New("remote: worker refused the request")
 
 	// ErrWorker: the worker failed to encode. Others may do better.
@@ -129,7 +130,7 @@ func errorOf(addr string, err error) error {
 	case codes.Unauthenticated, codes.PermissionDenied:
 		kind = ErrUnauthorized
 	case codes.InvalidArgument:
-		kind = ErrRefused
+		return fmt.Errorf("%w: %w: %s: %s", ErrRefused, embed.ErrRefused, addr, st.Message())
 	case codes.Unimplemented:
 		return fmt.Errorf("%w: %s serves no EmbeddingService: start one with `server embed`", ErrRefused, addr)
 	default:

@@ -24,8 +24,9 @@ type Encoder struct {
 }
 
 var (
-	_ embed.Encoder  = (*Encoder)(nil)
-	_ embed.Measurer = (*Encoder)(nil)
+	_ embed.Encoder   = (*Encoder)(nil)
+	_ embed.Measurer  = (*Encoder)(nil)
+	_ embed.Immediate = (*Encoder)(nil)
 )
 
 func newEncoder(name, hash string, vocab *wordpiece.Vocabulary, table rowsum.Table) (*Encoder, error) {
@@ -44,6 +45,9 @@ func newEncoder(name, hash string, vocab *wordpiece.Vocabulary, table rowsum.Tab
 
 // Info describes the model.
 func (e *Encoder) Info() embed.Info { return e.info }
+
+// Immediate implements embed.Immediate: a text costs some microseconds.
+func (e *Encoder) Immediate() bool { return true }
 
 // Tokenizer returns the tokenizer that texts are read with.
 func (e *Encoder) Tokenizer() *wordpiece.Tokenizer { return e.tokenizer }

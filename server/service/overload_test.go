@@ -33,6 +33,8 @@ func newGated(t *testing.T) *gated {
 	return &gated{Encoder: inner, waiting: make(chan struct{}, 100), release: make(chan struct{})}
 }
 
+func (g *gated) Immediate() bool { return true }
+
 func (g *gated) Encode(ctx context.Context, texts []string, out []float32) error {
 	if len(texts) == 1 && texts[0] == "wait" {
 		g.waiting <- struct{}{}

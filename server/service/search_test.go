@@ -164,6 +164,8 @@ func TestAFilteredSearchDoesNotStarve(t *testing.T) {
 // allows, never answers for "stall me".
 type away struct{ embed.Encoder }
 
+func (a away) Immediate() bool { return true }
+
 func (a away) Encode(ctx context.Context, texts []string, out []float32) error {
 	switch {
 	case len(texts) == 1 && strings.HasPrefix(texts[0], "fail"):
