@@ -3,7 +3,6 @@ package lexical
 import (
 	"encoding/binary"
 	"iter"
-	"slices"
 )
 
 // arena keeps short lists of numbers in large blocks: a header of its own for each
@@ -21,10 +20,9 @@ const (
 	placeBits  = 16
 )
 
-// add stores numbers, which it sorts, and returns their place. A list is at most a
-// document's words: a few thousand.
+// add stores numbers, ascending, and returns their place. A list is at most a document's
+// words: a few thousand.
 func (a *arena) add(numbers []uint32) (place uint32) {
-	slices.Sort(numbers)
 	longest := (len(numbers) + 1) * binary.MaxVarintLen32
 	last := len(a.blocks) - 1
 	if last < 0 || len(a.blocks[last])+longest > blockBytes {

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/kindred-rec/kindred/index"
 )
@@ -100,6 +101,31 @@ func BenchmarkPut(b *testing.B) {
 			b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds(), "items/s")
 		})
 	}
+}
+
+// BenchmarkUpdate replaces texts one by one, compactions and all, and then asks.
+func BenchmarkUpdate(b *testing.B) {
+	docs := catalog(b, 100_000)
+	x := filled(b, docs)
+	r := rand.New(rand.NewPCG(5, 6))
+	var longest time.Duration
+	for b.Loop() {
+		begin := time.Now()
+		if err := x.Put(uint32(r.IntN(len(docs))), &docs[r.IntN(len(docs))]); err != nil {
+			b.Fatal(err)
+		}
+		longest = max(longest, time.Since(begin))
+	}
+	b.ReportMetric(float64(longest.Microseconds())/1000, "longest_ms")
+	b.ReportMetric(float64(x.Stats().Bytes)/float64(len(docs)), "counted_B/item")
+	begin := time.Now()
+	for range 200 {
+		title := strings.Fields(docs[r.IntN(len(docs))].Title)
+		if _, _, err := x.Search(Query{Text: strings.Join(title[:min(3, len(title))], " ") + " ", K: 200}, nil); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(time.Since(begin).Microseconds())/200, "µs/search")
 }
 
 // BenchmarkSearch asks with words of titles, as shoppers do.

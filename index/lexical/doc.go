@@ -50,12 +50,15 @@
 // An item's text is a row; rows are numbered as they come, and posting lists only grow
 // at their end, so that searches read them without a lock. A change makes a new row and
 // buries the old one. When a quarter is buried the index is written anew, without them
-// and beside the old one: memory is then twice its usual for a moment.
+// and beside the old one: memory is then twice its usual for a moment. Searches go on;
+// writers wait, .2 s of a core for 100,000 items of 80 words, once for each 25,000 texts
+// that changed.
 //
 // # Why not a library
 //
 // The best-kept one without cgo is bleve (v2.6.3). In memory it neither merges nor
 // frees segments: with 3,459 items of real titles, 3,000 single updates took it from
 // 550 bytes an item to 126 KB and a search from .25 to 16 ms, and a search among
-// 100,000 took 8 ms; on disk 3 to 7 ms. BenchmarkSearch asks the same of this package.
+// 100,000 took 8 ms; on disk 3 to 7 ms. Here the same takes .2 ms and 450 bytes an item,
+// before and after updates (BenchmarkPut, BenchmarkUpdate, BenchmarkSearch).
 package lexical

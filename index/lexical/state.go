@@ -70,6 +70,7 @@ func (s *state) put(id uint32, print uint64, words []weighted) {
 		numbers[i] = s.numberOf(w.text)
 		s.post(numbers[i], row, w.weight)
 	}
+	slices.Sort(numbers)
 	s.words[row] = s.lists.add(numbers)
 }
 
@@ -137,7 +138,7 @@ func (s *state) wasteful() bool {
 
 // compacted returns the same without what is buried.
 func (s *state) compacted() *state {
-	out := newState()
+	out := &state{number: make(map[string]uint32, len(s.number))}
 	renumbered := make([]uint32, len(s.items))
 	for row, id := range s.items {
 		if id == noItem || s.died[row] != 0 {
@@ -157,7 +158,12 @@ func (s *state) compacted() *state {
 	out.live = s.live
 	terms := out.takeTerms(s, renumbered)
 	out.takeLists(s, renumbered, terms)
-	out.sorted = out.ordered()
+	out.sorted = make([]uint32, 0, len(out.terms))
+	for _, n := range s.ordered() {
+		if s.terms[n].live > 0 {
+			out.sorted = append(out.sorted, terms[n])
+		}
+	}
 	return out
 }
 

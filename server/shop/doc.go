@@ -41,6 +41,16 @@
 // that nothing rests on it being recent; one that is damaged or of something else is
 // removed, and the graph built anew.
 //
+// # Searches
+//
+// A search looks for the words of a text ([lexical.Index]) and for the items whose
+// vectors are nearest to the text's, and joins the two lists by reciprocal rank. Where
+// some item has all the words, words lead; where none has, meaning counts as much. The
+// index of words is the tenant's, not a generation's: it depends on no encoder, the
+// applier keeps it in step, and a start or a Refresh fills it from the catalog. Encoding
+// is the one step that may be slow: past Config.SearchEncodeTimeout, or when it fails,
+// words alone answer, and the reply says so.
+//
 // # Bounds
 //
 // Profiles live in a cache of Config.ProfileBytes; the last Config.HistoryEvents
