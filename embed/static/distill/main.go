@@ -88,7 +88,7 @@ func run(ctx context.Context, args []string, out, log io.Writer) int {
 	case err == nil:
 		return 0
 	case ctx.Err() != nil: // whatever it broke
-		return fail(log, errors.New("interrupted; the teacher's vectors so far are kept"), 1)
+		return fail(log, errors.New("interrupted"), 1)
 	}
 	return fail(log, err, 1)
 }

@@ -21,7 +21,7 @@ type Cache struct{ Dir string }
 
 // Texts returns what [Teacher.Texts] would, from the folder if it is there.
 func (c Cache) Texts(ctx context.Context, t *Teacher, texts []string, progress Progress) ([]float32, error) {
-	if c.Dir == "" {
+	if c.Dir == "" || len(texts) == 0 {
 		return t.Texts(ctx, texts, progress)
 	}
 	path := filepath.Join(c.Dir, "vectors-"+Hash(t.Model(), texts)[:16]+".f32")
