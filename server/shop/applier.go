@@ -69,6 +69,9 @@ func (s *Shop) applyDelete(e *record.Entry) {
 	s.table.Delete(e.ItemNumber)
 	s.arrivals.Remove(e.ItemNumber)
 	s.texts.Delete(e.ItemNumber)
+	if s.encoding != nil {
+		s.encoding.backlog.drop(e.ItemNumber)
+	}
 	for _, g := range s.serving() {
 		if err := g.put(e.ItemNumber, nil); err != nil {
 			s.config.Log.Error("vector not removed", "item", e.Delete.ID, "error", err)
@@ -97,19 +100,19 @@ func (s *Shop) latest(items []numbered) []numbered {
 }
 
 // encode gives changed rows their vectors, in every generation that serves or is
-// about to.
+// about to. What a slow encoder has to do joins its backlog.
 func (s *Shop) encode(items []numbered) {
 	for batch := range slices.Chunk(items, encodeBatch) {
-		model := ""
+		var of *generation // whose vectors are made
 		var made []coded
 		for _, g := range s.serving() {
-			if m := g.encoder.Info().Model; m != model {
+			if of == nil || of.bridge != g.bridge {
 				var err error
-				if made, err = vectorsOf(context.Background(), g.encoder, batch); err != nil {
+				if made, err = g.vectorsNow(context.Background(), batch); err != nil {
 					s.config.Log.Error("items without vectors; other sources still find them", "items", len(batch), "error", err)
 					continue
 				}
-				model = m
+				of = g
 			}
 			for _, c := range made {
 				if err := g.put(c.number, c.vector); err != nil {
@@ -119,7 +122,19 @@ func (s *Shop) encode(items []numbered) {
 		}
 		for _, it := range batch {
 			s.touch(it.number)
+			s.encodeLater(it)
 		}
+	}
+}
+
+// encodeLater has an item wait for a slow encoder, unless it brought its own vector.
+func (s *Shop) encodeLater(it numbered) {
+	switch {
+	case s.encoding == nil:
+	case len(it.item.Vector) == s.dim:
+		s.encoding.backlog.drop(it.number)
+	default:
+		s.encoding.backlog.add(it.number, true)
 	}
 }
 
@@ -134,12 +149,18 @@ func (s *Shop) recount(rows int) {
 	s.recountIn = int(s.table.Count() / 16)
 }
 
-// serving returns the generation that serves and the one being made, if any.
+// serving returns the generation that serves, the one being made, and the one being
+// filled, as far as there are.
 func (s *Shop) serving() []*generation {
-	if next := s.next.Load(); next != nil {
-		return []*generation{s.gen.Load(), next}
+	all := []*generation{s.gen.Load()}
+	next, filling := s.next.Load(), s.filling.Load()
+	if next != nil {
+		all = append(all, next)
 	}
-	return []*generation{s.gen.Load()}
+	if filling != nil && filling != next {
+		all = append(all, filling)
+	}
+	return all
 }
 
 func (s *Shop) touch(number uint32) {

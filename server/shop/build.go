@@ -16,7 +16,7 @@ import (
 
 // build gives a generation that does not serve yet an index of its vectors.
 func (s *Shop) build(ctx context.Context, g *generation, engine Engine, workers int) error {
-	idx, err := s.newIndex(engine)
+	idx, err := s.newIndex(engine, g.dim())
 	if err != nil {
 		return err
 	}

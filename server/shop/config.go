@@ -1,6 +1,7 @@
 package shop
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime"
@@ -13,6 +14,8 @@ import (
 type Config struct {
 	// Encoder turns item text and searches into vectors.
 	Encoder embed.Encoder
+	// Encoding says how a catalog gets its vectors where Encoder is slow.
+	Encoding EncodingConfig
 	// Index says what finds the nearest vectors.
 	Index IndexConfig
 	// MaxItems bounds item numbers. Default 1,048,576.
@@ -59,7 +62,7 @@ func (c Config) withDefaults() Config {
 	orElse(&c.DecisionQueue, 1<<14)
 	orElse(&c.RankingAge, 5*time.Second)
 	orElse(&c.CheckpointEvery, 200_000)
-	c.Index = c.Index.withDefaults()
+	c.Index, c.Encoding = c.Index.withDefaults(), c.Encoding.withDefaults()
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -94,5 +97,5 @@ func (c Config) validate() error {
 	case c.DecisionQueue < 1:
 		return fmt.Errorf("shop.Config.DecisionQueue is %d: give at least 1", c.DecisionQueue)
 	}
-	return c.Index.validate()
+	return errors.Join(c.Index.validate(), c.Encoding.validate())
 }

@@ -30,25 +30,25 @@ func (s *Shop) choose(serving Engine, items int) Engine {
 	return Flat
 }
 
-// misfit reports whether another engine should serve.
+// misfit reports whether another engine should serve, or other vectors.
 func (s *Shop) misfit() bool {
 	g := s.gen.Load()
-	return s.choose(g.engine, int(g.encoded.Load())) != g.engine
+	return s.bridges(g.bridge) != g.bridge || s.choose(g.engine, int(g.encoded.Load())) != g.engine
 }
 
 // newIndex makes an empty index.
-func (s *Shop) newIndex(engine Engine) (index.Index, error) {
+func (s *Shop) newIndex(engine Engine, dim int) (index.Index, error) {
 	bound := int(s.config.MaxItems)
 	var idx index.Index
 	var err error
 	switch engine {
 	case Flat:
-		idx, err = flat.New(flat.Config{Dim: s.dim, MaxItems: bound})
+		idx, err = flat.New(flat.Config{Dim: dim, MaxItems: bound})
 	case Coder:
-		idx, err = coder.New(coder.Config{Dim: s.dim, MaxItems: bound, Seed: int64(s.config.Index.Seed)})
+		idx, err = coder.New(coder.Config{Dim: dim, MaxItems: bound, Seed: int64(s.config.Index.Seed)})
 	case HNSW:
 		var c hnsw.Config
-		if c, err = s.graphConfig(); err == nil {
+		if c, err = s.graphConfig(dim); err == nil {
 			idx, err = hnsw.New(c)
 		}
 	default:
@@ -62,10 +62,10 @@ func (s *Shop) newIndex(engine Engine) (index.Index, error) {
 
 // graphConfig is that of the tenant's graph. Int8 keeps its float vectors beside the
 // snapshots, where there is room for them.
-func (s *Shop) graphConfig() (hnsw.Config, error) {
+func (s *Shop) graphConfig(dim int) (hnsw.Config, error) {
 	c := s.config.Index
 	out := hnsw.Config{
-		Dim: s.dim, MaxItems: int(s.config.MaxItems), M: c.M, EfConstruction: c.EfConstruction,
+		Dim: dim, MaxItems: int(s.config.MaxItems), M: c.M, EfConstruction: c.EfConstruction,
 		EfSearch: c.Effort, Seed: c.Seed, Storage: c.Storage,
 	}
 	if c.Storage == hnsw.Int8 && c.Dir != "" {

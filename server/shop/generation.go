@@ -19,6 +19,9 @@ type generation struct {
 	id       string
 	number   int64 // counts the tenant's generations since the start
 	encoder  embed.Encoder
+	queries  embed.Encoder // of what somebody searches for
+	slow     bool          // the encoder is: vectors come from the backlog
+	bridge   bool          // serves until another one is filled
 	engine   Engine
 	index    index.Index // nil until it is built
 	vectors  *vectors
@@ -45,11 +48,12 @@ type restoration struct {
 
 // newGeneration makes one over the tenant's live table and counters, whose index is to
 // be built.
-func (s *Shop) newGeneration() (*generation, error) {
+func (s *Shop) newGeneration(encoder embed.Encoder, bridge bool) (*generation, error) {
 	g := &generation{
-		number: s.generations.Add(1), encoder: s.config.Encoder,
-		vectors: newVectors(s.dim, s.config.MaxItems), nearest: new(nearest),
+		number: s.generations.Add(1), encoder: encoder, queries: embed.QueriesOf(encoder), bridge: bridge,
+		slow: !bridge && s.encoding != nil, nearest: new(nearest),
 	}
+	g.vectors = newVectors(g.dim(), s.config.MaxItems)
 	var err error
 	if g.around, err = ranker.NewNeighbourCache(g.nearest, g.vectors, neighbourSlots, neighbourCount); err != nil {
 		return nil, err
@@ -60,6 +64,12 @@ func (s *Shop) newGeneration() (*generation, error) {
 	})
 	return g, err
 }
+
+// like makes another generation of the same vectors.
+func (s *Shop) like(g *generation) (*generation, error) { return s.newGeneration(g.encoder, g.bridge) }
+
+// dim is the number of components of its vectors. Generations may differ in it.
+func (g *generation) dim() int { return g.encoder.Info().Dim }
 
 // use gives a generation that does not serve yet its index.
 func (g *generation) use(engine Engine, idx index.Index, effort int) {
@@ -96,6 +106,16 @@ func (g *generation) put(number uint32, v []float32) error {
 	}
 	g.changes.Add(1)
 	g.around.Changed()
+	return nil
+}
+
+// putAll puts many.
+func (g *generation) putAll(made []coded) error {
+	for _, c := range made {
+		if err := g.put(c.number, c.vector); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -176,7 +176,7 @@ func (s *Shop) makeTaste(p *person, g *generation, changes uint64) *taste {
 		p.input = append(p.input, behaviour.Touch{Vector: g.vectors.Vector(t.item), Weight: t.weight, Age: age})
 	}
 	made := &taste{gen: g.number, seq: p.seq, changes: changes}
-	vector := make([]float32, s.dim)
+	vector := make([]float32, g.dim())
 	ok, err := mean.Encode(vector, p.input)
 	if err != nil {
 		s.config.Log.Error("user vector not made", "error", err)

@@ -201,4 +201,5 @@ type Status struct {
 	DecisionsDropped int64
 	RankingsReused   int64 // lists since the start
 	Index            IndexStatus
+	Encoding         EncodingStatus
 }

@@ -265,6 +265,14 @@ func (s *Shop) Tiers() map[string]int64 {
 	return out
 }
 
+// vectorBytes is the memory of all generations' vectors beside their indexes.
+func (s *Shop) vectorBytes() (n int64) {
+	for _, g := range s.serving() {
+		n += g.encoded.Load() * int64(4*g.dim())
+	}
+	return n
+}
+
 // Status says what the tenant holds.
 func (s *Shop) Status() Status {
 	g := s.gen.Load()
@@ -274,9 +282,9 @@ func (s *Shop) Status() Status {
 	return Status{
 		Items: s.CatalogItems(), Encoded: g.encoded.Load(), Head: head,
 		Applied: record.Token{Epoch: head.Epoch, Seq: applied}, Generation: g.id,
-		Encoder: g.encoder.Info().Model, Dim: s.dim, Engine: stats.Engine, Profiles: int64(profiles),
-		MemoryBytes: stats.VectorBytes + stats.LinkBytes + stats.OtherBytes + g.encoded.Load()*int64(4*s.dim) +
+		Encoder: g.encoder.Info().Model, Dim: g.dim(), Engine: stats.Engine, Profiles: int64(profiles),
+		MemoryBytes: stats.VectorBytes + stats.LinkBytes + stats.OtherBytes + s.vectorBytes() +
 			s.texts.Stats().Bytes + int64(profiles)*int64(profileBytes(s.config.HistoryEvents, s.dim)),
-		Events: s.events.Load(), DecisionsDropped: s.decisions.dropped.Load(), RankingsReused: s.reused.Load(), Index: s.indexStatus(g),
+		Events: s.events.Load(), DecisionsDropped: s.decisions.dropped.Load(), RankingsReused: s.reused.Load(), Index: s.indexStatus(g), Encoding: s.encodingStatus(g),
 	}
 }

@@ -11,24 +11,48 @@ import (
 // in. The old one serves meanwhile; what changes meanwhile is brought over before the
 // swap. Where a change of engines is under way, Refresh follows it.
 func (s *Shop) Refresh(ctx context.Context) error {
-	return s.renew(ctx, allCores(), func(ctx context.Context, next *generation) error {
-		return s.encodeCatalog(ctx, nil, func(batch []numbered, made []coded) error { return s.fill(next, batch, made) })
+	if s.encoding != nil {
+		s.encoding.retryRefused()
+	}
+	return s.renew(ctx, renewal{
+		workers: allCores(),
+		begin:   func() (*generation, error) { return s.like(s.gen.Load()) },
+		gather: func(ctx context.Context, next *generation) error {
+			if next.slow {
+				s.adopt(next) // an item whose text waits keeps the vector that it has
+			}
+			return s.encodeCatalog(ctx, next, nil, func(batch []numbered, made []coded) error { return s.fill(next, batch, made) })
+		},
 	})
 }
 
 // changeEngine builds a new generation of the vectors that serve and swaps it in.
 func (s *Shop) changeEngine(ctx context.Context) error {
-	return s.renew(ctx, restrained(), func(_ context.Context, next *generation) error {
-		s.applying.Lock()
-		defer s.applying.Unlock()
-		next.encoded.Store(next.vectors.adopt(s.gen.Load().vectors))
-		return nil
+	return s.renew(ctx, renewal{
+		workers: restrained(),
+		begin:   func() (*generation, error) { return s.like(s.gen.Load()) },
+		gather:  func(_ context.Context, next *generation) error { s.adopt(next); return nil },
 	})
 }
 
-// renew makes the next generation: gather gives it its vectors, then its index is
-// built. Errors end it, and so does Close; what serves stays.
-func (s *Shop) renew(ctx context.Context, workers int, gather func(context.Context, *generation) error) error {
+// adopt gives the next generation the vectors of the one that serves.
+func (s *Shop) adopt(next *generation) {
+	s.applying.Lock()
+	defer s.applying.Unlock()
+	next.encoded.Store(next.vectors.adopt(s.gen.Load().vectors))
+}
+
+// renewal says how the next generation is made.
+type renewal struct {
+	workers int
+	begin   func() (*generation, error)              // makes it, while no other is being made
+	gather  func(context.Context, *generation) error // gives it its vectors
+	swapped func(before *generation)                 // under Shop.applying; nil: nothing to do
+}
+
+// renew makes the next generation: it gathers its vectors, then its index is built, and
+// it serves. Errors end it, and so does Close; what serves stays.
+func (s *Shop) renew(ctx context.Context, how renewal) error {
 	s.refreshing.Lock()
 	defer s.refreshing.Unlock()
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -37,7 +61,7 @@ func (s *Shop) renew(ctx context.Context, workers int, gather func(context.Conte
 	if s.life.Err() != nil {
 		return errClosing
 	}
-	next, err := s.newGeneration()
+	next, err := how.begin()
 	if err != nil {
 		return err
 	}
@@ -46,13 +70,13 @@ func (s *Shop) renew(ctx context.Context, workers int, gather func(context.Conte
 	s.next.Store(next) // from here on the applier changes the vectors of both
 	s.applying.Unlock()
 	defer s.abandon()
-	if err := gather(ctx, next); err != nil {
+	if err := how.gather(ctx, next); err != nil {
 		return renewError(ctx, err)
 	}
-	if err := s.buildBest(ctx, next, workers); err != nil {
+	if err := s.buildBest(ctx, next, how.workers); err != nil {
 		return renewError(ctx, err)
 	}
-	return s.exchange(ctx, next)
+	return s.exchange(ctx, next, how.swapped)
 }
 
 var errClosing = errors.New("the service is stopping")
@@ -113,7 +137,7 @@ func (s *Shop) buildBest(ctx context.Context, g *generation, workers int) error 
 
 // exchange brings over what the applier changed since the build began, and swaps. Most
 // is brought over while the applier goes on.
-func (s *Shop) exchange(ctx context.Context, next *generation) error {
+func (s *Shop) exchange(ctx context.Context, next *generation, swapped func(before *generation)) error {
 	for rounds := 0; ; rounds++ {
 		s.applying.Lock()
 		moved := s.touched
@@ -124,7 +148,10 @@ func (s *Shop) exchange(ctx context.Context, next *generation) error {
 				return err
 			}
 			next.following = true
-			s.gen.Store(next)
+			before := s.gen.Swap(next)
+			if swapped != nil {
+				swapped(before)
+			}
 			return nil
 		}
 		s.applying.Unlock()

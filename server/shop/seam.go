@@ -23,6 +23,8 @@ type Log interface {
 	Head() record.Token
 
 	Item(id string) (record.Item, uint32, error)
+	// ItemByNumber returns the row of a number; record.ErrNotFound if there is none.
+	ItemByNumber(number uint32) (record.Item, error)
 	Items(after string, limit int) (items []record.Item, next string, err error)
 	ScanItems(fn func(number uint32, it *record.Item) error) error
 	// ItemNumber returns the number of an item that a row or an event has named.
@@ -48,6 +50,15 @@ type Log interface {
 	ScanDecisions(from, until time.Time, fn func(record.Decision) error) error
 	PutList(record.List) error
 	List(id string) (record.List, error)
+
+	// PutVectors keeps the vectors of texts under a model, [len(texts), dim]. They survive
+	// the end of the process.
+	PutVectors(model record.ModelHash, texts []record.TextHash, vectors []float32) error
+	// ReadVectors calls fn for those of the texts that have one; fn keeps the vector.
+	ReadVectors(model record.ModelHash, dim int, texts []record.TextHash, fn func(i int, vector []float32)) error
+	// SweepVectors removes, of at most limit vectors from a place on (nil: the first),
+	// those that are unused, and returns the place to go on from; nil: that was the last.
+	SweepVectors(ctx context.Context, from []byte, limit int, unused func(record.ModelHash, record.TextHash) bool) (next []byte, removed int, err error)
 
 	// PutCheckpoint keeps derived state as of a sequence, in place of the one before.
 	PutCheckpoint(kind string, seq uint64, write func(io.Writer) error) error

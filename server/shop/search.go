@@ -95,8 +95,8 @@ func (c *call) encode(ctx context.Context, text string) (vector []float32, why s
 	defer func() { c.info.Times.Encode = time.Since(mark).Microseconds() }()
 	ctx, cancel := context.WithTimeout(ctx, c.shop.config.SearchEncodeTimeout)
 	defer cancel()
-	vector = make([]float32, c.shop.dim)
-	err := c.gen.encoder.Encode(ctx, []string{text}, vector)
+	vector = make([]float32, c.gen.dim())
+	err := c.gen.queries.Encode(ctx, []string{text}, vector)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		return nil, fmt.Sprintf("the text encoder did not answer within %v", c.shop.config.SearchEncodeTimeout)

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/kindred-rec/kindred/embed"
 	"github.com/kindred-rec/kindred/index/lexical"
 	"github.com/kindred-rec/kindred/ranker/catalog"
 	"github.com/kindred-rec/kindred/ranker/covisit"
@@ -41,6 +42,7 @@ type Shop struct {
 
 	gen         atomic.Pointer[generation]
 	next        atomic.Pointer[generation] // being made; nil: none
+	filling     atomic.Pointer[generation] // a slow encoder's, vectors alone, while the bridge serves; nil: none
 	generations atomic.Int64
 	refreshing  sync.Mutex // held while a generation is made
 
@@ -48,6 +50,10 @@ type Shop struct {
 	end      context.CancelFunc
 	upkept   chan struct{} // closed when the upkeep has ended
 	outgrown chan struct{} // wakes the upkeep: another engine should serve
+
+	encoding *slowEncoding // nil: the encoder is immediate
+	replaced chan struct{} // wakes the sweep: other models' vectors are needed no more
+	swept    chan struct{} // closed when the sweep has ended
 
 	building    atomic.Pointer[progress] // of an index; nil: none is being built
 	graphFailed atomic.Int64             // items when a graph last found too little; 0: never
@@ -97,6 +103,10 @@ func Open(ctx context.Context, config Config, tenant record.Tenant, log Log, sec
 		dim: config.Encoder.Info().Dim, applied: newAppliedMark(),
 		permits: make(chan struct{}, config.Permits),
 		upkept:  make(chan struct{}), outgrown: make(chan struct{}, 1),
+		replaced: make(chan struct{}, 1), swept: make(chan struct{}),
+	}
+	if !embed.IsImmediate(config.Encoder) {
+		s.encoding = newEncoding(config)
 	}
 	// What runs in the background outlives the call, but not Close.
 	s.life, s.end = context.WithCancel(context.WithoutCancel(ctx))
@@ -113,6 +123,10 @@ func Open(ctx context.Context, config Config, tenant record.Tenant, log Log, sec
 	}
 	s.decisions = startDecisionLog(log, config)
 	go s.upkeep(s.upkept)
+	go s.sweepVectors(s.swept)
+	if s.encoding != nil {
+		go s.encodeBacklog()
+	}
 	return s, nil
 }
 
@@ -137,7 +151,7 @@ func (s *Shop) prepare() error {
 	if err := s.restoreCounters(); err != nil {
 		return err
 	}
-	g, err := s.newGeneration()
+	g, err := s.newGeneration(s.config.Encoder, false)
 	s.gen.Store(g)
 	return err
 }
@@ -180,17 +194,17 @@ func (s *Shop) readItems(ctx context.Context) error {
 		s.firstSeen(it.number, it.item, it.item.Created)
 		return nil
 	}
-	err := s.encodeCatalog(ctx, row, func(batch []numbered, made []coded) error {
+	err := s.encodeCatalog(ctx, g, row, func(batch []numbered, made []coded) error {
 		s.putWords(batch)
-		for _, c := range made {
-			if err := g.put(c.number, c.vector); err != nil {
-				return err
-			}
-		}
-		return nil
+		return g.putAll(made)
 	})
 	if err != nil {
 		return err
+	}
+	if s.bridges(true) {
+		if g, err = s.beginBridged(ctx, g); err != nil {
+			return err
+		}
 	}
 	return s.openIndex(ctx, g)
 }
@@ -213,11 +227,15 @@ func (s *Shop) openIndex(ctx context.Context, g *generation) error {
 	return nil
 }
 
-// Close ends the applier, the upkeep and the decision log, waits for them, and saves
+// Close ends the applier, the upkeep, the encoder's backlog and the decision log, waits for them, and saves
 // the graph and the counters. The store stays open.
 func (s *Shop) Close() error {
 	s.end()
 	<-s.upkept
+	<-s.swept
+	if s.encoding != nil {
+		<-s.encoding.ended
+	}
 	s.refreshing.Lock() // a Refresh under way ends early
 	defer s.refreshing.Unlock()
 	s.stop()

@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/renameio"
 
+	"github.com/kindred-rec/kindred/embed"
 	"github.com/kindred-rec/kindred/index/hnsw"
 )
 
@@ -81,12 +82,12 @@ func (s *Shop) hasSnapshot() bool {
 
 // openSnapshot maps the tenant's snapshot, or returns nil: where there is none, and
 // where there is one that cannot be used, which is removed.
-func (s *Shop) openSnapshot() (*hnsw.Index, manifest) {
+func (s *Shop) openSnapshot(info embed.Info) (*hnsw.Index, manifest) {
 	graph, about := s.snapshotPaths()
 	if graph == "" {
 		return nil, manifest{}
 	}
-	idx, m, err := s.readSnapshot(graph, about)
+	idx, m, err := s.readSnapshot(graph, about, info)
 	if err == nil {
 		return idx, m
 	}
@@ -101,7 +102,7 @@ func (s *Shop) openSnapshot() (*hnsw.Index, manifest) {
 // repaired where the vectors have changed since. It reports whether it could.
 func (s *Shop) restore(ctx context.Context, g *generation) bool {
 	begin := time.Now()
-	x, m := s.openSnapshot()
+	x, m := s.openSnapshot(g.encoder.Info())
 	if x == nil {
 		return false
 	}
@@ -127,7 +128,7 @@ func (s *Shop) restore(ctx context.Context, g *generation) bool {
 
 var errNoSnapshot = errors.New("there is no snapshot")
 
-func (s *Shop) readSnapshot(graph, about string) (*hnsw.Index, manifest, error) {
+func (s *Shop) readSnapshot(graph, about string, info embed.Info) (*hnsw.Index, manifest, error) {
 	var m manifest
 	raw, err := os.ReadFile(about)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -142,10 +143,10 @@ func (s *Shop) readSnapshot(graph, about string) (*hnsw.Index, manifest, error) 
 	if err := json.Unmarshal(raw, &m); err != nil {
 		return nil, m, fmt.Errorf("its manifest: %w", err)
 	}
-	if err := s.acceptable(m, graph); err != nil {
+	if err := s.acceptable(m, graph, info); err != nil {
 		return nil, m, err
 	}
-	config, err := s.graphConfig()
+	config, err := s.graphConfig(info.Dim)
 	if err != nil {
 		return nil, m, err
 	}
@@ -154,12 +155,11 @@ func (s *Shop) readSnapshot(graph, about string) (*hnsw.Index, manifest, error) 
 }
 
 // acceptable compares a manifest with what serves and with its graph's file.
-func (s *Shop) acceptable(m manifest, graph string) error {
+func (s *Shop) acceptable(m manifest, graph string, info embed.Info) error {
 	size, sum, err := checksumOf(graph)
 	if err != nil {
 		return err
 	}
-	info := s.config.Encoder.Info()
 	for _, f := range []struct {
 		name      string
 		got, want any

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// upkeep keeps the index in shape: one goroutine that changes the engine when the
-// catalog has outgrown it, checks recall, and writes snapshots. It ends with s.life and
+// upkeep keeps what serves in shape: one goroutine that changes the engine when the
+// catalog has outgrown it, and the vectors when a slow encoder's are there, checks recall, and writes snapshots. It ends with s.life and
 // closes done.
 func (s *Shop) upkeep(done chan<- struct{}) {
 	defer close(done)
@@ -41,10 +41,10 @@ func every(d time.Duration) (<-chan time.Time, func()) {
 	return t.C, t.Stop
 }
 
-// notice wakes the upkeep if another engine should serve. The applier calls it after
-// each batch; it does not wait.
+// notice wakes the upkeep if another engine or other vectors should serve. The applier
+// and the encoder's backlog call it after each batch; it does not wait.
 func (s *Shop) notice() {
-	if s.config.Index.Engine != Auto || !s.misfit() {
+	if !s.misfit() {
 		return
 	}
 	select {
@@ -66,20 +66,20 @@ func (s *Shop) checkServing(ctx context.Context) {
 	s.giveUpGraph(g)
 }
 
-// changeTries bounds how often a change of engines is tried before the next check or
+// changeTries bounds how often a change of generations is tried before the next check or
 // change of the catalog.
 const changeTries = 5
 
-// fit changes the engine if another one should serve.
+// fit changes what serves if another engine, or other vectors, should.
 func (s *Shop) fit(ctx context.Context) {
 	pause := s.config.Index.Retry
 	for try := 1; s.misfit() && ctx.Err() == nil; try++ {
 		from := s.gen.Load()
 		begin := time.Now()
-		s.config.Log.Info("changing the index engine", "tenant", s.tenant, "from", string(from.engine), "items", from.encoded.Load())
-		err := s.changeEngine(ctx)
+		s.config.Log.Info("changing the index engine or the vectors", "tenant", s.tenant, "from", from.id, "items", from.encoded.Load())
+		err := s.change(ctx)
 		if err == nil {
-			s.config.Log.Info("index engine changed", "tenant", s.tenant, "to", string(s.gen.Load().engine), "seconds", time.Since(begin).Seconds())
+			s.config.Log.Info("index engine changed", "tenant", s.tenant, "to", s.gen.Load().id, "seconds", time.Since(begin).Seconds())
 			s.tidySnapshot()
 			continue
 		}
