@@ -36,5 +36,8 @@ func (x *Index) Build(ctx context.Context, n, workers int, vector func(id uint32
 		})
 	}
 	group.Wait()
-	return context.Cause(ctx)
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	return x.learnAll()
 }

@@ -49,7 +49,7 @@ type Config struct {
 	// that vanishes with the process; empty means os.TempDir().
 	Dir string
 	// Walks bounds how many searches and writes run at once, and with it the
-	// memory for them, about a byte a vector each; more wait. 0 means four
+	// memory for them, one to two bytes a vector each; more wait. 0 means four
 	// for each processor.
 	Walks int
 }

@@ -5,32 +5,43 @@ import (
 	"sync/atomic"
 
 	"github.com/kindred-rec/kindred/index"
-	"github.com/kindred-rec/kindred/index/internal/topk"
 )
 
-// Filtered search takes the cheaper of two ways, by what the walk would cost:
+// A filtered search goes one of three ways:
 //
-//   - a plain walk, whose beam is widened until it holds enough allowed nodes,
-//     and the filter applied to what it found. The graph stays connected, since
-//     the walk goes through all nodes;
-//   - a scan of the allowed items, listed from the bitmap.
+//   - scan scores every allowed item. It is exact, and what few are allowed
+//     takes no longer than two unfiltered searches.
+//   - walkAllowed walks over all nodes, as the unfiltered search does, until it
+//     has met enough allowed ones. The graph stays connected, and where the
+//     filter keeps enough of what is near the query this is the cheapest.
+//   - sift looks at a short code of every item, and scores the allowed ones
+//     that their codes do not rule out. It depends least on where the allowed
+//     items lie.
 //
-// The width is first guessed from the share of items that the filter keeps. If
-// fewer are kept near the query than elsewhere, the walk finds too few, and is
-// widened by the share met or given up for the scan. A walk over allowed nodes
-// alone, with the links of the others followed in their place (ACORN, Patel et
-// al. 2024), was measured against this at 50,000 vectors of 128 dimensions and
-// lost: with one in ten allowed it took as long as the plain walk of equal
-// width and recalled .87 to .91, where the plain walk and the scan recall .99.
+// Two shares choose: how many items the filter keeps, which is counted, and how
+// many it keeps near the query, which is seen at the links of the node to which
+// the upper levels lead, and while walking. A walk that would take longer than
+// sift is not begun, or given up; so is one that meets less than half the share
+// kept: then what is near is filtered out, and the best are scattered among
+// what is far, where links lead nowhere.
+//
+// What lost, at 50,000 clustered vectors of 128 dimensions, half of the items
+// kept and those near the query not: a walk over allowed nodes alone from the
+// best of those on upper levels, with recall .11 to .51 at 2 to 14 times the
+// unfiltered time, and with links followed through forbidden nodes (ACORN, Patel
+// and others, 2024) .28 to .92 at 6 to 60 times. Of such items none is near the
+// query and few are near each other; no better entry helps.
 const (
 	// scanPerEf is how many items are scored in the time in which a walk
 	// follows one node of its beam.
 	scanPerEf = 32
-	// spareHits is how many times K the beam must hold of allowed nodes: those
-	// at its far end are the least certain.
-	spareHits = 1.5
 	// scanBatch is how many nodes are scored at a time in a scan.
 	scanBatch = 256
+	// What sift costs, in items scored: a share of all items for their codes,
+	// a share of the allowed ones, and what is the same for all.
+	codesPerScore   = 64
+	siftedPerScore  = 16
+	siftFixedScores = 1000
 )
 
 func (x *Index) searchAllowed(s *scratch, q index.Query, k, ef int, dst []index.Hit) []index.Hit {
@@ -38,38 +49,46 @@ func (x *Index) searchAllowed(s *scratch, q index.Query, k, ef int, dst []index.
 		q.Allow = s.allBits(len(x.nodes))
 	}
 	kept := x.countAllowed(q.Allow)
-	want := int(spareHits * float64(k))
-	share := float64(kept) / float64(x.Len())
-	for {
-		width := ef + int(float64(want)/share)
-		if width*scanPerEf >= kept {
-			return x.scan(s, q, k, ef, dst)
+	if kept <= 2*scanPerEf*ef {
+		return x.scan(s, q, k, ef, dst)
+	}
+	n := len(dst)
+	if x.walkAllowed(s, q.Allow, k, x.limits(q.Allow, kept, ef)) {
+		// Fewer are left if many were deleted meanwhile.
+		if dst = x.finish(s, k, dst); len(dst)-n == k {
+			return dst
 		}
-		x.walkFrom(s, width)
-		found := s.keepBeam(func(node uint32) bool { return x.allows(q.Allow, node) })
-		if found >= want {
-			n := len(dst)
-			if dst = x.finish(s, k, dst); len(dst)-n == k {
-				return dst
-			}
-			dst = dst[:n] // too many were deleted meanwhile
+	}
+	if kept > siftCost(q.Allow, kept) {
+		if dst = x.sift(s, q, k, ef, dst[:n]); len(dst)-n == k {
+			return dst
 		}
-		// At most half the share assumed, so that it ends.
-		share = min(share/2, (float64(found)+.5)/float64(width))
+	}
+	return x.scan(s, q, k, ef, dst[:n])
+}
+
+// limits says how far a filtered walk goes.
+type limits struct {
+	ef     int     // allowed nodes to follow at least
+	follow float64 // nodes to follow at most
+	share  float64 // of nodes that are allowed: half of it is to be met
+}
+
+func (x *Index) limits(allow []uint64, kept, ef int) limits {
+	cost := kept
+	if x.sketches.ready.Load() != nil {
+		cost = min(cost, siftCost(allow, kept))
+	}
+	return limits{
+		ef:     ef,
+		follow: float64(max(cost/scanPerEf, ef)),
+		share:  min(1, float64(kept)/float64(max(1, x.Len()))),
 	}
 }
 
-// keepBeam lists in s.nodes the nodes of the beam that keep admits, all if it
-// is nil, with their scores in s.scores, and returns how many there are.
-func (s *scratch) keepBeam(keep func(node uint32) bool) int {
-	s.nodes, s.scores = s.nodes[:0], s.scores[:0]
-	for _, key := range s.beam.keys {
-		if node := nodeOf(key); keep == nil || keep(node) {
-			s.nodes = append(s.nodes, node)
-			s.scores = append(s.scores, scoreOf(key))
-		}
-	}
-	return len(s.nodes)
+// siftCost is how many items are scored in the time of sift.
+func siftCost(allow []uint64, kept int) int {
+	return 64*len(allow)/codesPerScore + kept/siftedPerScore + siftFixedScores
 }
 
 // allBits is a bitmap that allows items below n.
@@ -93,64 +112,4 @@ func (x *Index) allows(allow []uint64, node uint32) bool {
 	label := atomic.LoadUint32(x.label(node)) // a mark puts it beyond any bitmap
 	word := int(label / 64)
 	return word < len(allow) && allow[word]>>(label%64)&1 != 0
-}
-
-// scan scores every item that is allowed. It is exact, but for Int8, where codes
-// select what the float vectors then order.
-func (x *Index) scan(s *scratch, q index.Query, k, ef int, dst []index.Hit) []index.Hit {
-	if q.Allow == nil {
-		x.listAll(s)
-	} else {
-		x.listAllowed(s, q.Allow)
-	}
-	x.preselect(s, ef)
-	x.settle(s, k)
-	// Each item was listed once. One that moved since is found as it was.
-	s.best.Reset(k)
-	for i, node := range s.nodes {
-		s.best.Offer(topk.Key(s.scores[i], atomic.LoadUint32(x.label(node))&itemBits))
-	}
-	return s.appendBest(dst)
-}
-
-// listAll lists the nodes that stand for an item, each item once.
-func (x *Index) listAll(s *scratch) {
-	for {
-		moves := x.moves.Load()
-		s.nodes = s.nodes[:0]
-		for node := range uint32(x.bound.Load()) {
-			if _, ok := x.itemAt(node); ok {
-				s.nodes = append(s.nodes, node)
-			}
-		}
-		if x.moves.Load() == moves {
-			return
-		}
-	}
-}
-
-// listAllowed lists the nodes of allowed items.
-func (x *Index) listAllowed(s *scratch, allow []uint64) {
-	s.nodes = s.nodes[:0]
-	for w, word := range allow[:min(len(allow), (len(x.nodes)+63)/64)] {
-		for ; word != 0; word &= word - 1 {
-			id := 64*w + bits.TrailingZeros64(word)
-			if id >= len(x.nodes) {
-				return
-			}
-			if place := x.nodes[id].Load(); place != 0 {
-				s.nodes = append(s.nodes, place-1)
-			}
-		}
-	}
-}
-
-// preselect keeps the n best of s.nodes as the walk scores them.
-func (x *Index) preselect(s *scratch, n int) {
-	s.beam.reset(n)
-	s.scores = fit(s.scores, scanBatch)
-	for i := 0; i < len(s.nodes); i += scanBatch {
-		x.offer(s, s.nodes[i:min(i+scanBatch, len(s.nodes))])
-	}
-	s.keepBeam(nil)
 }

@@ -39,6 +39,8 @@ type Index struct {
 	}
 	bound atomic.Int64 // alloc.used, for walks
 	sweep sweep
+
+	sketches sketches
 }
 
 var _ index.Index = (*Index)(nil)
@@ -164,6 +166,11 @@ func (x *Index) Stats() index.Stats {
 		}
 	}
 	add(&s.VectorBytes, x.space.floats, x.space.codes, x.space.scales)
+	for _, k := range []*sketch{x.sketches.ready.Load(), x.sketches.next.Load()} {
+		if k != nil {
+			add(&s.VectorBytes, k.blocks)
+		}
+	}
 	add(&s.LinkBytes, x.graph.base, x.graph.first, x.graph.upper)
 	add(&s.OtherBytes, x.labels)
 	s.OtherBytes += int64(4*len(x.nodes)) + x.pool.bytes()

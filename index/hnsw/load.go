@@ -103,6 +103,9 @@ func load(cfg Config, read func(*loader) error) (*Index, error) {
 	if err := l.adopt(); err != nil {
 		return nil, err
 	}
+	if err := x.learnAll(); err != nil {
+		return nil, err
+	}
 	return x, nil
 }
 

@@ -12,7 +12,7 @@ import (
 // epoch in which it began, so that nodes it may have met are not reclaimed.
 type scratch struct {
 	epoch  atomic.Uint64 // 0 between walks
-	size   atomic.Int64  // bytes, nearly: the marks, which dwarf the rest
+	size   atomic.Int64  // bytes, nearly: the marks and sums, which dwarf the rest
 	visits simd.Visits
 	beam   beam
 	query  query
@@ -26,6 +26,13 @@ type scratch struct {
 	all    []uint64 // a bitmap that allows everything, once one was needed
 	best   topk.Heap[uint64]
 	plan   [maxLevel + 1][]uint32 // links of a new node by level
+
+	// Of sift.
+	tables   []uint8   // what each centroid adds, [parts][16]
+	products []float32 // of the query and the centroids, [parts][16]
+	sums     []uint8   // of table entries, by item
+	listed   []uint8   // sums of s.nodes
+	forecast forecast
 }
 
 // pool lends scratches. Only so many exist, which bounds their memory; who
@@ -72,7 +79,7 @@ func (p *pool) take() *scratch {
 
 // end takes the scratch back.
 func (p *pool) end(s *scratch) {
-	s.size.Store(int64(s.visits.Len()))
+	s.size.Store(int64(s.visits.Len() + cap(s.sums)))
 	s.epoch.Store(0)
 	p.mu.Lock()
 	p.idle = append(p.idle, s)

@@ -56,17 +56,25 @@ func (x *Index) search(s *scratch, q index.Query, dst []index.Hit) []index.Hit {
 // walkFrom descends from the entry and fills the beam on the lowest level.
 func (x *Index) walkFrom(s *scratch, ef int) {
 	s.beam.reset(ef)
+	if key, ok := x.approach(s); ok {
+		x.walk(s, key, 0)
+	}
+}
+
+// approach begins a walk and descends the upper levels. It returns the node to
+// which they lead, or false if there is none.
+func (x *Index) approach(s *scratch) (key uint64, ok bool) {
 	e := x.entry.Load()
 	if e == noEntry {
-		return
+		return 0, false
 	}
 	s.visits.Begin(int(x.bound.Load())) // after the entry, which lies below it
 	node, level := unpackEntry(e)
-	key := x.scoreOne(s, node)
+	key = x.scoreOne(s, node)
 	for ; level > 0; level-- {
 		key = x.descend(s, key, level)
 	}
-	x.walk(s, key, 0)
+	return key, true
 }
 
 func (x *Index) scoreOne(s *scratch, node uint32) uint64 {
@@ -133,6 +141,19 @@ func (x *Index) offer(s *scratch, nodes []uint32) {
 			bar, low = b.bar()
 		}
 	}
+}
+
+// keepBeam lists in s.nodes the nodes of the beam that keep admits, all if it
+// is nil, with their scores in s.scores, and returns how many there are.
+func (s *scratch) keepBeam(keep func(node uint32) bool) int {
+	s.nodes, s.scores = s.nodes[:0], s.scores[:0]
+	for _, key := range s.beam.keys {
+		if node := nodeOf(key); keep == nil || keep(node) {
+			s.nodes = append(s.nodes, node)
+			s.scores = append(s.scores, scoreOf(key))
+		}
+	}
+	return len(s.nodes)
 }
 
 // finish appends the k best of s.nodes, which keepBeam left, that stand for an

@@ -11,7 +11,7 @@ import (
 
 // Add indexes a copy of v under id. See index.Writer.
 func (x *Index) Add(id uint32, v []float32) error {
-	return x.write(id, v, func(present bool) error {
+	return x.writeAndLearn(id, v, func(present bool) error {
 		if present {
 			return fmt.Errorf("%w: item %d; use Update", index.ErrExists, id)
 		}
@@ -22,7 +22,7 @@ func (x *Index) Add(id uint32, v []float32) error {
 // Update replaces the vector of id: a new node takes the item over from the
 // old one in one step. See index.Writer.
 func (x *Index) Update(id uint32, v []float32) error {
-	return x.write(id, v, func(present bool) error {
+	return x.writeAndLearn(id, v, func(present bool) error {
 		if !present {
 			return fmt.Errorf("%w: item %d", index.ErrNotFound, id)
 		}
@@ -49,6 +49,17 @@ func (x *Index) Delete(id uint32) error {
 
 func (x *Index) itemLock(id uint32) *sync.Mutex { return &x.items[id%uint32(len(x.items))] }
 
+// writeAndLearn is write, and a step of learning.
+func (x *Index) writeAndLearn(id uint32, v []float32, allowed func(present bool) error) error {
+	if err := x.write(id, v, allowed); err != nil {
+		return err
+	}
+	// The item is written. A step for which there was no memory is tried again
+	// with the next write, or by Build, which reports it.
+	_ = x.learn(encodeStep)
+	return nil
+}
+
 // write indexes v under id if allowed says so.
 func (x *Index) write(id uint32, v []float32, allowed func(present bool) error) error {
 	if err := index.CheckID(id, x.cfg.MaxItems); err != nil {
@@ -62,6 +73,10 @@ func (x *Index) write(id uint32, v []float32, allowed func(present bool) error) 
 	defer mu.Unlock()
 	was := x.nodes[id].Load()
 	if err := allowed(was != 0); err != nil {
+		return err
+	}
+	// Before the item moves: nobody finds it by a code that is not there yet.
+	if err := x.encode(id, v); err != nil {
 		return err
 	}
 	node, err := x.newNode(id, v)

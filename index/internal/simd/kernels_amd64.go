@@ -26,3 +26,18 @@ func dotCodesVNNI(q *int8, dim uint64, chunks **uint8, shift uint64, stride uint
 //
 //go:noescape
 func unseenAMD64(links *uint32, count uint64, marks *uint8, limit uint64, gen uint64, out *uint32, chunks **uint8, shift uint64, stride uint64, ahead *uint8) uint64
+
+// sumNibblesAVX2 looks up and sums with AVX2 instructions; see SumNibbles.
+//
+//go:noescape
+func sumNibblesAVX2(tables *uint8, lines uint64, blocks *uint8, count uint64, out *uint8)
+
+// sumNibblesAVX512 looks up and sums with AVX512 instructions; see SumNibbles.
+//
+//go:noescape
+func sumNibblesAVX512(tables *uint8, lines uint64, blocks *uint8, count uint64, out *uint8)
+
+// betweenAVX2 compares; see Between.
+//
+//go:noescape
+func betweenAVX2(values *uint8, count uint64, low uint64, span uint64, out *uint64)

@@ -860,3 +860,139 @@ beyond:
 done:
 	MOVQ R11, ret+80(FP)
 	RET
+
+// func sumNibblesAVX2(tables *uint8, lines uint64, blocks *uint8, count uint64, out *uint8)
+// Requires: AVX, AVX2, MMX+
+TEXT ·sumNibblesAVX2(SB), NOSPLIT, $0-40
+	MOVQ         tables+0(FP), AX
+	MOVQ         lines+8(FP), CX
+	MOVQ         blocks+16(FP), DX
+	MOVQ         count+24(FP), BX
+	MOVQ         out+32(FP), SI
+	MOVL         $0x0000000f, DI
+	VMOVD        DI, X0
+	VPBROADCASTB X0, Y0
+
+block:
+	TESTQ BX, BX
+	JZ    done
+	VPXOR X1, X1, X1
+	VPXOR X2, X2, X2
+	MOVQ  AX, DI
+	MOVQ  CX, R8
+
+line:
+	PREFETCHT0     2048(DX)
+	VBROADCASTI128 (DI), Y3
+	VBROADCASTI128 16(DI), Y4
+	VMOVDQU        (DX), Y5
+	VPSRLW         $0x04, Y5, Y6
+	VPAND          Y0, Y5, Y5
+	VPAND          Y0, Y6, Y6
+	VPSHUFB        Y5, Y3, Y5
+	VPSHUFB        Y6, Y4, Y6
+	VPADDB         Y5, Y1, Y1
+	VPADDB         Y6, Y1, Y1
+	VMOVDQU        32(DX), Y5
+	VPSRLW         $0x04, Y5, Y6
+	VPAND          Y0, Y5, Y5
+	VPAND          Y0, Y6, Y6
+	VPSHUFB        Y5, Y3, Y5
+	VPSHUFB        Y6, Y4, Y6
+	VPADDB         Y5, Y2, Y2
+	VPADDB         Y6, Y2, Y2
+	ADDQ           $0x20, DI
+	ADDQ           $0x40, DX
+	DECQ           R8
+	JNZ            line
+	VMOVDQU        Y1, (SI)
+	VMOVDQU        Y2, 32(SI)
+	ADDQ           $0x40, SI
+	DECQ           BX
+	JMP            block
+
+done:
+	VZEROUPPER
+	RET
+
+// func sumNibblesAVX512(tables *uint8, lines uint64, blocks *uint8, count uint64, out *uint8)
+// Requires: AVX, AVX512BW, AVX512F, MMX+
+TEXT ·sumNibblesAVX512(SB), NOSPLIT, $0-40
+	MOVQ         tables+0(FP), AX
+	MOVQ         lines+8(FP), CX
+	MOVQ         blocks+16(FP), DX
+	MOVQ         count+24(FP), BX
+	MOVQ         out+32(FP), SI
+	MOVL         $0x0000000f, DI
+	VMOVD        DI, X0
+	VPBROADCASTB X0, Z0
+
+block:
+	TESTQ BX, BX
+	JZ    done
+	VPXOR X1, X1, X1
+	MOVQ  AX, DI
+	MOVQ  CX, R8
+
+line:
+	PREFETCHT0      2048(DX)
+	VBROADCASTI32X4 (DI), Z2
+	VBROADCASTI32X4 16(DI), Z3
+	VMOVDQU64       (DX), Z4
+	VPSRLW          $0x04, Z4, Z5
+	VPANDQ          Z0, Z4, Z4
+	VPANDQ          Z0, Z5, Z5
+	VPSHUFB         Z4, Z2, Z4
+	VPSHUFB         Z5, Z3, Z5
+	VPADDB          Z4, Z1, Z1
+	VPADDB          Z5, Z1, Z1
+	ADDQ            $0x20, DI
+	ADDQ            $0x40, DX
+	DECQ            R8
+	JNZ             line
+	VMOVDQU64       Z1, (SI)
+	ADDQ            $0x40, SI
+	DECQ            BX
+	JMP             block
+
+done:
+	VZEROUPPER
+	RET
+
+// func betweenAVX2(values *uint8, count uint64, low uint64, span uint64, out *uint64)
+// Requires: AVX, AVX2
+TEXT ·betweenAVX2(SB), NOSPLIT, $0-40
+	MOVQ         values+0(FP), AX
+	MOVQ         count+8(FP), CX
+	MOVQ         out+32(FP), DX
+	MOVQ         low+16(FP), BX
+	VMOVQ        BX, X0
+	VPBROADCASTB X0, Y0
+	MOVQ         span+24(FP), BX
+	VMOVQ        BX, X1
+	VPBROADCASTB X1, Y1
+
+next:
+	TESTQ     CX, CX
+	JZ        done
+	VMOVDQU   (AX), Y2
+	VPSUBB    Y0, Y2, Y2
+	VPMINUB   Y1, Y2, Y3
+	VPCMPEQB  Y2, Y3, Y3
+	VPMOVMSKB Y3, BX
+	VMOVDQU   32(AX), Y2
+	VPSUBB    Y0, Y2, Y2
+	VPMINUB   Y1, Y2, Y3
+	VPCMPEQB  Y2, Y3, Y3
+	VPMOVMSKB Y3, SI
+	SHLQ      $0x20, SI
+	ORQ       SI, BX
+	MOVQ      BX, (DX)
+	ADDQ      $0x40, AX
+	ADDQ      $0x08, DX
+	DECQ      CX
+	JMP       next
+
+done:
+	VZEROUPPER
+	RET

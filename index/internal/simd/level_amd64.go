@@ -81,3 +81,26 @@ func (v *Visits) filter(links, out []uint32, t *Table, ahead unsafe.Pointer) (in
 	n := unseenAMD64(&links[0], uint64(len(links)), &v.marks[0], uint64(len(v.marks)), uint64(v.gen), &out[0], chunks, shift, stride, (*uint8)(ahead))
 	return int(n), true
 }
+
+// sumNibbles sums with assembly and reports whether it did. The race detector
+// does not see into assembly, so under it the Go twin runs.
+func sumNibbles(tables []uint8, lines int, blocks []uint64, count int, out []uint8) bool {
+	if active == portable || raceEnabled {
+		return false
+	}
+	if active >= levelAVX512 {
+		sumNibblesAVX512(&tables[0], uint64(lines), (*uint8)(unsafe.Pointer(&blocks[0])), uint64(count), &out[0])
+	} else {
+		sumNibblesAVX2(&tables[0], uint64(lines), (*uint8)(unsafe.Pointer(&blocks[0])), uint64(count), &out[0])
+	}
+	return true
+}
+
+// between compares with assembly and reports whether it did.
+func between(values []uint8, low, span uint8, out []uint64) bool {
+	if active == portable {
+		return false
+	}
+	betweenAVX2(&values[0], uint64(len(out)), uint64(low), uint64(span), &out[0])
+	return true
+}

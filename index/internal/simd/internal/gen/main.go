@@ -15,5 +15,8 @@ func main() {
 	gatherCodes(avx2)
 	gatherCodes(vnni)
 	unseen()
+	sumNibbles(avx2)
+	sumNibbles(avx512)
+	between()
 	asm.Generate()
 }
