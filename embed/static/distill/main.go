@@ -29,6 +29,20 @@
 // way, and the figure is taken on them once, at the end. --evaluate takes it of any
 // table.
 //
+// MiniLM as teacher, 3,443 office products (titles and the starts of descriptions), half
+// of them to learn from, 256 components:
+//
+//	table       validation, 344 texts   test, 1,721 texts
+//	embedded            .403                  .399
+//	reproduced          .403                  .398
+//	learned             .622                  .609
+//
+// Of the gain, the linear map alone makes about two thirds. The same table is no worse
+// on texts of other kinds: .293 instead of .194 among 1,498 sentences of reviews, .291
+// instead of .265 among 3,000 titles of films with their genres. Options were chosen on
+// validation texts alone; what did not help there: leaving tokens out at random, larger
+// batches, a lower temperature, either term of the loss alone.
+//
 // # Other languages
 //
 // The language is the teacher's: a Chinese teacher with its WordPiece vocabulary, such
@@ -38,10 +52,10 @@
 //
 // # Time and memory
 //
-// With MiniLM on two cores: 15 seconds for the tokens, about two minutes until the
-// teacher has read 1,700 items and 20,000 pieces of them, a minute to learn. Its vectors are kept
-// in TABLE/cache, which can be deleted. Memory is bounded by the vocabulary and by
-// --pieces: less than 1 GB.
+// With MiniLM on two cores: 15 to 30 seconds for the tokens, one to two minutes until
+// the teacher has read 1,700 items and 20,000 pieces of them, half a minute to learn. Its
+// vectors of texts are kept in TABLE/cache, which can be deleted. Memory is bounded by
+// the vocabulary and by --pieces, and is about 1 GB here.
 package main
 
 import (
