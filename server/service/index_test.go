@@ -257,6 +257,9 @@ func TestStopEndsARefresh(t *testing.T) {
 func TestLowRecallRaisesTheEffort(t *testing.T) {
 	s := start(t, func(c *service.Config) { c.HTTP = "127.0.0.1:0" }, withIndex(poorGraph))
 	s.put(things(0, 3000))
+	s.serves("hnsw")
+	// The change came while the catalog grew, and checked a part of it.
+	must(s.admin.RefreshGeneration(ctx(t), &kindredv1.RefreshGenerationRequest{}))
 	x := s.serves("hnsw")
 	if x.Effort <= 1 || x.Recall < .95 || x.RecallLow {
 		t.Errorf("a poor graph at effort 1 is served so: %v", x)
@@ -274,7 +277,7 @@ func TestLowRecallRaisesTheEffort(t *testing.T) {
 	}
 	s.restart()
 	if y := s.index(); y.RestoredTime == nil || y.Effort != x.Effort {
-		t.Errorf("the raised effort is lost by a restart: %v", y)
+		t.Errorf("the raised effort %d is lost by a restart: %v", x.Effort, y)
 	}
 }
 
