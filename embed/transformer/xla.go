@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/gomlx/go-xla/compute/xla"
+	"github.com/gomlx/go-xla/pjrt"
 
 	"github.com/kindred-rec/kindred/embed/transformer/checkpoint"
 	"github.com/kindred-rec/kindred/embed/transformer/internal/batch"
@@ -23,7 +24,7 @@ func openXLA(m *checkpoint.Model, b Backend, o Options) (engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrBackend, b, err)
 	}
-	backend, err := xla.New(path + ",tf32=false")
+	backend, err := openPlugin(path, b)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: plugin %s: %w", ErrBackend, b, path, err)
 	}
@@ -37,6 +38,18 @@ func openXLA(m *checkpoint.Model, b Backend, o Options) (engine, error) {
 		return nil, fmt.Errorf("%w: %s: %w", ErrBackend, b, err)
 	}
 	return xlaEngine{network}, nil
+}
+
+// openPlugin starts a plugin. On a processor a call computes on the thread that makes
+// it, if the plugin can: a hand-over costs more than a short text.
+func openPlugin(path string, b Backend) (*xla.Backend, error) {
+	const options = ",tf32=false"
+	if b == XLACPU {
+		if backend, err := xla.NewWithOptions(path+options, pjrt.NamedValuesMap{"asynchronous": false}); err == nil {
+			return backend, nil
+		}
+	}
+	return xla.NewWithOptions(path+options, nil)
 }
 
 // xlaEngine is a network that XLA compiles.

@@ -24,6 +24,10 @@ func tiles(set isa) {
 	}
 }
 
+// ahead is how many bytes of a panel are asked for before they are needed: weights of a
+// short text come from memory, and the processor alone asks for too few at a time.
+const ahead = 8192
+
 // tile writes the product of n rows with a panel. A row's element is broadcast once
 // and multiplied with both halves of the panel's row.
 func (s isa) tile(n int) {
@@ -47,6 +51,9 @@ func (s isa) tile(n int) {
 	left, right := s.vec(), s.vec()
 	asm.VMOVUPS(op.Mem{Base: data}, left)
 	asm.VMOVUPS(op.Mem{Base: data, Disp: s.bytes()}, right)
+	for line := 0; line < 2*s.bytes(); line += 64 {
+		asm.PREFETCHT0(op.Mem{Base: data, Disp: ahead + line})
+	}
 	for i, sum := range sums {
 		x := s.vec()
 		asm.VBROADCASTSS(at[i], x)
