@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"log/slog"
 	"text/tabwriter"
 
 	"github.com/kindred-rec/kindred/loadtest/evaluate"
+	"github.com/kindred-rec/kindred/server/worker"
 )
 
 // evaluateCommand is `loadtest evaluate`.
@@ -17,7 +19,8 @@ type evaluateCommand struct {
 	Cold     float64 `placeholder:"SHARE" help:"Share of the items to leave out of training and report apart, as 0.2."`
 	Seed     uint64  `default:"1" help:"Decides which items are cold."`
 	Fit      bool    `help:"Fit the weights on the validation questions first, as a tenant's refresh does on its own log."`
-	Backend  string  `enum:"auto,go" default:"auto" help:"What encodes item texts: auto or go. The embedded encoder is pure Go, so that auto is go."`
+	Encoder  string  `default:"static" placeholder:"static|DIR|OWNER/MODEL" help:"What encodes item texts: the embedded encoder, the folder of a static table or a transformer, or a transformer of the hub."`
+	Backend  string  `enum:"auto,go,xla:cpu,xla:cuda" default:"auto" help:"What computes a transformer: auto, go, xla:cpu or xla:cuda. A static table is always computed in Go."`
 	Workers  int     `placeholder:"N" help:"Questions answered side by side; one a processor if not given. The figures do not depend on it."`
 	JSON     bool    `name:"json" help:"Print the figures as one line of JSON."`
 }
@@ -30,6 +33,7 @@ that came next.
 Examples:
   go run ./loadtest evaluate --format amazon --data ../shared/data/amazon-office --json
   go run ./loadtest evaluate --format s3rec --data ../shared/data/s3rec-beauty --stage retrieval
+  go run ./loadtest evaluate --format amazon --data ../shared/data/amazon-office --encoder ../shared/models/all-minilm-l6-v2
 `
 }
 
@@ -39,9 +43,15 @@ func (c *evaluateCommand) Run(ctx context.Context, to output) error {
 	if err != nil {
 		return err
 	}
+	model, err := worker.Load(ctx, worker.ModelConfig{Name: c.Encoder, Backend: c.Backend, Log: slog.New(slog.NewTextHandler(to.log, nil))})
+	if err != nil {
+		return err
+	}
+	defer model.Close()
 	bars := newProgress(to.log)
 	defer bars.finish()
-	options := evaluate.Options{Format: format, Dir: c.Data, Reader: reader, Stage: evaluate.Stage(c.Stage), Split: evaluate.Part(c.Split),
+	options := evaluate.Options{Encoder: model.Encoder, Backend: model.Backend, DocumentPrompt: model.DocumentPrompt,
+		Format: format, Dir: c.Data, Reader: reader, Stage: evaluate.Stage(c.Stage), Split: evaluate.Part(c.Split),
 		Cold: c.Cold, Seed: c.Seed, Fit: c.Fit, Workers: c.Workers}
 	result, err := evaluate.Run(ctx, options, func(done, all int) { bars.show("questions", float64(done)/float64(all)) })
 	bars.finish()

@@ -1,6 +1,7 @@
 package evaluate
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"runtime"
@@ -98,8 +99,8 @@ func (o Options) stage(ctx context.Context, split *dataset.Split, result *Result
 		}
 		encoder = embedded
 	}
-	result.Encoder, result.Backend = encoder.Info().Model, "go"
-	vectors, err := encode(ctx, encoder, split.Items)
+	result.Encoder, result.Backend = encoder.Info().Model, cmp.Or(o.Backend, "go")
+	vectors, err := encode(ctx, encoder, o.DocumentPrompt, split.Items)
 	if err != nil {
 		return nil, err
 	}
