@@ -76,9 +76,18 @@ func (s *adminService) GetTenant(ctx context.Context, req *kindredv1.GetTenantRe
 			Items: st.Items, EncodedItems: st.Encoded, LogHead: int64(st.Head.Seq), LogApplied: int64(st.Applied.Seq),
 			Generation: st.Generation, Encoder: st.Encoder, VectorDimension: int32(st.Dim), IndexEngine: st.Engine,
 			CachedProfiles: st.Profiles, MemoryBytes: st.MemoryBytes, Events: st.Events, DecisionsDropped: st.DecisionsDropped, RankingsReused: st.RankingsReused,
-			Index: indexToWire(&st.Index),
+			Index: indexToWire(&st.Index), Encoding: encodingToWire(&st.Encoding),
 		},
 	}, nil
+}
+
+func encodingToWire(e *shop.EncodingStatus) *kindredv1.EncodingStatus {
+	return &kindredv1.EncodingStatus{
+		Encoder: e.Encoder, Immediate: e.Immediate, QueuedItems: e.Queued, RefusedItems: e.Refused,
+		EncodedTexts: e.Encoded, ReusedTexts: e.Reused, TextsPerSecond: e.TextsPerSecond,
+		Failing: e.Failing, NextTryTime: stampOf(e.NextTry), Failures: e.Failures,
+		LastError: printable(e.LastError), LastErrorTime: stampOf(e.LastErrorTime), Bridged: e.Bridged, FilledItems: e.Filled,
+	}
 }
 
 func indexToWire(x *shop.IndexStatus) *kindredv1.IndexStatus {

@@ -29,7 +29,7 @@ type Config struct {
 	// Drain is how long calls under way may take to end at a stop. Default 10 s.
 	Drain time.Duration
 	// Store and Shop are passed on; their own defaults hold. Shop.Encoder is the
-	// embedded one and Shop.Index.Dir the folder "index" of Data where they are not
+	// embedded one, Shop.Encoding.Bridge too where Shop.Encoder is slow, and Shop.Index.Dir the folder "index" of Data where they are not
 	// given. The smaller MaxItems of the two holds for both: an item that the store
 	// takes is served.
 	Store store.Options

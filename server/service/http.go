@@ -35,23 +35,31 @@ func profiles() http.Handler {
 type tenantMetrics struct{ tenants *shop.Registry }
 
 var (
-	itemsDesc   = tenantDesc("items", "Items in the catalog.")
-	encodedDesc = tenantDesc("encoded_items", "Items with a vector.")
-	lagDesc     = tenantDesc("log_lag", "Log entries that the serving state does not reflect yet.")
-	cachedDesc  = tenantDesc("cached_profiles", "Profiles in memory.")
-	droppedDesc = tenantDesc("decisions_dropped_total", "Decisions that were not logged.")
-	reusedDesc  = tenantDesc("rankings_reused_total", "Lists from a ranking that was made for an earlier request.")
-	recallDesc  = tenantDesc("index_recall", "Share of the exact nearest that the last self-check found; 1 for flat, which is exact. Absent until checked.")
-	checkedDesc = tenantDesc("index_check_timestamp_seconds", "When the last self-check was. Absent if there was none.")
-	lowDesc     = tenantDesc("index_recall_low", "1 if recall is too low with the largest effort.")
-	effortDesc  = tenantDesc("index_effort", "Effort of a search (efSearch); 0 for engines without.")
-	indexedDesc = tenantDesc("index_items", "Items indexed.")
-	bytesDesc   = tenantDesc("index_bytes", "Resident memory of the index.")
-	mappedDesc  = tenantDesc("index_mapped_bytes", "Mapped files of the index.")
-	savedDesc   = tenantDesc("index_snapshot_timestamp_seconds", "When the snapshot on disk was written. Absent if there is none.")
-	buildDesc   = tenantDesc("index_building", "How much of an index that is being built is done, 0 to 1. Absent if none is.")
-	engineDesc  = prometheus.NewDesc("kindred_tenant_index_engine", "1 for the engine that serves.", []string{"tenant", "engine"}, nil)
-	tierDesc    = prometheus.NewDesc("kindred_replies_total", "Lists returned, by rung of the ladder.", []string{"tenant", "tier"}, nil)
+	itemsDesc    = tenantDesc("items", "Items in the catalog.")
+	encodedDesc  = tenantDesc("encoded_items", "Items with a vector.")
+	lagDesc      = tenantDesc("log_lag", "Log entries that the serving state does not reflect yet.")
+	cachedDesc   = tenantDesc("cached_profiles", "Profiles in memory.")
+	droppedDesc  = tenantDesc("decisions_dropped_total", "Decisions that were not logged.")
+	reusedDesc   = tenantDesc("rankings_reused_total", "Lists from a ranking that was made for an earlier request.")
+	recallDesc   = tenantDesc("index_recall", "Share of the exact nearest that the last self-check found; 1 for flat, which is exact. Absent until checked.")
+	checkedDesc  = tenantDesc("index_check_timestamp_seconds", "When the last self-check was. Absent if there was none.")
+	lowDesc      = tenantDesc("index_recall_low", "1 if recall is too low with the largest effort.")
+	effortDesc   = tenantDesc("index_effort", "Effort of a search (efSearch); 0 for engines without.")
+	indexedDesc  = tenantDesc("index_items", "Items indexed.")
+	bytesDesc    = tenantDesc("index_bytes", "Resident memory of the index.")
+	mappedDesc   = tenantDesc("index_mapped_bytes", "Mapped files of the index.")
+	savedDesc    = tenantDesc("index_snapshot_timestamp_seconds", "When the snapshot on disk was written. Absent if there is none.")
+	buildDesc    = tenantDesc("index_building", "How much of an index that is being built is done, 0 to 1. Absent if none is.")
+	queuedDesc   = tenantDesc("encoding_queued_items", "Items that wait for the vector of their text.")
+	refusedDesc  = tenantDesc("encoding_refused_items", "Items whose text the encoder refuses.")
+	textsDesc    = tenantDesc("encoding_texts_total", "Texts encoded by the slow encoder.")
+	keptDesc     = tenantDesc("encoding_reused_texts_total", "Texts whose vector was kept from before.")
+	failuresDesc = tenantDesc("encoding_failures_total", "Tries of the slow encoder that failed.")
+	failingDesc  = tenantDesc("encoding_failing", "1 while the slow encoder fails.")
+	speedDesc    = tenantDesc("encoding_texts_per_second", "Texts encoded a second, lately.")
+	bridgedDesc  = tenantDesc("encoding_bridged", "1 while the embedded encoder serves in place of the slow one.")
+	engineDesc   = prometheus.NewDesc("kindred_tenant_index_engine", "1 for the engine that serves.", []string{"tenant", "engine"}, nil)
+	tierDesc     = prometheus.NewDesc("kindred_replies_total", "Lists returned, by rung of the ladder.", []string{"tenant", "tier"}, nil)
 )
 
 func tenantDesc(name, help string) *prometheus.Desc {
@@ -63,6 +71,7 @@ func (m *tenantMetrics) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		itemsDesc, encodedDesc, lagDesc, cachedDesc, droppedDesc, reusedDesc, tierDesc, recallDesc, checkedDesc, lowDesc, effortDesc,
 		indexedDesc, bytesDesc, mappedDesc, savedDesc, buildDesc, engineDesc,
+		queuedDesc, refusedDesc, textsDesc, keptDesc, failuresDesc, failingDesc, speedDesc, bridgedDesc,
 	} {
 		ch <- d
 	}
@@ -80,12 +89,31 @@ func (m *tenantMetrics) Collect(ch chan<- prometheus.Metric) {
 		gauge(lagDesc, float64(st.Head.Seq-st.Applied.Seq))
 		gauge(cachedDesc, float64(st.Profiles))
 		collectIndex(ch, name, &st.Index)
+		if !st.Encoding.Immediate {
+			collectEncoding(ch, name, &st.Encoding)
+		}
 		ch <- prometheus.MustNewConstMetric(droppedDesc, prometheus.CounterValue, float64(st.DecisionsDropped), name)
 		ch <- prometheus.MustNewConstMetric(reusedDesc, prometheus.CounterValue, float64(st.RankingsReused), name)
 		for tier, n := range s.Tiers() {
 			ch <- prometheus.MustNewConstMetric(tierDesc, prometheus.CounterValue, float64(n), name, tier)
 		}
 	})
+}
+
+// collectEncoding gives the figures of a tenant's slow encoder.
+func collectEncoding(ch chan<- prometheus.Metric, tenant string, e *shop.EncodingStatus) {
+	give := func(d *prometheus.Desc, kind prometheus.ValueType, v float64) {
+		ch <- prometheus.MustNewConstMetric(d, kind, v, tenant)
+	}
+	flag := map[bool]float64{true: 1}
+	give(queuedDesc, prometheus.GaugeValue, float64(e.Queued))
+	give(refusedDesc, prometheus.GaugeValue, float64(e.Refused))
+	give(textsDesc, prometheus.CounterValue, float64(e.Encoded))
+	give(keptDesc, prometheus.CounterValue, float64(e.Reused))
+	give(failuresDesc, prometheus.CounterValue, float64(e.Failures))
+	give(failingDesc, prometheus.GaugeValue, flag[e.Failing])
+	give(speedDesc, prometheus.GaugeValue, e.TextsPerSecond)
+	give(bridgedDesc, prometheus.GaugeValue, flag[e.Bridged])
 }
 
 // collectIndex gives the figures of a tenant's index.

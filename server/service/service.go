@@ -21,6 +21,7 @@ import (
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/reflection"
 
+	"github.com/kindred-rec/kindred/embed"
 	"github.com/kindred-rec/kindred/server/api"
 	"github.com/kindred-rec/kindred/server/auth"
 	"github.com/kindred-rec/kindred/server/record"
@@ -110,6 +111,11 @@ func (s *Service) openTenants(ctx context.Context) error {
 	var err error
 	if c.Encoder == nil {
 		if c.Encoder, err = defaultEncoder(); err != nil {
+			return err
+		}
+	}
+	if c.Encoding.Bridge == nil && !embed.IsImmediate(c.Encoder) {
+		if c.Encoding.Bridge, err = defaultEncoder(); err != nil {
 			return err
 		}
 	}

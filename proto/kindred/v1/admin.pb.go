@@ -714,7 +714,8 @@ type TenantStatus struct {
 	DecisionsDropped int64        `protobuf:"varint,12,opt,name=decisions_dropped,json=decisionsDropped,proto3" json:"decisions_dropped,omitempty"`
 	Index            *IndexStatus `protobuf:"bytes,13,opt,name=index,proto3" json:"index,omitempty"`
 	// Lists since the start from a ranking that was made for an earlier request.
-	RankingsReused int64 `protobuf:"varint,14,opt,name=rankings_reused,json=rankingsReused,proto3" json:"rankings_reused,omitempty"`
+	RankingsReused int64           `protobuf:"varint,14,opt,name=rankings_reused,json=rankingsReused,proto3" json:"rankings_reused,omitempty"`
+	Encoding       *EncodingStatus `protobuf:"bytes,15,opt,name=encoding,proto3" json:"encoding,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -847,6 +848,177 @@ func (x *TenantStatus) GetRankingsReused() int64 {
 	return 0
 }
 
+func (x *TenantStatus) GetEncoding() *EncodingStatus {
+	if x != nil {
+		return x.Encoding
+	}
+	return nil
+}
+
+// How the catalog gets its vectors.
+type EncodingStatus struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Model that is configured. TenantStatus.encoder is the one that serves: another one
+	// while bridged.
+	Encoder string `protobuf:"bytes,1,opt,name=encoder,proto3" json:"encoder,omitempty"`
+	// true: items are encoded as they change, and nothing below is used. false: the encoder
+	// is slow (a transformer, a worker on another machine), and texts wait in a queue.
+	Immediate bool `protobuf:"varint,2,opt,name=immediate,proto3" json:"immediate,omitempty"`
+	// Items that wait for the vector of their present text. Other sources find them
+	// meanwhile, and one whose text has changed keeps the vector of the old one.
+	QueuedItems int64 `protobuf:"varint,3,opt,name=queued_items,json=queuedItems,proto3" json:"queued_items,omitempty"`
+	// Items whose text the encoder refuses. They have no vector until it changes.
+	RefusedItems int64 `protobuf:"varint,4,opt,name=refused_items,json=refusedItems,proto3" json:"refused_items,omitempty"`
+	// Texts encoded since the start of the service.
+	EncodedTexts int64 `protobuf:"varint,5,opt,name=encoded_texts,json=encodedTexts,proto3" json:"encoded_texts,omitempty"`
+	// Texts since the start whose vector was kept from before or for another item.
+	ReusedTexts int64 `protobuf:"varint,6,opt,name=reused_texts,json=reusedTexts,proto3" json:"reused_texts,omitempty"`
+	// Texts encoded a second, over about the last 10 s.
+	TextsPerSecond float64 `protobuf:"fixed64,7,opt,name=texts_per_second,json=textsPerSecond,proto3" json:"texts_per_second,omitempty"`
+	// true: the last try failed, and is made again at next_try_time.
+	Failing     bool                   `protobuf:"varint,8,opt,name=failing,proto3" json:"failing,omitempty"`
+	NextTryTime *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=next_try_time,json=nextTryTime,proto3" json:"next_try_time,omitempty"`
+	// Tries that failed since the start.
+	Failures int64 `protobuf:"varint,10,opt,name=failures,proto3" json:"failures,omitempty"`
+	// How the last of them ended, and when. Empty: none failed.
+	LastError     string                 `protobuf:"bytes,11,opt,name=last_error,json=lastError,proto3" json:"last_error,omitempty"`
+	LastErrorTime *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=last_error_time,json=lastErrorTime,proto3" json:"last_error_time,omitempty"`
+	// true: vectors of the embedded encoder serve while too many of this one's are missing.
+	Bridged bool `protobuf:"varint,13,opt,name=bridged,proto3" json:"bridged,omitempty"`
+	// Vectors in the generation being filled, while bridged.
+	FilledItems   int64 `protobuf:"varint,14,opt,name=filled_items,json=filledItems,proto3" json:"filled_items,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EncodingStatus) Reset() {
+	*x = EncodingStatus{}
+	mi := &file_kindred_v1_admin_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EncodingStatus) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EncodingStatus) ProtoMessage() {}
+
+func (x *EncodingStatus) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_v1_admin_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EncodingStatus.ProtoReflect.Descriptor instead.
+func (*EncodingStatus) Descriptor() ([]byte, []int) {
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *EncodingStatus) GetEncoder() string {
+	if x != nil {
+		return x.Encoder
+	}
+	return ""
+}
+
+func (x *EncodingStatus) GetImmediate() bool {
+	if x != nil {
+		return x.Immediate
+	}
+	return false
+}
+
+func (x *EncodingStatus) GetQueuedItems() int64 {
+	if x != nil {
+		return x.QueuedItems
+	}
+	return 0
+}
+
+func (x *EncodingStatus) GetRefusedItems() int64 {
+	if x != nil {
+		return x.RefusedItems
+	}
+	return 0
+}
+
+func (x *EncodingStatus) GetEncodedTexts() int64 {
+	if x != nil {
+		return x.EncodedTexts
+	}
+	return 0
+}
+
+func (x *EncodingStatus) GetReusedTexts() int64 {
+	if x != nil {
+		return x.ReusedTexts
+	}
+	return 0
+}
+
+func (x *EncodingStatus) GetTextsPerSecond() float64 {
+	if x != nil {
+		return x.TextsPerSecond
+	}
+	return 0
+}
+
+func (x *EncodingStatus) GetFailing() bool {
+	if x != nil {
+		return x.Failing
+	}
+	return false
+}
+
+func (x *EncodingStatus) GetNextTryTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.NextTryTime
+	}
+	return nil
+}
+
+func (x *EncodingStatus) GetFailures() int64 {
+	if x != nil {
+		return x.Failures
+	}
+	return 0
+}
+
+func (x *EncodingStatus) GetLastError() string {
+	if x != nil {
+		return x.LastError
+	}
+	return ""
+}
+
+func (x *EncodingStatus) GetLastErrorTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastErrorTime
+	}
+	return nil
+}
+
+func (x *EncodingStatus) GetBridged() bool {
+	if x != nil {
+		return x.Bridged
+	}
+	return false
+}
+
+func (x *EncodingStatus) GetFilledItems() int64 {
+	if x != nil {
+		return x.FilledItems
+	}
+	return 0
+}
+
 // What finds the nearest vectors, and how well.
 type IndexStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -888,7 +1060,7 @@ type IndexStatus struct {
 
 func (x *IndexStatus) Reset() {
 	*x = IndexStatus{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[9]
+	mi := &file_kindred_v1_admin_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -900,7 +1072,7 @@ func (x *IndexStatus) String() string {
 func (*IndexStatus) ProtoMessage() {}
 
 func (x *IndexStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[9]
+	mi := &file_kindred_v1_admin_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -913,7 +1085,7 @@ func (x *IndexStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IndexStatus.ProtoReflect.Descriptor instead.
 func (*IndexStatus) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{9}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *IndexStatus) GetEngine() string {
@@ -1029,7 +1201,7 @@ type ListTenantsRequest struct {
 
 func (x *ListTenantsRequest) Reset() {
 	*x = ListTenantsRequest{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[10]
+	mi := &file_kindred_v1_admin_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1041,7 +1213,7 @@ func (x *ListTenantsRequest) String() string {
 func (*ListTenantsRequest) ProtoMessage() {}
 
 func (x *ListTenantsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[10]
+	mi := &file_kindred_v1_admin_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1054,7 +1226,7 @@ func (x *ListTenantsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTenantsRequest.ProtoReflect.Descriptor instead.
 func (*ListTenantsRequest) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{10}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{11}
 }
 
 type ListTenantsResponse struct {
@@ -1066,7 +1238,7 @@ type ListTenantsResponse struct {
 
 func (x *ListTenantsResponse) Reset() {
 	*x = ListTenantsResponse{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[11]
+	mi := &file_kindred_v1_admin_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1078,7 +1250,7 @@ func (x *ListTenantsResponse) String() string {
 func (*ListTenantsResponse) ProtoMessage() {}
 
 func (x *ListTenantsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[11]
+	mi := &file_kindred_v1_admin_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1091,7 +1263,7 @@ func (x *ListTenantsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTenantsResponse.ProtoReflect.Descriptor instead.
 func (*ListTenantsResponse) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{11}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ListTenantsResponse) GetTenants() []*Tenant {
@@ -1112,7 +1284,7 @@ type UpdateTenantRequest struct {
 
 func (x *UpdateTenantRequest) Reset() {
 	*x = UpdateTenantRequest{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[12]
+	mi := &file_kindred_v1_admin_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1124,7 +1296,7 @@ func (x *UpdateTenantRequest) String() string {
 func (*UpdateTenantRequest) ProtoMessage() {}
 
 func (x *UpdateTenantRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[12]
+	mi := &file_kindred_v1_admin_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1137,7 +1309,7 @@ func (x *UpdateTenantRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateTenantRequest.ProtoReflect.Descriptor instead.
 func (*UpdateTenantRequest) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{12}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *UpdateTenantRequest) GetTenant() *Tenant {
@@ -1156,7 +1328,7 @@ type UpdateTenantResponse struct {
 
 func (x *UpdateTenantResponse) Reset() {
 	*x = UpdateTenantResponse{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[13]
+	mi := &file_kindred_v1_admin_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1168,7 +1340,7 @@ func (x *UpdateTenantResponse) String() string {
 func (*UpdateTenantResponse) ProtoMessage() {}
 
 func (x *UpdateTenantResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[13]
+	mi := &file_kindred_v1_admin_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1181,7 +1353,7 @@ func (x *UpdateTenantResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateTenantResponse.ProtoReflect.Descriptor instead.
 func (*UpdateTenantResponse) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{13}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *UpdateTenantResponse) GetTenant() *Tenant {
@@ -1208,7 +1380,7 @@ type Key struct {
 
 func (x *Key) Reset() {
 	*x = Key{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[14]
+	mi := &file_kindred_v1_admin_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1220,7 +1392,7 @@ func (x *Key) String() string {
 func (*Key) ProtoMessage() {}
 
 func (x *Key) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[14]
+	mi := &file_kindred_v1_admin_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1233,7 +1405,7 @@ func (x *Key) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Key.ProtoReflect.Descriptor instead.
 func (*Key) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{14}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Key) GetId() string {
@@ -1291,7 +1463,7 @@ type CreateKeyRequest struct {
 
 func (x *CreateKeyRequest) Reset() {
 	*x = CreateKeyRequest{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[15]
+	mi := &file_kindred_v1_admin_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1303,7 +1475,7 @@ func (x *CreateKeyRequest) String() string {
 func (*CreateKeyRequest) ProtoMessage() {}
 
 func (x *CreateKeyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[15]
+	mi := &file_kindred_v1_admin_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1316,7 +1488,7 @@ func (x *CreateKeyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateKeyRequest.ProtoReflect.Descriptor instead.
 func (*CreateKeyRequest) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{15}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *CreateKeyRequest) GetTenant() string {
@@ -1351,7 +1523,7 @@ type CreateKeyResponse struct {
 
 func (x *CreateKeyResponse) Reset() {
 	*x = CreateKeyResponse{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[16]
+	mi := &file_kindred_v1_admin_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1363,7 +1535,7 @@ func (x *CreateKeyResponse) String() string {
 func (*CreateKeyResponse) ProtoMessage() {}
 
 func (x *CreateKeyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[16]
+	mi := &file_kindred_v1_admin_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1376,7 +1548,7 @@ func (x *CreateKeyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateKeyResponse.ProtoReflect.Descriptor instead.
 func (*CreateKeyResponse) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{16}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *CreateKeyResponse) GetKey() *Key {
@@ -1403,7 +1575,7 @@ type ListKeysRequest struct {
 
 func (x *ListKeysRequest) Reset() {
 	*x = ListKeysRequest{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[17]
+	mi := &file_kindred_v1_admin_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1415,7 +1587,7 @@ func (x *ListKeysRequest) String() string {
 func (*ListKeysRequest) ProtoMessage() {}
 
 func (x *ListKeysRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[17]
+	mi := &file_kindred_v1_admin_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1428,7 +1600,7 @@ func (x *ListKeysRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListKeysRequest.ProtoReflect.Descriptor instead.
 func (*ListKeysRequest) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{17}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ListKeysRequest) GetTenant() string {
@@ -1447,7 +1619,7 @@ type ListKeysResponse struct {
 
 func (x *ListKeysResponse) Reset() {
 	*x = ListKeysResponse{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[18]
+	mi := &file_kindred_v1_admin_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1459,7 +1631,7 @@ func (x *ListKeysResponse) String() string {
 func (*ListKeysResponse) ProtoMessage() {}
 
 func (x *ListKeysResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[18]
+	mi := &file_kindred_v1_admin_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1472,7 +1644,7 @@ func (x *ListKeysResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListKeysResponse.ProtoReflect.Descriptor instead.
 func (*ListKeysResponse) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{18}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ListKeysResponse) GetKeys() []*Key {
@@ -1492,7 +1664,7 @@ type RevokeKeyRequest struct {
 
 func (x *RevokeKeyRequest) Reset() {
 	*x = RevokeKeyRequest{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[19]
+	mi := &file_kindred_v1_admin_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1504,7 +1676,7 @@ func (x *RevokeKeyRequest) String() string {
 func (*RevokeKeyRequest) ProtoMessage() {}
 
 func (x *RevokeKeyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[19]
+	mi := &file_kindred_v1_admin_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1517,7 +1689,7 @@ func (x *RevokeKeyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeKeyRequest.ProtoReflect.Descriptor instead.
 func (*RevokeKeyRequest) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{19}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *RevokeKeyRequest) GetId() string {
@@ -1536,7 +1708,7 @@ type RevokeKeyResponse struct {
 
 func (x *RevokeKeyResponse) Reset() {
 	*x = RevokeKeyResponse{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[20]
+	mi := &file_kindred_v1_admin_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1548,7 +1720,7 @@ func (x *RevokeKeyResponse) String() string {
 func (*RevokeKeyResponse) ProtoMessage() {}
 
 func (x *RevokeKeyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[20]
+	mi := &file_kindred_v1_admin_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1561,7 +1733,7 @@ func (x *RevokeKeyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeKeyResponse.ProtoReflect.Descriptor instead.
 func (*RevokeKeyResponse) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{20}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *RevokeKeyResponse) GetKey() *Key {
@@ -1583,7 +1755,7 @@ type ExportEventsRequest struct {
 
 func (x *ExportEventsRequest) Reset() {
 	*x = ExportEventsRequest{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[21]
+	mi := &file_kindred_v1_admin_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1595,7 +1767,7 @@ func (x *ExportEventsRequest) String() string {
 func (*ExportEventsRequest) ProtoMessage() {}
 
 func (x *ExportEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[21]
+	mi := &file_kindred_v1_admin_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1608,7 +1780,7 @@ func (x *ExportEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportEventsRequest.ProtoReflect.Descriptor instead.
 func (*ExportEventsRequest) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{21}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ExportEventsRequest) GetAfterWriteToken() string {
@@ -1637,7 +1809,7 @@ type ExportEventsResponse struct {
 
 func (x *ExportEventsResponse) Reset() {
 	*x = ExportEventsResponse{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[22]
+	mi := &file_kindred_v1_admin_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1649,7 +1821,7 @@ func (x *ExportEventsResponse) String() string {
 func (*ExportEventsResponse) ProtoMessage() {}
 
 func (x *ExportEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[22]
+	mi := &file_kindred_v1_admin_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1662,7 +1834,7 @@ func (x *ExportEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportEventsResponse.ProtoReflect.Descriptor instead.
 func (*ExportEventsResponse) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{22}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ExportEventsResponse) GetEvents() []*Event {
@@ -1691,7 +1863,7 @@ type ExportDecisionsRequest struct {
 
 func (x *ExportDecisionsRequest) Reset() {
 	*x = ExportDecisionsRequest{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[23]
+	mi := &file_kindred_v1_admin_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1703,7 +1875,7 @@ func (x *ExportDecisionsRequest) String() string {
 func (*ExportDecisionsRequest) ProtoMessage() {}
 
 func (x *ExportDecisionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[23]
+	mi := &file_kindred_v1_admin_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1716,7 +1888,7 @@ func (x *ExportDecisionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportDecisionsRequest.ProtoReflect.Descriptor instead.
 func (*ExportDecisionsRequest) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{23}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ExportDecisionsRequest) GetFromTime() *timestamppb.Timestamp {
@@ -1742,7 +1914,7 @@ type ExportDecisionsResponse struct {
 
 func (x *ExportDecisionsResponse) Reset() {
 	*x = ExportDecisionsResponse{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[24]
+	mi := &file_kindred_v1_admin_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1754,7 +1926,7 @@ func (x *ExportDecisionsResponse) String() string {
 func (*ExportDecisionsResponse) ProtoMessage() {}
 
 func (x *ExportDecisionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[24]
+	mi := &file_kindred_v1_admin_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1767,7 +1939,7 @@ func (x *ExportDecisionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportDecisionsResponse.ProtoReflect.Descriptor instead.
 func (*ExportDecisionsResponse) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{24}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ExportDecisionsResponse) GetDecisions() []*Decision {
@@ -1803,7 +1975,7 @@ type Decision struct {
 
 func (x *Decision) Reset() {
 	*x = Decision{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[25]
+	mi := &file_kindred_v1_admin_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1815,7 +1987,7 @@ func (x *Decision) String() string {
 func (*Decision) ProtoMessage() {}
 
 func (x *Decision) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[25]
+	mi := &file_kindred_v1_admin_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1828,7 +2000,7 @@ func (x *Decision) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Decision.ProtoReflect.Descriptor instead.
 func (*Decision) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{25}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Decision) GetRecommendationId() string {
@@ -1941,7 +2113,7 @@ type ShownItem struct {
 
 func (x *ShownItem) Reset() {
 	*x = ShownItem{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[26]
+	mi := &file_kindred_v1_admin_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1953,7 +2125,7 @@ func (x *ShownItem) String() string {
 func (*ShownItem) ProtoMessage() {}
 
 func (x *ShownItem) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[26]
+	mi := &file_kindred_v1_admin_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1966,7 +2138,7 @@ func (x *ShownItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShownItem.ProtoReflect.Descriptor instead.
 func (*ShownItem) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{26}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ShownItem) GetItemId() string {
@@ -2005,7 +2177,7 @@ type RefreshGenerationRequest struct {
 
 func (x *RefreshGenerationRequest) Reset() {
 	*x = RefreshGenerationRequest{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[27]
+	mi := &file_kindred_v1_admin_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2017,7 +2189,7 @@ func (x *RefreshGenerationRequest) String() string {
 func (*RefreshGenerationRequest) ProtoMessage() {}
 
 func (x *RefreshGenerationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[27]
+	mi := &file_kindred_v1_admin_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2030,7 +2202,7 @@ func (x *RefreshGenerationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefreshGenerationRequest.ProtoReflect.Descriptor instead.
 func (*RefreshGenerationRequest) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{27}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{28}
 }
 
 type RefreshGenerationResponse struct {
@@ -2045,7 +2217,7 @@ type RefreshGenerationResponse struct {
 
 func (x *RefreshGenerationResponse) Reset() {
 	*x = RefreshGenerationResponse{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[28]
+	mi := &file_kindred_v1_admin_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2057,7 +2229,7 @@ func (x *RefreshGenerationResponse) String() string {
 func (*RefreshGenerationResponse) ProtoMessage() {}
 
 func (x *RefreshGenerationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[28]
+	mi := &file_kindred_v1_admin_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2070,7 +2242,7 @@ func (x *RefreshGenerationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefreshGenerationResponse.ProtoReflect.Descriptor instead.
 func (*RefreshGenerationResponse) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{28}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *RefreshGenerationResponse) GetGeneration() string {
@@ -2144,7 +2316,7 @@ const file_kindred_v1_admin_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\"q\n" +
 	"\x11GetTenantResponse\x12*\n" +
 	"\x06tenant\x18\x01 \x01(\v2\x12.kindred.v1.TenantR\x06tenant\x120\n" +
-	"\x06status\x18\x02 \x01(\v2\x18.kindred.v1.TenantStatusR\x06status\"\xf6\x03\n" +
+	"\x06status\x18\x02 \x01(\v2\x18.kindred.v1.TenantStatusR\x06status\"\xae\x04\n" +
 	"\fTenantStatus\x12\x14\n" +
 	"\x05items\x18\x01 \x01(\x03R\x05items\x12#\n" +
 	"\rencoded_items\x18\x02 \x01(\x03R\fencodedItems\x12\x19\n" +
@@ -2163,7 +2335,25 @@ const file_kindred_v1_admin_proto_rawDesc = "" +
 	"\x06events\x18\v \x01(\x03R\x06events\x12+\n" +
 	"\x11decisions_dropped\x18\f \x01(\x03R\x10decisionsDropped\x12-\n" +
 	"\x05index\x18\r \x01(\v2\x17.kindred.v1.IndexStatusR\x05index\x12'\n" +
-	"\x0frankings_reused\x18\x0e \x01(\x03R\x0erankingsReused\"\xcc\x04\n" +
+	"\x0frankings_reused\x18\x0e \x01(\x03R\x0erankingsReused\x126\n" +
+	"\bencoding\x18\x0f \x01(\v2\x1a.kindred.v1.EncodingStatusR\bencoding\"\x98\x04\n" +
+	"\x0eEncodingStatus\x12\x18\n" +
+	"\aencoder\x18\x01 \x01(\tR\aencoder\x12\x1c\n" +
+	"\timmediate\x18\x02 \x01(\bR\timmediate\x12!\n" +
+	"\fqueued_items\x18\x03 \x01(\x03R\vqueuedItems\x12#\n" +
+	"\rrefused_items\x18\x04 \x01(\x03R\frefusedItems\x12#\n" +
+	"\rencoded_texts\x18\x05 \x01(\x03R\fencodedTexts\x12!\n" +
+	"\freused_texts\x18\x06 \x01(\x03R\vreusedTexts\x12(\n" +
+	"\x10texts_per_second\x18\a \x01(\x01R\x0etextsPerSecond\x12\x18\n" +
+	"\afailing\x18\b \x01(\bR\afailing\x12>\n" +
+	"\rnext_try_time\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\vnextTryTime\x12\x1a\n" +
+	"\bfailures\x18\n" +
+	" \x01(\x03R\bfailures\x12\x1d\n" +
+	"\n" +
+	"last_error\x18\v \x01(\tR\tlastError\x12B\n" +
+	"\x0flast_error_time\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\rlastErrorTime\x12\x18\n" +
+	"\abridged\x18\r \x01(\bR\abridged\x12!\n" +
+	"\ffilled_items\x18\x0e \x01(\x03R\vfilledItems\"\xcc\x04\n" +
 	"\vIndexStatus\x12\x16\n" +
 	"\x06engine\x18\x01 \x01(\tR\x06engine\x12\x18\n" +
 	"\astorage\x18\x02 \x01(\tR\astorage\x12\x14\n" +
@@ -2305,7 +2495,7 @@ func file_kindred_v1_admin_proto_rawDescGZIP() []byte {
 }
 
 var file_kindred_v1_admin_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_kindred_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
+var file_kindred_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_kindred_v1_admin_proto_goTypes = []any{
 	(Role)(0),                         // 0: kindred.v1.Role
 	(Clock)(0),                        // 1: kindred.v1.Clock
@@ -2319,89 +2509,93 @@ var file_kindred_v1_admin_proto_goTypes = []any{
 	(*GetTenantRequest)(nil),          // 9: kindred.v1.GetTenantRequest
 	(*GetTenantResponse)(nil),         // 10: kindred.v1.GetTenantResponse
 	(*TenantStatus)(nil),              // 11: kindred.v1.TenantStatus
-	(*IndexStatus)(nil),               // 12: kindred.v1.IndexStatus
-	(*ListTenantsRequest)(nil),        // 13: kindred.v1.ListTenantsRequest
-	(*ListTenantsResponse)(nil),       // 14: kindred.v1.ListTenantsResponse
-	(*UpdateTenantRequest)(nil),       // 15: kindred.v1.UpdateTenantRequest
-	(*UpdateTenantResponse)(nil),      // 16: kindred.v1.UpdateTenantResponse
-	(*Key)(nil),                       // 17: kindred.v1.Key
-	(*CreateKeyRequest)(nil),          // 18: kindred.v1.CreateKeyRequest
-	(*CreateKeyResponse)(nil),         // 19: kindred.v1.CreateKeyResponse
-	(*ListKeysRequest)(nil),           // 20: kindred.v1.ListKeysRequest
-	(*ListKeysResponse)(nil),          // 21: kindred.v1.ListKeysResponse
-	(*RevokeKeyRequest)(nil),          // 22: kindred.v1.RevokeKeyRequest
-	(*RevokeKeyResponse)(nil),         // 23: kindred.v1.RevokeKeyResponse
-	(*ExportEventsRequest)(nil),       // 24: kindred.v1.ExportEventsRequest
-	(*ExportEventsResponse)(nil),      // 25: kindred.v1.ExportEventsResponse
-	(*ExportDecisionsRequest)(nil),    // 26: kindred.v1.ExportDecisionsRequest
-	(*ExportDecisionsResponse)(nil),   // 27: kindred.v1.ExportDecisionsResponse
-	(*Decision)(nil),                  // 28: kindred.v1.Decision
-	(*ShownItem)(nil),                 // 29: kindred.v1.ShownItem
-	(*RefreshGenerationRequest)(nil),  // 30: kindred.v1.RefreshGenerationRequest
-	(*RefreshGenerationResponse)(nil), // 31: kindred.v1.RefreshGenerationResponse
-	(*timestamppb.Timestamp)(nil),     // 32: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),       // 33: google.protobuf.Duration
-	(*Event)(nil),                     // 34: kindred.v1.Event
+	(*EncodingStatus)(nil),            // 12: kindred.v1.EncodingStatus
+	(*IndexStatus)(nil),               // 13: kindred.v1.IndexStatus
+	(*ListTenantsRequest)(nil),        // 14: kindred.v1.ListTenantsRequest
+	(*ListTenantsResponse)(nil),       // 15: kindred.v1.ListTenantsResponse
+	(*UpdateTenantRequest)(nil),       // 16: kindred.v1.UpdateTenantRequest
+	(*UpdateTenantResponse)(nil),      // 17: kindred.v1.UpdateTenantResponse
+	(*Key)(nil),                       // 18: kindred.v1.Key
+	(*CreateKeyRequest)(nil),          // 19: kindred.v1.CreateKeyRequest
+	(*CreateKeyResponse)(nil),         // 20: kindred.v1.CreateKeyResponse
+	(*ListKeysRequest)(nil),           // 21: kindred.v1.ListKeysRequest
+	(*ListKeysResponse)(nil),          // 22: kindred.v1.ListKeysResponse
+	(*RevokeKeyRequest)(nil),          // 23: kindred.v1.RevokeKeyRequest
+	(*RevokeKeyResponse)(nil),         // 24: kindred.v1.RevokeKeyResponse
+	(*ExportEventsRequest)(nil),       // 25: kindred.v1.ExportEventsRequest
+	(*ExportEventsResponse)(nil),      // 26: kindred.v1.ExportEventsResponse
+	(*ExportDecisionsRequest)(nil),    // 27: kindred.v1.ExportDecisionsRequest
+	(*ExportDecisionsResponse)(nil),   // 28: kindred.v1.ExportDecisionsResponse
+	(*Decision)(nil),                  // 29: kindred.v1.Decision
+	(*ShownItem)(nil),                 // 30: kindred.v1.ShownItem
+	(*RefreshGenerationRequest)(nil),  // 31: kindred.v1.RefreshGenerationRequest
+	(*RefreshGenerationResponse)(nil), // 32: kindred.v1.RefreshGenerationResponse
+	(*timestamppb.Timestamp)(nil),     // 33: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),       // 34: google.protobuf.Duration
+	(*Event)(nil),                     // 35: kindred.v1.Event
 }
 var file_kindred_v1_admin_proto_depIdxs = []int32{
-	32, // 0: kindred.v1.Tenant.create_time:type_name -> google.protobuf.Timestamp
+	33, // 0: kindred.v1.Tenant.create_time:type_name -> google.protobuf.Timestamp
 	1,  // 1: kindred.v1.Tenant.clock:type_name -> kindred.v1.Clock
 	4,  // 2: kindred.v1.Tenant.event_types:type_name -> kindred.v1.EventTypeSettings
 	5,  // 3: kindred.v1.Tenant.surfaces:type_name -> kindred.v1.SurfaceSettings
 	6,  // 4: kindred.v1.Tenant.attributes:type_name -> kindred.v1.AttributeDeclaration
-	33, // 5: kindred.v1.Tenant.retention:type_name -> google.protobuf.Duration
+	34, // 5: kindred.v1.Tenant.retention:type_name -> google.protobuf.Duration
 	2,  // 6: kindred.v1.AttributeDeclaration.kind:type_name -> kindred.v1.AttributeKind
 	3,  // 7: kindred.v1.CreateTenantRequest.tenant:type_name -> kindred.v1.Tenant
 	3,  // 8: kindred.v1.CreateTenantResponse.tenant:type_name -> kindred.v1.Tenant
 	3,  // 9: kindred.v1.GetTenantResponse.tenant:type_name -> kindred.v1.Tenant
 	11, // 10: kindred.v1.GetTenantResponse.status:type_name -> kindred.v1.TenantStatus
-	12, // 11: kindred.v1.TenantStatus.index:type_name -> kindred.v1.IndexStatus
-	32, // 12: kindred.v1.IndexStatus.recall_check_time:type_name -> google.protobuf.Timestamp
-	32, // 13: kindred.v1.IndexStatus.snapshot_time:type_name -> google.protobuf.Timestamp
-	32, // 14: kindred.v1.IndexStatus.restored_time:type_name -> google.protobuf.Timestamp
-	3,  // 15: kindred.v1.ListTenantsResponse.tenants:type_name -> kindred.v1.Tenant
-	3,  // 16: kindred.v1.UpdateTenantRequest.tenant:type_name -> kindred.v1.Tenant
-	3,  // 17: kindred.v1.UpdateTenantResponse.tenant:type_name -> kindred.v1.Tenant
-	0,  // 18: kindred.v1.Key.role:type_name -> kindred.v1.Role
-	32, // 19: kindred.v1.Key.create_time:type_name -> google.protobuf.Timestamp
-	32, // 20: kindred.v1.Key.revoke_time:type_name -> google.protobuf.Timestamp
-	0,  // 21: kindred.v1.CreateKeyRequest.role:type_name -> kindred.v1.Role
-	17, // 22: kindred.v1.CreateKeyResponse.key:type_name -> kindred.v1.Key
-	17, // 23: kindred.v1.ListKeysResponse.keys:type_name -> kindred.v1.Key
-	17, // 24: kindred.v1.RevokeKeyResponse.key:type_name -> kindred.v1.Key
-	34, // 25: kindred.v1.ExportEventsResponse.events:type_name -> kindred.v1.Event
-	32, // 26: kindred.v1.ExportDecisionsRequest.from_time:type_name -> google.protobuf.Timestamp
-	32, // 27: kindred.v1.ExportDecisionsRequest.until_time:type_name -> google.protobuf.Timestamp
-	28, // 28: kindred.v1.ExportDecisionsResponse.decisions:type_name -> kindred.v1.Decision
-	32, // 29: kindred.v1.Decision.time:type_name -> google.protobuf.Timestamp
-	29, // 30: kindred.v1.Decision.items:type_name -> kindred.v1.ShownItem
-	29, // 31: kindred.v1.Decision.losers:type_name -> kindred.v1.ShownItem
-	33, // 32: kindred.v1.RefreshGenerationResponse.duration:type_name -> google.protobuf.Duration
-	7,  // 33: kindred.v1.AdminService.CreateTenant:input_type -> kindred.v1.CreateTenantRequest
-	9,  // 34: kindred.v1.AdminService.GetTenant:input_type -> kindred.v1.GetTenantRequest
-	13, // 35: kindred.v1.AdminService.ListTenants:input_type -> kindred.v1.ListTenantsRequest
-	15, // 36: kindred.v1.AdminService.UpdateTenant:input_type -> kindred.v1.UpdateTenantRequest
-	18, // 37: kindred.v1.AdminService.CreateKey:input_type -> kindred.v1.CreateKeyRequest
-	20, // 38: kindred.v1.AdminService.ListKeys:input_type -> kindred.v1.ListKeysRequest
-	22, // 39: kindred.v1.AdminService.RevokeKey:input_type -> kindred.v1.RevokeKeyRequest
-	24, // 40: kindred.v1.AdminService.ExportEvents:input_type -> kindred.v1.ExportEventsRequest
-	26, // 41: kindred.v1.AdminService.ExportDecisions:input_type -> kindred.v1.ExportDecisionsRequest
-	30, // 42: kindred.v1.AdminService.RefreshGeneration:input_type -> kindred.v1.RefreshGenerationRequest
-	8,  // 43: kindred.v1.AdminService.CreateTenant:output_type -> kindred.v1.CreateTenantResponse
-	10, // 44: kindred.v1.AdminService.GetTenant:output_type -> kindred.v1.GetTenantResponse
-	14, // 45: kindred.v1.AdminService.ListTenants:output_type -> kindred.v1.ListTenantsResponse
-	16, // 46: kindred.v1.AdminService.UpdateTenant:output_type -> kindred.v1.UpdateTenantResponse
-	19, // 47: kindred.v1.AdminService.CreateKey:output_type -> kindred.v1.CreateKeyResponse
-	21, // 48: kindred.v1.AdminService.ListKeys:output_type -> kindred.v1.ListKeysResponse
-	23, // 49: kindred.v1.AdminService.RevokeKey:output_type -> kindred.v1.RevokeKeyResponse
-	25, // 50: kindred.v1.AdminService.ExportEvents:output_type -> kindred.v1.ExportEventsResponse
-	27, // 51: kindred.v1.AdminService.ExportDecisions:output_type -> kindred.v1.ExportDecisionsResponse
-	31, // 52: kindred.v1.AdminService.RefreshGeneration:output_type -> kindred.v1.RefreshGenerationResponse
-	43, // [43:53] is the sub-list for method output_type
-	33, // [33:43] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	13, // 11: kindred.v1.TenantStatus.index:type_name -> kindred.v1.IndexStatus
+	12, // 12: kindred.v1.TenantStatus.encoding:type_name -> kindred.v1.EncodingStatus
+	33, // 13: kindred.v1.EncodingStatus.next_try_time:type_name -> google.protobuf.Timestamp
+	33, // 14: kindred.v1.EncodingStatus.last_error_time:type_name -> google.protobuf.Timestamp
+	33, // 15: kindred.v1.IndexStatus.recall_check_time:type_name -> google.protobuf.Timestamp
+	33, // 16: kindred.v1.IndexStatus.snapshot_time:type_name -> google.protobuf.Timestamp
+	33, // 17: kindred.v1.IndexStatus.restored_time:type_name -> google.protobuf.Timestamp
+	3,  // 18: kindred.v1.ListTenantsResponse.tenants:type_name -> kindred.v1.Tenant
+	3,  // 19: kindred.v1.UpdateTenantRequest.tenant:type_name -> kindred.v1.Tenant
+	3,  // 20: kindred.v1.UpdateTenantResponse.tenant:type_name -> kindred.v1.Tenant
+	0,  // 21: kindred.v1.Key.role:type_name -> kindred.v1.Role
+	33, // 22: kindred.v1.Key.create_time:type_name -> google.protobuf.Timestamp
+	33, // 23: kindred.v1.Key.revoke_time:type_name -> google.protobuf.Timestamp
+	0,  // 24: kindred.v1.CreateKeyRequest.role:type_name -> kindred.v1.Role
+	18, // 25: kindred.v1.CreateKeyResponse.key:type_name -> kindred.v1.Key
+	18, // 26: kindred.v1.ListKeysResponse.keys:type_name -> kindred.v1.Key
+	18, // 27: kindred.v1.RevokeKeyResponse.key:type_name -> kindred.v1.Key
+	35, // 28: kindred.v1.ExportEventsResponse.events:type_name -> kindred.v1.Event
+	33, // 29: kindred.v1.ExportDecisionsRequest.from_time:type_name -> google.protobuf.Timestamp
+	33, // 30: kindred.v1.ExportDecisionsRequest.until_time:type_name -> google.protobuf.Timestamp
+	29, // 31: kindred.v1.ExportDecisionsResponse.decisions:type_name -> kindred.v1.Decision
+	33, // 32: kindred.v1.Decision.time:type_name -> google.protobuf.Timestamp
+	30, // 33: kindred.v1.Decision.items:type_name -> kindred.v1.ShownItem
+	30, // 34: kindred.v1.Decision.losers:type_name -> kindred.v1.ShownItem
+	34, // 35: kindred.v1.RefreshGenerationResponse.duration:type_name -> google.protobuf.Duration
+	7,  // 36: kindred.v1.AdminService.CreateTenant:input_type -> kindred.v1.CreateTenantRequest
+	9,  // 37: kindred.v1.AdminService.GetTenant:input_type -> kindred.v1.GetTenantRequest
+	14, // 38: kindred.v1.AdminService.ListTenants:input_type -> kindred.v1.ListTenantsRequest
+	16, // 39: kindred.v1.AdminService.UpdateTenant:input_type -> kindred.v1.UpdateTenantRequest
+	19, // 40: kindred.v1.AdminService.CreateKey:input_type -> kindred.v1.CreateKeyRequest
+	21, // 41: kindred.v1.AdminService.ListKeys:input_type -> kindred.v1.ListKeysRequest
+	23, // 42: kindred.v1.AdminService.RevokeKey:input_type -> kindred.v1.RevokeKeyRequest
+	25, // 43: kindred.v1.AdminService.ExportEvents:input_type -> kindred.v1.ExportEventsRequest
+	27, // 44: kindred.v1.AdminService.ExportDecisions:input_type -> kindred.v1.ExportDecisionsRequest
+	31, // 45: kindred.v1.AdminService.RefreshGeneration:input_type -> kindred.v1.RefreshGenerationRequest
+	8,  // 46: kindred.v1.AdminService.CreateTenant:output_type -> kindred.v1.CreateTenantResponse
+	10, // 47: kindred.v1.AdminService.GetTenant:output_type -> kindred.v1.GetTenantResponse
+	15, // 48: kindred.v1.AdminService.ListTenants:output_type -> kindred.v1.ListTenantsResponse
+	17, // 49: kindred.v1.AdminService.UpdateTenant:output_type -> kindred.v1.UpdateTenantResponse
+	20, // 50: kindred.v1.AdminService.CreateKey:output_type -> kindred.v1.CreateKeyResponse
+	22, // 51: kindred.v1.AdminService.ListKeys:output_type -> kindred.v1.ListKeysResponse
+	24, // 52: kindred.v1.AdminService.RevokeKey:output_type -> kindred.v1.RevokeKeyResponse
+	26, // 53: kindred.v1.AdminService.ExportEvents:output_type -> kindred.v1.ExportEventsResponse
+	28, // 54: kindred.v1.AdminService.ExportDecisions:output_type -> kindred.v1.ExportDecisionsResponse
+	32, // 55: kindred.v1.AdminService.RefreshGeneration:output_type -> kindred.v1.RefreshGenerationResponse
+	46, // [46:56] is the sub-list for method output_type
+	36, // [36:46] is the sub-list for method input_type
+	36, // [36:36] is the sub-list for extension type_name
+	36, // [36:36] is the sub-list for extension extendee
+	0,  // [0:36] is the sub-list for field type_name
 }
 
 func init() { file_kindred_v1_admin_proto_init() }
@@ -2416,7 +2610,7 @@ func file_kindred_v1_admin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kindred_v1_admin_proto_rawDesc), len(file_kindred_v1_admin_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   29,
+			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
