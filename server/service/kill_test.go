@@ -46,6 +46,11 @@ func serveUntilKilled(dir string) {
 		graphAlways(&config.Shop.Index)
 		config.Shop.Index.SnapshotEvery, config.Shop.Index.SnapshotAfter = 10*time.Millisecond, after
 	}
+	err := encodeRemotely(&config)
+	if err != nil {
+		fmt.Println("failed", err)
+		os.Exit(1)
+	}
 	s, err := service.Start(context.Background(), config)
 	if err != nil {
 		fmt.Println("failed", err)
