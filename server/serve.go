@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -20,14 +21,25 @@ type serveCommand struct {
 	Pprof        string        `placeholder:"HOST:PORT" help:"Address of Go's profiles, on loopback alone. Not set: none."`
 	Engine       string        `default:"auto" enum:"auto,flat,hnsw,coder" help:"Index engine: flat (exact, a scan), hnsw (a graph, for large catalogs), auto (flat up to 10,000 items, then hnsw), or coder (coder/hnsw, for comparison)."`
 	IndexStorage string        `default:"float32" enum:"float32,int8" help:"How hnsw keeps vectors for its walk: float32, or int8 (a quarter of the memory; the float vectors lie in a file)."`
+	Encoder      string        `default:"static" placeholder:"MODEL" help:"Text encoder: static (the embedded table), a model's folder, owner/model on the hub, or remote (workers, see embed)."`
+	Backend      string        `default:"auto" enum:"auto,go,xla:cpu,xla:cuda" help:"What computes a transformer in this process: ${enum}."`
+	EmbedAddr    []string      `placeholder:"HOST:PORT,..." help:"Workers of --encoder remote."`
+	EmbedToken   string        `name:"embed-token-file" type:"path" placeholder:"FILE" help:"Key for the workers, in a file."`
+	EmbedTLS     bool          `name:"embed-tls" help:"Encrypt the way to the workers, whose certificates the system trusts."`
+	EmbedCA      string        `name:"embed-ca" type:"path" placeholder:"FILE" help:"Encrypt the way to the workers; authorities in PEM that their certificates come from."`
+	EmbedPlain   bool          `name:"embed-plaintext-token" help:"Send the key to workers beyond this machine without TLS: the network is trusted."`
 	RankingAge   time.Duration `default:"5s" placeholder:"DURATION" help:"How long a person's ranking serves the same request again while no event of theirs arrives; 0 ranks each request. At most 1m."`
 	Quiet        bool          `help:"Log warnings and errors alone."`
 }
 
 // Help is what `serve --help` says beyond its flags.
 func (serveCommand) Help() string {
-	return `Example:
+	return `Examples:
   kindred serve --data /var/lib/kindred --grpc 127.0.0.1:50051
+  kindred serve --encoder remote --embed-addr gpu-1:50061,gpu-2:50061 --embed-token-file worker.key --embed-ca ca.pem
+
+With a slow encoder (anything but a static table) texts are encoded in the background; the embedded
+table serves until the catalog is encoded. GetTenant and the metrics tell how far it is.
 
 Stop it with SIGTERM or Ctrl-C: calls under way end first.`
 }
@@ -48,11 +60,16 @@ func (c *serveCommand) Run(ctx context.Context) error {
 	if age == 0 {
 		age = -1 // the zero Config means its default
 	}
-	s, err := service.Start(ctx, service.Config{
-		Data: c.Data, GRPC: c.GRPC, HTTP: c.HTTP, Pprof: c.Pprof, Store: store.DefaultOptions(), Shop: shop.Config{Index: index, RankingAge: age}, Log: log,
-	})
+	texts, err := c.openEncoder(ctx, log)
 	if err != nil {
 		return err
+	}
+	s, err := service.Start(ctx, service.Config{
+		Data: c.Data, GRPC: c.GRPC, HTTP: c.HTTP, Pprof: c.Pprof, Store: store.DefaultOptions(),
+		Shop: shop.Config{Encoder: texts, Index: index, RankingAge: age}, Log: log,
+	})
+	if err != nil {
+		return errors.Join(err, texts.Close())
 	}
 	access := "API keys required"
 	if s.Open() {
@@ -61,7 +78,7 @@ func (c *serveCommand) Run(ctx context.Context) error {
 	log.Info("serving", "grpc", s.Addr(), "http", s.HTTPAddr(), "data", c.Data, "access", access)
 	err = s.Wait(ctx)
 	log.Info("stopping: calls under way end first")
-	if stopErr := s.Stop(); err == nil && stopErr != nil {
+	if stopErr := errors.Join(s.Stop(), texts.Close()); err == nil && stopErr != nil {
 		err = fmt.Errorf("stopping: %w", stopErr)
 	}
 	return err
