@@ -16,6 +16,7 @@ import (
 	"github.com/kindred-rec/kindred/embed"
 	kindredv1 "github.com/kindred-rec/kindred/proto/kindred/v1"
 	"github.com/kindred-rec/kindred/server/service"
+	shops "github.com/kindred-rec/kindred/server/shop"
 	"github.com/kindred-rec/kindred/server/store"
 )
 
@@ -299,5 +300,69 @@ func TestAChangeOfEncodersFillsAGenerationWhileAnotherServes(t *testing.T) {
 	s.filled()
 	if n := second.times(itemWords(things(0, 1)[0])); n != 2 {
 		t.Errorf("a text whose vector was swept was encoded %d times, want 2", n)
+	}
+}
+
+func TestGraphsRefreshesAndStopsWhileAGenerationIsFilled(t *testing.T) {
+	c := newCounted(t, "slow@1")
+	w := startEmbedder(t, c)
+	release := c.stand()
+	defer release()
+	s := start(t, slowly(dialEmbedder(t, w.addr)), withIndex(func(c *shops.IndexConfig) { c.Threshold = 1000 }))
+	s.put(things(0, 1500))
+	if x := s.serves("hnsw"); x.Items != 1500 {
+		t.Errorf("the bridge has %d of 1500 items in its graph", x.Items)
+	}
+	refreshed := must(s.admin.RefreshGeneration(ctx(t), &kindredv1.RefreshGenerationRequest{}))
+	if st := s.status(); !st.Encoding.Bridged || st.Encoding.QueuedItems != 1500 || refreshed.EncodedItems != 1500 {
+		t.Errorf("a refresh of the bridge: %v", st)
+	}
+	// A stop does not wait for a call under way, and what was queued waits after a start.
+	begin := time.Now()
+	s.stop()
+	if took := time.Since(begin); took > 5*time.Second {
+		t.Errorf("the stop took %v", took)
+	}
+	s.run(t)
+	if st := s.status(); !st.Encoding.Bridged || st.Encoding.QueuedItems != 1500 || st.Index.RestoredTime == nil {
+		t.Errorf("after a restart: %v", st)
+	}
+	release()
+	st := s.filled()
+	if st.Index.Engine != "hnsw" || st.Index.Items != 1500 || st.EncodedItems != 1500 {
+		t.Errorf("filled: %v", st)
+	}
+	texts, _ := c.computed()
+	// An item whose text waits keeps its vector through a refresh, and the next has it.
+	release = c.stand()
+	defer release()
+	s.upsert(item("thing-7", "Copper kettle with a whistle", "Kettles"))
+	if got := must(s.admin.RefreshGeneration(ctx(t), &kindredv1.RefreshGenerationRequest{})); got.EncodedItems != 1500 {
+		t.Errorf("a refresh while a text waits: %v", got)
+	}
+	release()
+	if st = s.filled(); st.EncodedItems != 1500 {
+		t.Errorf("after it: %v", st)
+	}
+	if reply := must(s.SearchItems(ctx(t), &kindredv1.SearchItemsRequest{Query: "whistling kettles made of copper", Limit: 3})); reply.Items[0].ItemId != "thing-7" {
+		t.Errorf("found are %v", ids(reply.Items))
+	}
+	if now, again := c.computed(); now != texts+2 || again > callTexts*callLanes { // and the search
+		t.Errorf("%d texts more were encoded, and %d again", now-texts, again)
+	}
+	s.restart()
+	if st := s.status(); st.Index.RestoredTime == nil || st.Index.RepairedItems != 0 || st.Encoder != "slow@1" {
+		t.Errorf("the graph of the slow encoder after a restart: %v", st)
+	}
+	// A large import is served by the bridge again until it is encoded.
+	release = c.stand()
+	defer release()
+	s.put(things(1500, 3000))
+	s.encodes("the bridge", func(st *kindredv1.TenantStatus) bool {
+		return st.Encoding.Bridged && st.EncodedItems == 3000 && st.Encoding.FilledItems == 1500
+	})
+	release()
+	if st := s.filled(); st.EncodedItems != 3000 {
+		t.Errorf("after a large import: %v", st)
 	}
 }
