@@ -41,6 +41,26 @@
 // that nothing rests on it being recent; one that is damaged or of something else is
 // removed, and the graph built anew.
 //
+// # Slow encoders
+//
+// An encoder that is not immediate (embed.Immediate) never stands in the way of a write.
+// The applier notes the item in a [backlog], a bit an item, and one goroutine works that
+// off: it reads the items' texts, takes the vectors that are kept (Log.ReadVectors), has
+// the other texts encoded, each once however many items have it, in a few calls at a
+// time, keeps their vectors (Log.PutVectors), and only then gives them to the items. An
+// item that changed meanwhile waits anew and is not given what its older text has. What
+// is left to do is nowhere written down: it is what has no kept vector, so that a start
+// after a crash goes on where it was. A failed call is tried again after a doubling
+// pause; a text that is refused (embed.ErrRefused) has no vector until it changes, or
+// until a Refresh. Until an item has its vector other sources find it, and one whose text
+// has changed keeps the vector of the old one.
+//
+// While much of a catalog lacks vectors, after a change of encoders or a large import, a
+// bridge serves: a generation of EncodingConfig.Bridge, an immediate encoder. The slow
+// one's generation is filled beside it, vectors alone, and gets its index and serves when
+// little is missing. [Shop.Status] tells how far that is. Then the vectors of other models
+// are removed, and from time to time those of texts that no item has any more.
+//
 // # Searches
 //
 // A search looks for the words of a text ([lexical.Index]) and for the items whose
@@ -53,12 +73,15 @@
 //
 // # Bounds
 //
-// Profiles live in a cache of Config.ProfileBytes; the last Config.HistoryEvents
+// A backlog holds the texts and vectors of Lanes calls of Batch texts, and a bit an item;
+// a bridge costs its vectors and index beside those being filled. A sweep holds 16 bytes
+// an item. Profiles live in a cache of Config.ProfileBytes; the last Config.HistoryEvents
 // events of a user count. Decisions wait in a queue of Config.DecisionQueue and are
 // dropped, counted and said so in the reply when it is full.
 //
 // # Concurrency
 //
 // All methods of Shop are safe for concurrent use. Close ends the applier, the upkeep,
-// a refresh under way and the decision writer, and waits for all.
+// the work on the backlog, a sweep, a refresh under way and the decision writer, and waits
+// for all.
 package shop
