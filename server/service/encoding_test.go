@@ -301,6 +301,15 @@ func TestAChangeOfEncodersFillsAGenerationWhileAnotherServes(t *testing.T) {
 	if n := second.times(itemWords(things(0, 1)[0])); n != 2 {
 		t.Errorf("a text whose vector was swept was encoded %d times, want 2", n)
 	}
+	// The embedded encoder needs none; a sweep, and no start, takes them away.
+	s.config.Shop.Encoder, s.config.Shop.Encoding.SweepEvery = nil, time.Hour
+	s.restart()
+	if st := s.status(); !st.Encoding.Immediate || st.Encoding.Bridged || st.EncodedItems != 1501 || kept() != 1501 {
+		t.Errorf("with the embedded encoder, %d vectors are kept: %v", kept(), st)
+	}
+	s.config.Shop.Encoding.SweepEvery = 20 * time.Millisecond
+	s.restart()
+	waitFor(t, "a sweep", func() bool { return kept() == 0 })
 }
 
 func TestGraphsRefreshesAndStopsWhileAGenerationIsFilled(t *testing.T) {
