@@ -19,7 +19,7 @@ type quantizer struct {
 const (
 	codewords = 16
 	maxBytes  = 24 // tables of more parts would be too coarse for sums in bytes
-	rounds    = 8  // of k-means
+	rounds    = 6  // of k-means
 )
 
 // newQuantizer makes the parts for vectors of dim elements, whose codes take
@@ -106,14 +106,22 @@ func (z *quantizer) nearest(p int, v []float32) int {
 	return at
 }
 
-// products sets out to the inner products of v with the centroids of part p.
+// products sets out to the inner products of v with the centroids of part p,
+// four at a time, in registers.
 func (z *quantizer) products(p int, v []float32, out *[codewords]float32) {
-	clear(out[:])
 	c := z.centroidsOf(p)
-	for e, x := range v {
-		for w, y := range (*[codewords]float32)(c[codewords*e:]) {
-			out[w] += x * y
+	for w := 0; w < codewords; w += 4 {
+		var s0, s1, s2, s3 float32
+		at := w
+		for _, x := range v {
+			y := (*[4]float32)(c[at:])
+			s0 += x * y[0]
+			s1 += x * y[1]
+			s2 += x * y[2]
+			s3 += x * y[3]
+			at += codewords
 		}
+		out[w], out[w+1], out[w+2], out[w+3] = s0, s1, s2, s3
 	}
 }
 

@@ -1,7 +1,9 @@
 package hnsw
 
 import (
+	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"unsafe"
@@ -27,7 +29,7 @@ const (
 	// minSketch is how many items are worth a sketch: fewer are scanned.
 	minSketch = 4096
 	// trainSample is how many items the centroids are fitted to.
-	trainSample = 4096
+	trainSample = 2048
 	// retrain is by how much the index grows until it is trained anew: by
 	// then its first items may not stand for it.
 	retrain = 4
@@ -88,8 +90,8 @@ func (x *Index) encode(id uint32, v []float32) error {
 }
 
 // learn is one step of learning, if one is due and nobody else does it. The
-// caller holds no item's lock. After an error the next step goes on where this
-// one stopped, and until then the old sketch serves.
+// caller holds no item's lock. After an error the next step tries the same
+// again, and until then the old sketch serves.
 func (x *Index) learn(n int) error {
 	if !x.toLearn() || !x.sketches.mu.TryLock() {
 		return nil
@@ -124,11 +126,11 @@ func (x *Index) learnStep(n int) error {
 		}
 		return nil
 	}
-	for end := min(k.cursor+n, len(x.nodes)); k.cursor < end; k.cursor++ {
-		if err := x.encodeAgain(next, uint32(k.cursor)); err != nil {
-			return err
-		}
+	end := min(k.cursor+n, len(x.nodes))
+	if err := x.encodeRange(next, k.cursor, end); err != nil {
+		return err
 	}
+	k.cursor = end
 	if k.cursor == len(x.nodes) {
 		k.ready.Store(next)
 		k.next.Store(nil)
@@ -157,6 +159,36 @@ func (x *Index) trainSketch() *sketch {
 		k.train(sample, x.cfg.Seed)
 	}
 	return k
+}
+
+// encodeRange encodes items from to end-1 from their rows, all processors taking
+// part if there are many.
+func (x *Index) encodeRange(k *sketch, from, end int) error {
+	const each = 1024
+	var next atomic.Int64
+	next.Store(int64(from))
+	errs := make([]error, min((end-from)/each+1, runtime.GOMAXPROCS(0)))
+	var group sync.WaitGroup
+	for w := range errs {
+		work := func() {
+			for errs[w] == nil {
+				low := int(next.Add(each)) - each
+				if low >= end {
+					return
+				}
+				for id := low; id < min(low+each, end) && errs[w] == nil; id++ {
+					errs[w] = x.encodeAgain(k, uint32(id))
+				}
+			}
+		}
+		if len(errs) == 1 {
+			work() // a step beside a write
+			break
+		}
+		group.Go(work)
+	}
+	group.Wait()
+	return errors.Join(errs...)
 }
 
 // encodeAgain encodes an item from its row.
