@@ -67,10 +67,20 @@
 //
 // # Speed
 //
-// All-MiniLM-L6-v2 on two cores of a Zen 5 server that others were using too, best of
-// six rounds in turn, texts a second:
+// All-MiniLM-L6-v2 on two cores of a Zen 5 server that others were using too: the best
+// of 14 rounds in which all took turns, texts a second, for batch x tokens:
 //
-//	1x16   1x64   32x32   64x64   (batch x tokens)
+//	                  1x16   1x64   32x32   64x64
+//	go                 537    156     633     304
+//	xla:cpu            263    121     470     151
+//	ONNX Runtime       312    131     485     221
+//
+// The 6,689 titles and descriptions of a catalog, 68 tokens on average, everything
+// included, one after the other: go 133, xla:cpu 71, sentence-transformers 31; the first
+// and the last are 294 and 79 when the machine is nearly idle. Cosines with the
+// vectors of sentence-transformers are .9999998 and more on both backends. The forward
+// pass in Go reaches 250 GFLOP/s on a core with AVX-512, 125 with AVX2, 5 without
+// assembly. The CUDA backend has not been run on a GPU yet.
 //
 // # How to add a backend
 //

@@ -34,6 +34,10 @@ func warm(ctx context.Context, o Options, enc embed.Encoder) ([]string, error) {
 
 // runTransformer measures a file of texts and counts their tokens.
 func runTransformer(ctx context.Context, o Options, enc *transformer.Encoder, out io.Writer) error {
+	o.Progress("compiling", 0)
+	if err := enc.WarmUp(ctx, enc.Info().MaxTokens); err != nil {
+		return err
+	}
 	texts, err := warm(ctx, o, enc)
 	if err != nil {
 		return err
