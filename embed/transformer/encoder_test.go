@@ -90,6 +90,9 @@ func networks(t *testing.T, m *checkpoint.Model) map[string]func(batch.Texts, []
 		n := direct.New(m, workers)
 		all[fmt.Sprintf("go with %d workers", workers)] = func(x batch.Texts, out []float32) error { return n.Encode(t.Context(), x, out) }
 	}
+	if pointerChecks {
+		return all
+	}
 	backend, err := gobackend.New("")
 	if err != nil {
 		t.Fatal(err)
@@ -345,6 +348,9 @@ func TestEncodeTokensChecksItsInput(t *testing.T) {
 }
 
 func TestProgramsAreCountedAndBounded(t *testing.T) {
+	if pointerChecks {
+		t.Skip("GoMLX's Go backend does not run under the race detector")
+	}
 	m := &checkpoint.Model{Config: transformertest.Small, Pooling: checkpoint.Mean, MaxTokens: 64, Weights: transformertest.Weights(transformertest.Small, 1)}
 	backend, err := gobackend.New("")
 	if err != nil {
