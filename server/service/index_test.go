@@ -357,3 +357,15 @@ func get(t *testing.T, url string) string {
 	}
 	return string(text)
 }
+
+// TestRecallIsCheckedWhenTheCatalogHasDoubled: hours before the next check by the clock.
+func TestRecallIsCheckedWhenTheCatalogHasDoubled(t *testing.T) {
+	s := start(t, withIndex(poorGraph))
+	s.put(things(0, 1100))
+	first := s.serves("hnsw")
+	s.put(things(1100, 6000))
+	waitFor(t, "another check", func() bool {
+		x := s.index()
+		return x.RecallCheckTime.AsTime().After(first.RecallCheckTime.AsTime()) && x.Effort > first.Effort && x.Recall >= .95
+	})
+}

@@ -13,6 +13,7 @@ type indexCheck struct {
 	recall     float64 // of the exact nearest, 0 to 1
 	queries, k int
 	effort     int
+	items      int64 // held at the time
 	at         time.Time
 	low        bool // below Config.Index.MinRecall, with the largest effort
 }
@@ -27,14 +28,14 @@ func (s *Shop) selfCheck(ctx context.Context, g *generation) error {
 	}
 	c := s.config.Index
 	for {
-		effort := int(g.nearest.effort.Load())
+		effort, held := int(g.nearest.effort.Load()), g.encoded.Load()
 		got, err := graph.SelfCheck(ctx, hnsw.CheckOptions{
 			Queries: c.CheckQueries, K: c.CheckK, Effort: effort, Seed: c.Seed + s.checks.Add(1),
 		})
 		if err != nil {
 			return err
 		}
-		check := &indexCheck{recall: got.Recall, queries: got.Queries, k: got.K, effort: effort, at: s.config.Now()}
+		check := &indexCheck{recall: got.Recall, queries: got.Queries, k: got.K, effort: effort, items: held, at: s.config.Now()}
 		enough, last := got.Recall >= c.MinRecall, effort >= c.MaxEffort
 		check.low = !enough && last
 		g.check.Store(check)

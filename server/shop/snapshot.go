@@ -114,7 +114,7 @@ func (s *Shop) restore(ctx context.Context, g *generation) bool {
 	c := s.config.Index
 	g.use(HNSW, x, min(c.MaxEffort, max(c.Effort, m.Effort)))
 	if k := m.Check; k != nil {
-		g.check.Store(&indexCheck{recall: k.Recall, queries: k.Queries, k: k.K, effort: k.Effort, at: k.Time})
+		g.check.Store(&indexCheck{recall: k.Recall, queries: k.Queries, k: k.K, effort: k.Effort, items: g.encoded.Load(), at: k.Time})
 	}
 	g.restored = repaired
 	g.restored.from = m.Time

@@ -7,8 +7,9 @@ import (
 )
 
 // upkeep keeps what serves in shape: one goroutine that changes the engine when the
-// catalog has outgrown it, and the vectors when a slow encoder's are there, checks recall, and writes snapshots. It ends with s.life and
-// closes done.
+// catalog has outgrown it, and the vectors when a slow encoder's are there, checks
+// recall by the clock and when a catalog has doubled, and writes snapshots. It ends with
+// s.life and closes done.
 func (s *Shop) upkeep(done chan<- struct{}) {
 	defer close(done)
 	ctx := s.life
@@ -23,6 +24,10 @@ func (s *Shop) upkeep(done chan<- struct{}) {
 			return
 		case <-s.outgrown:
 			s.fit(ctx)
+			if s.unchecked() {
+				s.checkServing(ctx)
+				s.fit(ctx)
+			}
 		case <-check:
 			s.checkServing(ctx)
 			s.fit(ctx)
@@ -41,16 +46,25 @@ func every(d time.Duration) (<-chan time.Time, func()) {
 	return t.C, t.Stop
 }
 
-// notice wakes the upkeep if another engine or other vectors should serve. The applier
+// notice wakes the upkeep if another engine or other vectors should serve, or the graph
+// should be checked. The applier
 // and the encoder's backlog call it after each batch; it does not wait.
 func (s *Shop) notice() {
-	if !s.misfit() {
+	if !s.misfit() && !s.unchecked() {
 		return
 	}
 	select {
 	case s.outgrown <- struct{}{}:
 	default: // it is awake
 	}
+}
+
+// unchecked reports whether the graph that serves holds twice as many items as at its
+// last check: what was enough effort then may not be now.
+func (s *Shop) unchecked() bool {
+	g := s.gen.Load()
+	check := g.check.Load()
+	return s.config.Index.CheckEvery >= 0 && g.engine == HNSW && check != nil && g.encoded.Load() >= 2*max(1, check.items)
 }
 
 // checkServing checks the graph that serves, if it is one.
