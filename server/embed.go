@@ -34,6 +34,8 @@ type embedCommand struct {
 	QueueTexts  int   `placeholder:"N" help:"Texts accepted and not answered, at most (8,192)."`
 	QueueBytes  int   `placeholder:"N" help:"Bytes of such texts, at most (32 MiB)."`
 
+	Latency time.Duration `default:"100ms" help:"How long a query may wait before it is computed: those that would wait longer are refused at once, and batches take half of it at most."`
+
 	QueryPrefix    string `placeholder:"TEXT" help:"What is put before a query (the model's own prompt)."`
 	DocumentPrefix string `placeholder:"TEXT" help:"What is put before a document (the model's own prompt)."`
 
@@ -63,6 +65,7 @@ func (c *embedCommand) Run(ctx context.Context) error {
 		Listen: c.Listen, HTTP: c.HTTP, Certificate: c.TLSCert, PrivateKey: c.TLSKey, ClientCA: c.ClientCA,
 		Batch: batch.Config{
 			Tokens: c.BatchTokens, Lengths: c.Lengths, Rows: c.Rows, Runners: c.Runners, MaxTexts: c.QueueTexts, MaxBytes: c.QueueBytes,
+			Latency: c.Latency,
 		},
 		Server: remote.ServerConfig{QueryPrefix: c.QueryPrefix, DocumentPrefix: c.DocumentPrefix},
 		Drain:  c.Drain, Log: log,

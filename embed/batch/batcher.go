@@ -38,6 +38,10 @@ var _ embed.Encoder = (*Batcher)(nil)
 // New returns a batcher in front of an encoder, with its goroutines running; Close ends
 // them. Errors wrap [ErrConfig]. An encoder that is [Staged] is used as such.
 func New(encoder embed.Encoder, config Config) (*Batcher, error) {
+	return newAt(encoder, config, time.Now)
+}
+
+func newAt(encoder embed.Encoder, config Config, now func() time.Time) (*Batcher, error) {
 	b := &Batcher{info: encoder.Info(), plain: encoder}
 	b.staged, _ = encoder.(Staged)
 	if b.info.Dim < 1 {
@@ -54,12 +58,13 @@ func New(encoder embed.Encoder, config Config) (*Batcher, error) {
 		b.shapes = &s
 	}
 	b.queue = newQueue(config, b.info, b.shapes)
+	b.queue.pace.now = now
 	b.start(config)
 	return b, nil
 }
 
 func newQueue(config Config, info embed.Info, shapes *shapes) *queue {
-	q := &queue{config: config, shapes: shapes, maxBytes: info.MaxBytes, maxToken: info.MaxTokens, fits: config.Tokens}
+	q := &queue{config: config, shapes: shapes, maxBytes: info.MaxBytes, maxToken: info.MaxTokens, fits: config.Tokens, pace: newPace(config)}
 	q.stats.seen = map[Shape]bool{}
 	q.untaken.L, q.ready.L = &q.mu, &q.mu
 	return q
@@ -175,7 +180,8 @@ type Warmer interface {
 // many are done and how many there are. Shapes for which memory does not suffice lower
 // the bound on batches; when not even the smallest batch of a length fits, the error
 // wraps [ErrOutOfMemory]. A plain encoder is warmed up as a [Warmer], if it is one, and
-// encodes one text.
+// encodes one text. In the end a few batches of made-up texts are timed, so that the rate
+// is known that Config.Latency goes by.
 func (b *Batcher) Warm(ctx context.Context, progress func(done, all int, next Shape)) error {
 	if b.shapes == nil {
 		if w, ok := b.plain.(Warmer); ok {
@@ -186,7 +192,7 @@ func (b *Batcher) Warm(ctx context.Context, progress func(done, all int, next Sh
 		if err := b.plain.Encode(ctx, []string{"warm"}, make([]float32, b.info.Dim)); err != nil {
 			return fmt.Errorf("batch: trying the encoder: %w", err)
 		}
-		return nil
+		return b.calibrate(ctx)
 	}
 	all := b.shapes.all()
 	for i, shape := range all {
@@ -201,7 +207,7 @@ func (b *Batcher) Warm(ctx context.Context, progress func(done, all int, next Sh
 			return fmt.Errorf("batch: warming up with %d texts of %d tokens: %w", shape.Rows, shape.Length, err)
 		}
 	}
-	return nil
+	return b.calibrate(ctx)
 }
 
 func (b *Batcher) warm(ctx context.Context, shape Shape) error {

@@ -19,6 +19,7 @@ type call struct {
 	reserved struct{ texts, bytes int }
 	underWay struct{ texts, bytes int } // taken and not finished
 	left     int                        // texts without a vector
+	untaken  int                        // tokens estimated of the texts that were not taken
 
 	gone bool // answered: nothing of it need be computed any more
 	err  error

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"time"
 
 	"github.com/kindred-rec/kindred/embed"
 )
@@ -13,6 +14,7 @@ const (
 	DefaultTokens   = 16 << 10
 	DefaultMaxTexts = 8 << 10
 	DefaultMaxBytes = 32 << 20
+	DefaultLatency  = 100 * time.Millisecond
 
 	maxShapes  = 256
 	maxWorkers = 1024
@@ -41,6 +43,13 @@ type Config struct {
 	// the tokens of those in the pool.
 	MaxTexts, MaxBytes int
 
+	// Latency bounds what an interactive call waits before its texts run, as far as the
+	// encoder's rate foretells it: a call that would wait longer is refused at once, and
+	// a batch takes at most half of it, or the fewest texts that a batch can have.
+	// Default 100 ms, from 1 ms to 1 hour. It does not bind an encoder that does Tokens
+	// in half of that time.
+	Latency time.Duration
+
 	// Tokenizers is the number of goroutines of the first stage. Default GOMAXPROCS.
 	Tokenizers int
 
@@ -54,6 +63,7 @@ func (c Config) resolve(info embed.Info, staged bool) (Config, error) {
 	setDefault(&c.Tokens, DefaultTokens)
 	setDefault(&c.MaxTexts, DefaultMaxTexts)
 	setDefault(&c.MaxBytes, DefaultMaxBytes)
+	setDefault(&c.Latency, DefaultLatency)
 	setDefault(&c.Tokenizers, runtime.GOMAXPROCS(0))
 	setDefault(&c.Runners, 1)
 	if c.Rows == nil {
@@ -79,7 +89,7 @@ func (c Config) resolve(info embed.Info, staged bool) (Config, error) {
 	return c, nil
 }
 
-func setDefault(value *int, otherwise int) {
+func setDefault[T int | time.Duration](value *T, otherwise T) {
 	if *value == 0 {
 		*value = otherwise
 	}
@@ -109,6 +119,9 @@ func (c Config) check() error {
 			return fmt.Errorf("%w: %s is %d; want %d to %d, or 0 for the default",
 				ErrConfig, bound.name, bound.value, bound.least, bound.bound)
 		}
+	}
+	if err := checkLatency(c.Latency); err != nil {
+		return err
 	}
 	return ascending("Rows", c.Rows)
 }

@@ -43,6 +43,21 @@
 // Call.Wait. A caller whose context ends is answered at once, and what was not
 // begun of its texts is thrown away without being computed.
 //
+// # Too slow
+//
+// A transformer on a processor does some hundred texts a second: a full queue would
+// be many seconds of work, and who waits for a search does not wait that long. So the
+// batcher learns how many tokens the encoder does a second, and keeps to
+// Config.Latency: an interactive call is refused at once when what is before it takes
+// longer than that, and batches of both lanes take half of it at most, so that one that
+// was begun holds nobody up for long. What is accepted is then answered within about one
+// and a half times the latency, and the time of its own texts, whatever the load. An
+// encoder that does a full batch of Config.Tokens in half of the latency is not bound.
+//
+// The rate is an exponential mean over batches. Only batches of at least half of the
+// bound can lower it, since small ones take about the same time whatever their size;
+// any batch can raise it. [Batcher.Warm] finds the first value.
+//
 // # Out of memory
 //
 // An encoder that runs out of memory returns an error that wraps [ErrOutOfMemory].
@@ -58,7 +73,7 @@
 //	b, err := batch.New(encoder, batch.Config{})
 //	...
 //	defer b.Close(ctx)
-//	err = b.Warm(ctx)
+//	err = b.Warm(ctx, nil)
 //	search := b.Lane(batch.Interactive) // an embed.Encoder
 //	err = search.Encode(ctx, []string{"desk lamp"}, out)
 //

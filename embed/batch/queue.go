@@ -30,6 +30,7 @@ type queue struct {
 	fits  int     // batches within so many rows times length fit the encoder's memory
 	good  int     // batches since fits was changed
 	speed float64 // texts a second of late; 0: not known
+	pace  pace
 	stats counters
 }
 
@@ -39,6 +40,7 @@ type lane struct {
 	waiters      []*waiter // for room, oldest first
 	texts, bytes int       // reserved
 	pool         []*text   // ready to run, oldest first
+	untaken      int       // tokens estimated of texts that were not taken
 	pooled       int       // tokens in the pool and on their way to it
 	admitted     uint64
 	refused      uint64
@@ -88,9 +90,13 @@ func (q *queue) admit(c *call) error {
 	if err := q.refusal(c); err != nil {
 		return err
 	}
-	if len(q.lanes[c.lane].waiters) > 0 || !q.fitsIn(c) {
+	if len(q.lanes[c.lane].waiters) > 0 || !q.hasRoom(c) {
 		q.lanes[c.lane].refused++
 		return q.overloaded(c.lane)
+	}
+	if !q.inTime(c) {
+		q.lanes[c.lane].refused++
+		return q.late()
 	}
 	q.enter(c)
 	return nil
@@ -135,6 +141,7 @@ func (q *queue) reserve(c *call) {
 	total, largest := 0, 0
 	for _, t := range c.texts {
 		n := q.accounted(t)
+		c.untaken += q.estimate(n)
 		total, largest = total+n, max(largest, n)
 	}
 	c.reserved.texts = min(len(c.texts), piece(q.config.MaxTexts))
@@ -150,6 +157,15 @@ func (q *queue) accounted(text string) int {
 	return len(text)
 }
 
+// estimate is what is taken for the tokens of a text of so many bytes.
+func (q *queue) estimate(bytes int) int {
+	tokens := bytes/4 + 2
+	if q.maxToken > 0 {
+		tokens = min(tokens, q.maxToken)
+	}
+	return tokens
+}
+
 func (q *queue) refusal(c *call) error {
 	if q.closed {
 		return errClosed
@@ -161,7 +177,14 @@ func (q *queue) refusal(c *call) error {
 	return nil
 }
 
-func (q *queue) fitsIn(c *call) bool {
+func (q *queue) fitsIn(c *call) bool { return q.hasRoom(c) && q.inTime(c) }
+
+// inTime reports whether a call would not wait for too long. Only interactive ones hurry.
+func (q *queue) inTime(c *call) bool {
+	return c.lane != Interactive || q.pace.admits(q.waiting())
+}
+
+func (q *queue) hasRoom(c *call) bool {
 	texts, bytes := c.reserved.texts, c.reserved.bytes
 	l, all := &q.lanes[c.lane], &q.lanes
 	return l.texts+texts <= laneShare(q.config.MaxTexts) && l.bytes+bytes <= laneShare(q.config.MaxBytes) &&
@@ -172,6 +195,7 @@ func (q *queue) enter(c *call) {
 	l := &q.lanes[c.lane]
 	l.texts += c.reserved.texts
 	l.bytes += c.reserved.bytes
+	l.untaken += c.untaken
 	l.admitted++
 	l.calls = append(l.calls, c)
 	if c.reserved.texts > chunkTexts {
@@ -225,6 +249,8 @@ func (q *queue) fail(c *call, err error) {
 func (q *queue) leave(c *call) {
 	c.gone = true
 	l := &q.lanes[c.lane]
+	l.untaken -= c.untaken
+	c.untaken = 0
 	if i := slices.Index(l.calls, c); i >= 0 {
 		l.calls = slices.Delete(l.calls, i, i+1)
 	}

@@ -79,29 +79,30 @@ type runner struct {
 func (r *runner) run(ctx context.Context) {
 	var batch []*text
 	for {
+		var since float64
 		var ok bool
-		if batch, ok = r.queue.next(batch); !ok {
+		if batch, since, ok = r.queue.next(batch); !ok {
 			return
 		}
-		r.encode(ctx, batch)
+		r.encode(ctx, batch, since)
 		clear(batch)
 	}
 }
 
 // encode computes a batch, in smaller ones if it does not fit the encoder's memory, and
-// answers its callers.
-func (r *runner) encode(ctx context.Context, batch []*text) {
+// answers its callers. Since is from the batch's begin.
+func (r *runner) encode(ctx context.Context, batch []*text, since float64) {
 	size := r.size(batch)
 	begin := time.Now()
 	err := safely(func() error { return r.compute(ctx, batch, size) })
 	if err != nil && ctx.Err() != nil {
 		err = errClosed
 	}
-	r.queue.ran(batch, size, time.Since(begin), err)
+	r.queue.ran(batch, size, since, time.Since(begin), err)
 	if errors.Is(err, ErrOutOfMemory) {
 		if half := r.half(batch, size); half > 0 {
-			r.encode(ctx, batch[:half])
-			r.encode(ctx, batch[half:])
+			r.encode(ctx, batch[:half], r.queue.again(batch[:half]))
+			r.encode(ctx, batch[half:], r.queue.again(batch[half:]))
 			return
 		}
 		err = fmt.Errorf("%w; the smallest batch, %d rows of %d tokens, does not fit: free memory, or bound the tokens of a text",
@@ -177,10 +178,19 @@ func (r *runner) deliver(batch []*text) {
 // goodBatches is after how many batches in a row the bound that memory set is doubled.
 const goodBatches = 1000
 
-// ran counts a batch and learns from it what fits and how fast the encoder is.
-func (q *queue) ran(batch []*text, size Shape, took time.Duration, err error) {
+// again begins a part of a batch that was too large.
+func (q *queue) again(batch []*text) (since float64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	return q.pace.begin(tokensOf(batch))
+}
+
+// ran counts a batch and learns from it what fits and how fast the encoder is.
+func (q *queue) ran(batch []*text, size Shape, since float64, took time.Duration, err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	tokens := tokensOf(batch)
+	charged := q.pace.end(since, tokens)
 	q.stats.run.add(took)
 	q.shape(size, true)
 	switch {
@@ -200,7 +210,9 @@ func (q *queue) ran(batch []*text, size Shape, took time.Duration, err error) {
 		q.speed = now
 	}
 	q.speed += (now - q.speed) / 16
-	q.stats.count(batch, size, q.possible(batch, size), q.shapes != nil)
+	possible := q.possible(batch, size)
+	q.pace.learn(tokens, charged, 2*size.Rows*size.Length >= q.bound())
+	q.stats.count(batch, size, possible, q.shapes != nil)
 }
 
 // shape notes that a shape ran.
@@ -217,16 +229,13 @@ func (q *queue) shape(size Shape, late bool) {
 // possible is how many rows a batch of this length could have had.
 func (q *queue) possible(batch []*text, size Shape) int {
 	if q.shapes != nil {
-		return q.shapes.most(q.shapes.bucket(size.Length), q.fits)
+		return q.shapes.most(q.shapes.bucket(size.Length), q.bound())
 	}
-	return max(len(batch), min(q.fits/max(size.Length, 1), q.config.Rows[len(q.config.Rows)-1]))
+	return max(len(batch), min(q.bound()/max(size.Length, 1), q.config.Rows[len(q.config.Rows)-1]))
 }
 
 func (s *counters) count(batch []*text, size Shape, possible int, padded bool) {
-	tokens := 0
-	for _, t := range batch {
-		tokens += t.tokens
-	}
+	tokens := tokensOf(batch)
 	s.batches++
 	s.texts += uint64(len(batch))
 	s.tokens += uint64(tokens)

@@ -91,10 +91,9 @@ func (q *queue) takeText(c *call) *text {
 	}
 	t.call, t.row, t.value = c, c.next, c.texts[c.next]
 	t.bytes = q.accounted(t.value)
-	t.tokens = t.bytes/4 + 2
-	if q.maxToken > 0 {
-		t.tokens = min(t.tokens, q.maxToken)
-	}
+	t.tokens = q.estimate(t.bytes)
+	c.untaken -= t.tokens
+	q.lanes[c.lane].untaken -= t.tokens
 	c.next++
 	c.underWay.texts++
 	c.underWay.bytes += t.bytes
@@ -134,26 +133,26 @@ func (q *queue) lay(chunk []*text, estimate int, took time.Duration, err error) 
 	}
 }
 
-// next waits for a batch and writes it to batch, which is overwritten. It returns false
-// when the queue is closed and nothing more will come.
-func (q *queue) next(batch []*text) ([]*text, bool) {
+// next waits for a batch and writes it to batch, which is overwritten. Since is for ran.
+// It returns false when the queue is closed and nothing more will come.
+func (q *queue) next(batch []*text) (_ []*text, since float64, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for {
 		l, ok := q.runs.pick(func(i Lane) bool { return len(q.lanes[i].pool) > 0 })
 		if ok {
 			batch = q.cut(&q.lanes[l], batch[:0])
-			q.begin(batch)
-			return batch, true
+			return batch, q.begin(batch), true
 		}
 		if q.closed && q.tokenizing == 0 && len(q.lanes[0].calls)+len(q.lanes[1].calls) == 0 {
-			return batch, false
+			return batch, 0, false
 		}
 		q.ready.Wait()
 	}
 }
 
-func (q *queue) begin(batch []*text) {
+func (q *queue) begin(batch []*text) (since float64) {
+	since = q.pace.begin(tokensOf(batch))
 	now := time.Now()
 	for _, t := range batch {
 		if t.call.begun.IsZero() {
@@ -164,9 +163,17 @@ func (q *queue) begin(batch []*text) {
 	for i := range q.lanes {
 		if len(q.lanes[i].pool) > 0 {
 			q.ready.Signal() // for another runner
-			return
+			return since
 		}
 	}
+	return since
+}
+
+func tokensOf(batch []*text) (sum int) {
+	for _, t := range batch {
+		sum += t.tokens
+	}
+	return sum
 }
 
 // cut moves a batch out of a lane's pool, the oldest text's with others that suit it.
@@ -194,10 +201,10 @@ func (q *queue) cut(l *lane, batch []*text) []*text {
 // byBudget chooses the oldest texts while rows times the longest stay within bounds.
 func (q *queue) byBudget() func(*text) bool {
 	rows, longest, full := 0, 0, false
-	most := q.config.Rows[len(q.config.Rows)-1]
+	most, bound := q.config.Rows[len(q.config.Rows)-1], q.bound()
 	return func(t *text) bool {
 		wider := max(longest, t.tokens)
-		if full = full || rows > 0 && (rows == most || (rows+1)*wider > q.fits); full {
+		if full = full || rows > 0 && (rows == most || (rows+1)*wider > bound); full {
 			return false
 		}
 		rows, longest = rows+1, wider
@@ -215,7 +222,7 @@ func (q *queue) byLength(pool []*text) func(*text) bool {
 			same++
 		}
 	}
-	same = min(same, q.shapes.most(bucket, q.fits))
+	same = min(same, q.shapes.most(bucket, q.bound()))
 	shorter := q.shapes.fit(bucket, same).Rows - same
 	return func(t *text) bool {
 		switch {
@@ -252,5 +259,6 @@ func (q *queue) finish(batch []*text, err error) {
 		q.drop(t)
 		q.release(c)
 	}
+	q.letIn()             // less is before them
 	q.untaken.Broadcast() // calls may have more under way
 }

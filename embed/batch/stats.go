@@ -22,6 +22,11 @@ type Stats struct {
 	// TokenBound is the present bound on rows times length. It is below
 	// Config.Tokens after the encoder ran out of memory.
 	TokenBound int
+	// Rate is what the encoder does, in tokens a second over all runners; 0 before it is
+	// known. BatchBound is the present bound on rows times length by it, at most
+	// TokenBound.
+	Rate       float64
+	BatchBound int
 	// Shapes is the number of different shapes that ran, each compiled once by an
 	// encoder that compiles; LateShapes of them came first after Warm had ended, or
 	// without it, and made a caller wait. Zero for a plain encoder.
@@ -93,7 +98,7 @@ func (q *queue) snapshot() Stats {
 		Interactive: q.lanes[Interactive].stats(), Bulk: q.lanes[Bulk].stats(),
 		Batches: s.batches, Texts: s.texts, Tokens: s.tokens, PaddedTokens: s.padded, RowsPossible: s.possible,
 		Truncated: s.truncated, Failed: s.failed, OutOfMemory: s.outOfMemory,
-		TokenBound: q.fits, Shapes: len(s.seen), LateShapes: s.late, Tokenize: s.tokenize, Run: s.run,
+		TokenBound: q.fits, Rate: q.pace.rate, BatchBound: q.bound(), Shapes: len(s.seen), LateShapes: s.late, Tokenize: s.tokenize, Run: s.run,
 	}
 }
 

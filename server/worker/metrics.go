@@ -34,12 +34,13 @@ var (
 	fillDesc      = desc("mean_fill", "Texts of a batch as a share of what it could hold, 0 to 1.")
 	shapesDesc    = desc("shapes", "Shapes compiled.")
 	boundDesc     = desc("token_bound", "Present bound on a batch's rows times length.")
+	rateDesc      = desc("tokens_per_second", "What the encoder does of late; 0: not known.")
 )
 
 // Describe implements prometheus.Collector.
 func (m *batchMetrics) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{textsDesc, truncatedDesc, batchesDesc, failedDesc, stageDesc, callsDesc,
-		queuedDesc, bytesDesc, paddingDesc, fillDesc, shapesDesc, boundDesc} {
+		queuedDesc, bytesDesc, paddingDesc, fillDesc, shapesDesc, boundDesc, rateDesc} {
 		ch <- d
 	}
 }
@@ -70,7 +71,8 @@ func (m *batchMetrics) Collect(ch chan<- prometheus.Metric) {
 	gauge(paddingDesc, s.PaddingShare())
 	gauge(fillDesc, s.MeanFill())
 	gauge(shapesDesc, float64(s.Shapes+m.compiled()))
-	gauge(boundDesc, float64(s.TokenBound))
+	gauge(boundDesc, float64(s.BatchBound))
+	gauge(rateDesc, s.Rate)
 }
 
 // routes are the pages of the HTTP port: /healthz (the process lives), /readyz (the model
