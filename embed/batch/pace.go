@@ -65,13 +65,15 @@ func (p *pace) end(since float64, tokens int) float64 {
 
 // learn moves the rate towards that of one batch. A small batch shows only how fast the
 // encoder is at least, since much of its time is the same for any size: it can raise the
-// rate. Full says that the batch was of the size that matters. A raise is bounded, since
+// rate, and be the first that is known if it says more than is let in anyway. Full says that the batch was of the size that matters. A raise is bounded, since
 // texts without words cost next to nothing.
 func (p *pace) learn(tokens int, seconds float64, full bool) {
 	now := float64(tokens) / max(seconds, 1e-6)
 	switch {
 	case p.rate == 0:
-		p.rate = now
+		if full || now*p.latency.Seconds() >= unknownTokens {
+			p.rate = now
+		}
 	case now > p.rate || full:
 		p.rate += (min(now, 2*p.rate) - p.rate) / 4
 	}
