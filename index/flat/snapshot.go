@@ -108,5 +108,8 @@ func (x *Index) read(in *snapshot.Reader, n uint32) {
 		if err := index.CheckVector(v, x.cfg.Dim); err != nil && in.Err() == nil {
 			in.Fail("item %d: %w", id, err)
 		}
+		if in.Err() == nil {
+			c.encode(x, id)
+		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"github.com/kindred-rec/kindred/index"
+	"github.com/kindred-rec/kindred/index/internal/simd"
 )
 
 // Add indexes a copy of v under id. See index.Writer.
@@ -18,7 +19,7 @@ func (x *Index) Add(id uint32, v []float32) error {
 	if c.has(id) {
 		return fmt.Errorf("%w: item %d; use Update", index.ErrExists, id)
 	}
-	copy(c.row(id, x.cfg.Dim), v)
+	c.put(x, id, v)
 	c.present[id%rowsPerChunk/64] |= 1 << (id % 64)
 	x.items.Add(1)
 	return nil
@@ -29,7 +30,7 @@ func (x *Index) Update(id uint32, v []float32) error {
 	if err := x.check(id, v); err != nil {
 		return err
 	}
-	return x.withItem(id, func(c *chunk) { copy(c.row(id, x.cfg.Dim), v) })
+	return x.withItem(id, func(c *chunk) { c.put(x, id, v) })
 }
 
 // Delete removes id. Its row is used again when id is added again.
@@ -89,7 +90,7 @@ func (x *Index) chunkOf(id uint32) *chunk {
 	if c := place.Load(); c != nil {
 		return c
 	}
-	return x.install(place, &chunk{rows: make([]float32, rowsPerChunk*x.cfg.Dim)})
+	return x.install(place, newChunk(x.cfg.Dim))
 }
 
 func (x *Index) install(place *atomic.Pointer[chunk], fresh *chunk) *chunk {
@@ -98,6 +99,24 @@ func (x *Index) install(place *atomic.Pointer[chunk], fresh *chunk) *chunk {
 		return fresh
 	}
 	return place.Load()
+}
+
+// put writes a vector and its code.
+func (c *chunk) put(x *Index, id uint32, v []float32) {
+	copy(c.row(id, x.cfg.Dim), v)
+	c.encode(x, id)
+}
+
+// encode makes the code of id's row.
+func (c *chunk) encode(x *Index, id uint32) {
+	stride := codeStride(x.cfg.Dim)
+	if stride == 0 {
+		return
+	}
+	row, at := c.row(id, x.cfg.Dim), int(id%rowsPerChunk)
+	code := c.codes[at*stride : (at+1)*stride]
+	c.scales[at] = simd.Encode(row, code)
+	x.spread.note(row, code, c.scales[at])
 }
 
 // has reports whether id, which falls in this chunk, is present.

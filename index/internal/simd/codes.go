@@ -52,6 +52,19 @@ func (q *CodedQuery) SetVector(v []float32, size int) {
 	q.setCode(code, Encode(v, code))
 }
 
+// Off returns how far the query is from v, which it was made of, and how long it is:
+// both as Euclidean lengths.
+func (q *CodedQuery) Off(v []float32) (off, length float32) {
+	var far, long float64
+	for i, x := range v {
+		coded := float64(q.scale) * float64(q.bytes[i])
+		d := float64(x) - coded
+		far += d * d
+		long += coded * coded
+	}
+	return float32(math.Sqrt(far)), float32(math.Sqrt(long))
+}
+
 // SetCode makes the query stand for a stored row, whose length is a multiple of
 // CodeBlock.
 func (q *CodedQuery) SetCode(code []uint8, scale float32) {
@@ -101,6 +114,13 @@ func (q *CodedQuery) DotCodes(t, scales *Table, ids []uint32, ints []int32, out 
 		for i, id := range ids {
 			ints[i] = dotCodes(q.bytes, unsafe.Slice((*uint8)(t.Row(id)), len(q.bytes)))
 		}
+	}
+	if len(scales.Chunks) == 1 && scales.Stride == 4 {
+		first, scale, bias := scales.Chunks[0], q.scale, q.bias
+		for i, id := range ids {
+			out[i] = float32(ints[i]-bias) * (scale * *(*float32)(unsafe.Add(first, 4*uintptr(id))))
+		}
+		return
 	}
 	for i, id := range ids {
 		out[i] = float32(ints[i]-q.bias) * (q.scale * *(*float32)(scales.Row(id)))
