@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 )
 
 // PluginEnv is the variable that names a PJRT plugin, or a folder with plugins.
@@ -69,7 +70,8 @@ func FindPlugin(b Backend) (string, error) {
 			}
 		}
 	}
-	return "", fmt.Errorf("%w: no PJRT plugin for %s (%s) in %v; set %s to its path", ErrBackend, b, names[0], pluginDirs(), PluginEnv)
+	return "", fmt.Errorf("%w: no PJRT plugin for %s (%s) in %v; set %s to its path, or run embed/transformer/install-plugin.sh %s", ErrBackend, b, names[0], pluginDirs(), PluginEnv,
+		strings.TrimPrefix(string(b), "xla:"))
 }
 
 func otherXLA(b Backend) Backend {
