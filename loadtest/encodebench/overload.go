@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -139,7 +140,7 @@ func (l *OverloadLine) overload(t *outcomes, o Overload) {
 	l.RefusedP99, l.RefusedWithoutRetryInfo = quantile(t.refused, .99), t.withoutRetryInfo
 	l.Errors, l.ClientLimited = t.errors, t.limited
 	if l.QuietP99 > 0 {
-		l.P99Ratio = round(10*l.AcceptedP99/l.QuietP99) / 10
+		l.P99Ratio = math.Round(100*l.AcceptedP99/l.QuietP99) / 100
 	}
 }
 
