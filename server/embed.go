@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime"
 	"time"
 
 	"github.com/kindred-rec/kindred/embed/batch"
@@ -42,6 +43,10 @@ type embedCommand struct {
 	Drain time.Duration `default:"10s" help:"How long calls under way may take to end at a stop."`
 	Quiet bool          `help:"Log warnings and errors alone."`
 }
+
+// placesToAnswer are scheduler places beyond those of the encoder: for a call's reader and
+// its writer.
+const placesToAnswer = 2
 
 // Help is what `embed --help` says beyond its flags.
 func (embedCommand) Help() string {
@@ -85,6 +90,10 @@ func (c *embedCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// The encoder has a goroutine for each core, which computes for long at a time. Without
+	// a place of their own in the scheduler, those that answer calls wait for it, one that
+	// only refuses too.
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + placesToAnswer))
 	log.Info("serving", "grpc", w.Addr(), "http", w.HTTPAddr(), "model", w.Model(), "backend", w.Backend(), "access", access)
 	err = w.Wait(ctx)
 	log.Info("stopping: calls under way end first")
