@@ -58,7 +58,12 @@
 //
 // # Where things are
 //
-//   - embed/static: the embedded default, a table of int8 token vectors.
+//   - embed/static: the embedded default, a table of int8 token vectors;
+//     embed/static/distill makes such tables from transformers and texts.
+//   - embed/transformer: models of the BERT family, in Go or through XLA.
+//   - embed/batch: many callers' texts in common batches, bounded.
+//   - embed/remote: encoders on other machines.
+//   - embed/itemtext: what is read of an item.
 //   - embed/wordpiece: the tokenizer of BERT and its family.
 //   - embed/behaviour: what somebody did lately, as a vector among the items'.
 package embed
