@@ -31,11 +31,11 @@ type embedCommand struct {
 	BatchTokens int   `placeholder:"N" help:"Tokens of a batch, at most (16,384)."`
 	Lengths     []int `placeholder:"N,..." help:"Lengths that texts are padded to, for encoders that leave it to the batcher."`
 	Rows        []int `placeholder:"N,..." help:"Texts that a batch is padded to, likewise; the last bounds any batch (1,8,32,64,128,256)."`
-	Runners     int   `placeholder:"N" help:"Batches computed at once (2; a static table: as many as cores)."`
+	Runners     int   `placeholder:"N" help:"Batches computed at once (1; on a GPU 2; a static table: as many as cores)."`
 	QueueTexts  int   `placeholder:"N" help:"Texts accepted and not answered, at most (8,192)."`
 	QueueBytes  int   `placeholder:"N" help:"Bytes of such texts, at most (32 MiB)."`
 
-	Latency time.Duration `default:"100ms" help:"How long a query may wait before it is computed: those that would wait longer are refused at once, and batches take half of it at most."`
+	Latency time.Duration `default:"50ms" help:"How long a query may wait before it is computed: those that would wait longer are refused at once, and batches take half of it at most."`
 
 	QueryPrefix    string `placeholder:"TEXT" help:"What is put before a query (the model's own prompt)."`
 	DocumentPrefix string `placeholder:"TEXT" help:"What is put before a document (the model's own prompt)."`

@@ -55,6 +55,7 @@ func newPaced(t *testing.T, c batch.Config) (*paced, *batch.Batcher) {
 	t.Helper()
 	p := &paced{}
 	p.rate.Store(1000)
+	c.Latency = 100 * time.Millisecond
 	b := startPaced(t, p, c)
 	if err := b.Warm(context.Background(), nil); err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/kindred-rec/kindred/embed/batch"
 	"github.com/kindred-rec/kindred/embed/remote"
+	"github.com/kindred-rec/kindred/embed/transformer"
 )
 
 // Config is what a worker runs with. The zero value of a field means its default.
@@ -30,8 +31,9 @@ type Config struct {
 	// the authorities whose certificates clients must show.
 	Certificate, PrivateKey, ClientCA string
 	// Batch and Server are passed on; their own defaults hold. Batch.Runners is by default
-	// as many as cores for a static table and 2 for a transformer, so that one batch is
-	// tokenized while another is computed. Without any prefix in Server the model's own
+	// as many as cores for a static table, 1 for a transformer on the processor, of which one
+	// batch takes all cores, and 2 on a GPU, so that one batch is tokenized while another is
+	// computed. Without any prefix in Server the model's own
 	// prompts are used.
 	Batch  batch.Config
 	Server remote.ServerConfig
@@ -67,9 +69,13 @@ func (c Config) withDefaults() Config {
 // forModel sets what depends on the model.
 func (c *Config) forModel(m *Model) {
 	if c.Batch.Runners == 0 {
-		c.Batch.Runners = 2
-		if m.Light {
+		switch {
+		case m.Light:
 			c.Batch.Runners = runtime.GOMAXPROCS(0)
+		case m.Backend == string(transformer.XLACUDA):
+			c.Batch.Runners = 2
+		default:
+			c.Batch.Runners = 1
 		}
 	}
 	c.Server.Backend = m.Backend
