@@ -165,7 +165,7 @@ func (b *bench) draw(first int) []string {
 const warmShare = 10
 
 // capacity gives the texts a second that callers get who each send the next call when the
-// last one is answered. One that is refused waits a little.
+// last one is answered. One that is refused waits as it is told to.
 func (b *bench) capacity(ctx context.Context) (float64, error) {
 	begin := time.Now()
 	from, to := begin.Add(b.Capacity/warmShare), begin.Add(b.Capacity)
@@ -179,8 +179,8 @@ func (b *bench) capacity(ctx context.Context) (float64, error) {
 				first += b.CallTexts
 				if now := time.Now(); a.err == nil && now.After(from) && now.Before(to) {
 					counts[i] += b.CallTexts
-				} else if a.refused {
-					time.Sleep(time.Millisecond)
+				} else if a.refused { // those that were not keep the worker busy
+					sleepUntil(ctx, now.Add(max(a.retryAfter, time.Millisecond)))
 				} else if errs[i] = a.err; a.err != nil {
 					return
 				}
@@ -280,7 +280,7 @@ func (t *outcomes) add(a answer, latency time.Duration) {
 		t.accepted = append(t.accepted, latency)
 	case a.refused:
 		t.refused = append(t.refused, latency)
-		if !a.retryInfo {
+		if a.retryAfter == 0 {
 			t.withoutRetryInfo++
 		}
 	default:

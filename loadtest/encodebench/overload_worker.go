@@ -72,11 +72,12 @@ func (c *workerClient) authorize(ctx context.Context) context.Context {
 	return metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+c.key)
 }
 
-// answer is what became of a call. Refused means for lack of room.
+// answer is what became of a call.
 type answer struct {
-	err                error
-	code               string
-	refused, retryInfo bool
+	err        error
+	code       string
+	refused    bool          // for lack of room
+	retryAfter time.Duration // as RetryInfo says; 0: there is none
 }
 
 // embed sends one call over one of the connections.
@@ -94,8 +95,8 @@ func (c *workerClient) embed(ctx context.Context, place int, texts []string) ans
 	st := status.Convert(err)
 	a := answer{err: err, code: st.Code().String(), refused: st.Code() == codes.ResourceExhausted}
 	for _, detail := range st.Details() {
-		if info, ok := detail.(*errdetails.RetryInfo); ok && info.GetRetryDelay().AsDuration() > 0 {
-			a.retryInfo = true
+		if info, ok := detail.(*errdetails.RetryInfo); ok {
+			a.retryAfter = info.GetRetryDelay().AsDuration()
 		}
 	}
 	return a
