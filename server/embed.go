@@ -35,7 +35,7 @@ type embedCommand struct {
 	QueueTexts  int   `placeholder:"N" help:"Texts accepted and not answered, at most (8,192)."`
 	QueueBytes  int   `placeholder:"N" help:"Bytes of such texts, at most (32 MiB)."`
 
-	Latency time.Duration `default:"50ms" help:"How long a query may wait before it is computed: those that would wait longer are refused at once, and batches take half of it at most."`
+	Latency time.Duration `default:"40ms" help:"How long a query may wait before it is computed: those that would wait longer are refused at once, and batches take half of it at most."`
 
 	QueryPrefix    string `placeholder:"TEXT" help:"What is put before a query (the model's own prompt)."`
 	DocumentPrefix string `placeholder:"TEXT" help:"What is put before a document (the model's own prompt)."`

@@ -14,7 +14,7 @@ const (
 	DefaultTokens   = 16 << 10
 	DefaultMaxTexts = 8 << 10
 	DefaultMaxBytes = 32 << 20
-	DefaultLatency  = 50 * time.Millisecond
+	DefaultLatency  = 40 * time.Millisecond
 
 	maxShapes  = 256
 	maxWorkers = 1024
@@ -46,7 +46,7 @@ type Config struct {
 	// Latency bounds what an interactive call waits before its texts run, as far as the
 	// encoder's rate foretells it: a call that would wait longer is refused at once, and
 	// a batch takes at most half of it, or the fewest texts that a batch can have.
-	// Default 50 ms, from 1 ms to 1 hour. It does not bind an encoder that does Tokens
+	// Default 40 ms, from 1 ms to 1 hour. It does not bind an encoder that does Tokens
 	// in half of that time.
 	Latency time.Duration
 

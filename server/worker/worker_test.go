@@ -108,7 +108,7 @@ func TestStaticWorkerServesAndMeasures(t *testing.T) {
 	}
 	_, metrics := get(t, "http://"+w.HTTPAddr()+"/metrics")
 	for _, name := range []string{
-		`kindred_rpc_total{code="OK",method="/kindred.v1.EmbeddingService/Embed"}`, "kindred_embed_texts_total ", "kindred_embed_batches_total ",
+		`kindred_rpc_total{code="OK",method="/kindred.v1.EmbeddingService/Embed"}`, "kindred_embed_texts_total ", "kindred_embed_batches_total ", "kindred_embed_tokens_per_second ",
 		`kindred_embed_stage_seconds_total{stage="run"}`, `kindred_embed_queued_texts{lane="bulk"} 0`, `kindred_embed_calls_total{lane="bulk",outcome="admitted"}`,
 	} {
 		if !strings.Contains(metrics, name) {
