@@ -10,9 +10,10 @@ type Limits struct {
 	Calls    int // that are under way at once at most
 }
 
-// Limits for the two kinds of device.
+// Limits for the two kinds of device. On a processor a batch of 4,096 tokens runs at two
+// thirds of the rate of one of 2,048, whose activations still fit the caches.
 var (
-	OnProcessor = Limits{Tokens: 1 << 12, Batch: 64, Programs: 64, Calls: 1}
+	OnProcessor = Limits{Tokens: 1 << 11, Batch: 64, Programs: 64, Calls: 1}
 	OnGPU       = Limits{Tokens: 1 << 16, Batch: 512, Programs: 128, Calls: 2}
 )
 
