@@ -14,12 +14,13 @@ import (
 
 // encodeCommand is `loadtest encode`.
 type encodeCommand struct {
-	Model   string   `placeholder:"static|DIR|OWNER/MODEL" xor:"what" required:"" help:"The embedded encoder, a model's folder, or a model of the hub."`
-	Backend string   `enum:"auto,go,xla:cpu,xla:cuda" default:"auto" help:"What computes: auto, go, xla:cpu or xla:cuda."`
-	Shapes  []string `default:"1x16,1x64,32x32,64x64" placeholder:"BxT" help:"Batch by tokens, one line of output each (${default})."`
-	Seconds float64  `default:"5" help:"How long each shape is measured (${default})."`
-	Texts   string   `placeholder:"FILE" help:"Measure these texts, one a line, instead of shapes; with --addr the texts to send."`
-	Out     string   `placeholder:"FILE.npy" help:"Keep the texts' vectors, [texts, dim] float32."`
+	Model     string   `placeholder:"static|DIR|OWNER/MODEL" xor:"what" required:"" help:"The embedded encoder, a model's folder, or a model of the hub."`
+	Backend   string   `enum:"auto,go,xla:cpu,xla:cuda" default:"auto" help:"What computes: auto, go, xla:cpu or xla:cuda."`
+	Precision string   `enum:"fp32,bf16,fp16" default:"fp32" help:"What products are computed in: fp32, or with XLA bf16 or fp16."`
+	Shapes    []string `default:"1x16,1x64,32x32,64x64" placeholder:"BxT" help:"Batch by tokens, one line of output each (${default})."`
+	Seconds   float64  `default:"5" help:"How long each shape is measured (${default})."`
+	Texts     string   `placeholder:"FILE" help:"Measure these texts, one a line, instead of shapes; with --addr the texts to send."`
+	Out       string   `placeholder:"FILE.npy" help:"Keep the texts' vectors, [texts, dim] float32."`
 
 	Prompt   string `placeholder:"TEXT" help:"What is put before each text, such as 'query: '."`
 	Pooling  string `enum:",mean,cls,last" default:"" help:"mean, cls or last, where the model's files do not say."`
@@ -70,7 +71,7 @@ func (c *encodeCommand) Run(ctx context.Context, to output) error {
 			Times: c.Overload, Capacity: c.CapacityTime, Quiet: c.QuietTime, Duration: c.Duration, Callers: c.Callers, Seed: c.Seed,
 			Progress: bar.show}, to.out)
 	}
-	return encodebench.Run(ctx, encodebench.Options{Model: c.Model, Backend: transformer.Backend(c.Backend), Plugin: c.Plugin,
+	return encodebench.Run(ctx, encodebench.Options{Model: c.Model, Backend: transformer.Backend(c.Backend), Precision: transformer.Precision(c.Precision), Plugin: c.Plugin,
 		Pooling: checkpoint.Pooling(c.Pooling), Prompt: c.Prompt, Shapes: c.Shapes, Texts: c.Texts, Out: c.Out, Seconds: c.Seconds,
 		Hub: hub.Source{Revision: c.Revision, Offline: c.Offline}, Log: slog.New(slog.NewTextHandler(to.log, nil)), Progress: bar.show}, to.out)
 }

@@ -14,10 +14,11 @@ import (
 )
 
 type embedCommand struct {
-	Model    string `default:"static" placeholder:"MODEL" help:"static (the embedded table), a model's folder, or owner/model on the hub."`
-	Backend  string `default:"auto" enum:"auto,go,xla:cpu,xla:cuda" help:"What computes a transformer: ${enum}."`
-	Revision string `placeholder:"REV" help:"Branch, tag or commit of a model on the hub (main)."`
-	Offline  bool   `help:"Never ask the hub: the model must be on this machine."`
+	Model     string `default:"static" placeholder:"MODEL" help:"static (the embedded table), a model's folder, or owner/model on the hub."`
+	Backend   string `default:"auto" enum:"auto,go,xla:cpu,xla:cuda" help:"What computes a transformer: ${enum}."`
+	Precision string `default:"fp32" enum:"fp32,bf16,fp16" help:"What a transformer's products are computed in: ${enum}; bf16 and fp16 need XLA, and pay on a GPU."`
+	Revision  string `placeholder:"REV" help:"Branch, tag or commit of a model on the hub (main)."`
+	Offline   bool   `help:"Never ask the hub: the model must be on this machine."`
 
 	Listen string `default:"127.0.0.1:50061" placeholder:"HOST:PORT" help:"Address of the gRPC port. Beyond loopback a key file or client certificates are needed."`
 	HTTP   string `name:"http" default:"127.0.0.1:50062" placeholder:"HOST:PORT" help:"Address of health and metrics; empty for none."`
@@ -66,7 +67,7 @@ func (c *embedCommand) Run(ctx context.Context) error {
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
 	config := worker.Config{
-		Model:  worker.ModelConfig{Name: c.Model, Backend: c.Backend, MaxTokens: c.MaxTokens, Revision: c.Revision, Offline: c.Offline},
+		Model:  worker.ModelConfig{Name: c.Model, Backend: c.Backend, Precision: c.Precision, MaxTokens: c.MaxTokens, Revision: c.Revision, Offline: c.Offline},
 		Listen: c.Listen, HTTP: c.HTTP, Certificate: c.TLSCert, PrivateKey: c.TLSKey, ClientCA: c.ClientCA,
 		Batch: batch.Config{
 			Tokens: c.BatchTokens, Lengths: c.Lengths, Rows: c.Rows, Runners: c.Runners, MaxTexts: c.QueueTexts, MaxBytes: c.QueueBytes,

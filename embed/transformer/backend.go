@@ -32,6 +32,29 @@ func ParseBackend(name string) (Backend, error) {
 	return "", fmt.Errorf("transformer: backend %.40q: want auto, go, xla:cpu or xla:cuda", name)
 }
 
+// Precision names the type that products are computed in.
+type Precision string
+
+// The precisions. Computed on a processor, vectors of all-MiniLM-L6-v2 of 600 titles have
+// cosines of at least .99996 (bf16) and .999999 (fp16) with those of fp32.
+const (
+	FP32 Precision = "fp32"
+	BF16 Precision = "bf16"
+	FP16 Precision = "fp16"
+)
+
+// ParsePrecision reads the name of a precision.
+func ParsePrecision(name string) (Precision, error) {
+	switch p := Precision(name); p {
+	case FP32, BF16, FP16:
+		return p, nil
+	}
+	return "", fmt.Errorf("transformer: precision %.40q: want fp32, bf16 or fp16", name)
+}
+
+// short reports whether the options ask for less than float32.
+func (o Options) short() bool { return o.Precision != "" && o.Precision != FP32 }
+
 // openEngine makes the engine that the options ask for.
 func openEngine(m *checkpoint.Model, o Options) (engine, Backend, error) {
 	if o.Backend == "" {
@@ -43,8 +66,16 @@ func openEngine(m *checkpoint.Model, o Options) (engine, Backend, error) {
 	if o.Plugin != "" && o.Backend != XLACPU && o.Backend != XLACUDA {
 		return nil, "", fmt.Errorf("transformer: a plugin is for xla:cpu or xla:cuda, not for %s: %s", o.Backend, o.Plugin)
 	}
+	if o.Precision != "" {
+		if _, err := ParsePrecision(string(o.Precision)); err != nil {
+			return nil, "", err
+		}
+	}
 	switch o.Backend {
 	case Go:
+		if o.short() {
+			return nil, "", fmt.Errorf("%w: go computes in fp32 alone; %s needs xla:cuda or xla:cpu", ErrBackend, o.Precision)
+		}
 		return openGo(m, o), Go, nil
 	case Auto:
 		return openBest(m, o)
@@ -70,7 +101,7 @@ func openNamedXLA(m *checkpoint.Model, b Backend, o Options) (engine, error) {
 // runs, which is as fast as XLA and compiles nothing, and XLA where it does not.
 func openBest(m *checkpoint.Model, o Options) (engine, Backend, error) {
 	order := []Backend{XLACUDA}
-	if kernel.Name() == "portable" {
+	if kernel.Name() == "portable" || o.short() {
 		order = append(order, XLACPU)
 	}
 	var passed []any
@@ -81,6 +112,9 @@ func openBest(m *checkpoint.Model, o Options) (engine, Backend, error) {
 			return e, b, nil
 		}
 		passed = append(passed, "not "+string(b), err)
+	}
+	if o.short() {
+		return nil, "", fmt.Errorf("%w: %s needs xla:cuda or xla:cpu: %v", ErrBackend, o.Precision, passed)
 	}
 	why := "assembly for this processor: " + kernel.Name()
 	if kernel.Name() == "portable" {

@@ -57,7 +57,8 @@
 //
 // auto takes the GPU where its plugin loads, then go where its assembly runs, then
 // xla:cpu, and logs what and why. [FindPlugin] says where plugins are looked for; none
-// is ever downloaded. XLA on a GPU computes in float32 proper, without TF32.
+// is ever downloaded. XLA on a GPU computes in float32 proper, without TF32, unless
+// [Options.Precision] asks for products in bfloat16 or float16.
 //
 // go computes the tokens of all texts one after the other, without padding, and gives a
 // text the same bits whatever it is encoded with. XLA compiles a program for each shape,

@@ -27,6 +27,10 @@ type Options struct {
 	// Backend is [Auto], [Go], [XLACPU] or [XLACUDA]; "" is Auto.
 	Backend Backend
 
+	// Precision is what products are computed in: [FP32], which "" is too, or on an XLA
+	// backend [BF16] or [FP16]. All else, and the vectors, stay float32.
+	Precision Precision
+
 	// Plugin is the path of the PJRT plugin for an XLA backend; "" looks for it as
 	// [FindPlugin] does. It needs a Backend that is not Auto.
 	Plugin string
@@ -114,8 +118,12 @@ func Load(dir string, o Options) (*Encoder, error) {
 	if err := tokenizer.CheckRows(model.Config.Vocab); err != nil {
 		return nil, fmt.Errorf("transformer: %s: %w", dir, err)
 	}
+	name := model.Name + "@sha256:" + model.Hash
+	if o.short() {
+		name += "+" + string(o.Precision) // other vectors, a little
+	}
 	s := &shared{
-		info: embed.Info{Model: model.Name + "@sha256:" + model.Hash, Dim: model.Config.Hidden,
+		info: embed.Info{Model: name, Dim: model.Config.Hidden,
 			MaxTokens: model.MaxTokens, MaxBytes: MaxBytes},
 		prompts: model.Prompts, tokenizer: tokenizer, config: model.Config, workers: o.Workers,
 	}

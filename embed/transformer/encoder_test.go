@@ -13,6 +13,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/gobackend"
 
 	"github.com/kindred-rec/kindred/embed"
@@ -97,7 +98,7 @@ func networks(t *testing.T, m *checkpoint.Model) map[string]func(batch.Texts, []
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := compiled.New(backend, m, compiled.Limits{Tokens: 256, Batch: 8, Programs: 3, Calls: 1})
+	n, err := compiled.New(backend, m, compiled.Limits{Tokens: 256, Batch: 8, Programs: 3, Calls: 1}, dtypes.Float32)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -356,7 +357,7 @@ func TestProgramsAreCountedAndBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := compiled.New(backend, m, compiled.Limits{Tokens: 128, Batch: 4, Programs: 2, Calls: 1})
+	n, err := compiled.New(backend, m, compiled.Limits{Tokens: 128, Batch: 4, Programs: 2, Calls: 1}, dtypes.Float32)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -415,5 +416,55 @@ func TestABackendThatIsNotThereIsNamed(t *testing.T) {
 		if haveXLA && strings.HasSuffix(name, ".so") && (!errors.Is(err, ErrBackend) || !strings.Contains(err.Error(), name)) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+func TestShorterProductsGiveNearlyTheSameVectors(t *testing.T) {
+	if !haveXLA {
+		t.Skip("built without XLA")
+	}
+	if _, err := FindPlugin(XLACPU); err != nil {
+		t.Skip(err)
+	}
+	texts := []string{"desk lamp", "black ink for a fountain pen", strings.Repeat("lamp ", 30)}
+	dir := t.TempDir()
+	if err := transformertest.Write(dir, transformertest.Small, 1); err != nil {
+		t.Fatal(err)
+	}
+	whole := load(t, dir, Options{Backend: XLACPU})
+	want := encode(t, whole, texts...)
+	for _, p := range []Precision{BF16, FP16} {
+		short := load(t, dir, Options{Backend: XLACPU, Precision: p})
+		if name := short.Info().Model; name != whole.Info().Model+"+"+string(p) {
+			t.Errorf("%s: the model is called %s", p, name)
+		}
+		got, dim := encode(t, short, texts...), short.Info().Dim
+		same := true
+		for i := range texts {
+			cosine := 0.0
+			for j := range dim {
+				cosine += float64(got[i*dim+j]) * float64(want[i*dim+j])
+				same = same && got[i*dim+j] == want[i*dim+j]
+			}
+			if cosine < .999 {
+				t.Errorf("%s: text %d has cosine %v with that of fp32", p, i, cosine)
+			}
+		}
+		if same {
+			t.Errorf("%s: the vectors are those of fp32 to the bit", p)
+		}
+	}
+}
+
+func TestAPrecisionThatCannotBeComputedIsNamed(t *testing.T) {
+	dir := t.TempDir()
+	if err := transformertest.Write(dir, transformertest.Small, 1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(dir, Options{Backend: Go, Precision: BF16}); !errors.Is(err, ErrBackend) || !strings.Contains(err.Error(), "bf16") {
+		t.Errorf("go in bf16: %v", err)
+	}
+	if _, err := Load(dir, Options{Backend: Go, Precision: "int3"}); err == nil || !strings.Contains(err.Error(), "int3") {
+		t.Errorf("an unknown precision: %v", err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/go-xla/compute/xla"
 	"github.com/gomlx/go-xla/pjrt"
 
@@ -32,12 +33,22 @@ func openXLA(m *checkpoint.Model, b Backend, o Options) (engine, error) {
 	if b == XLACUDA {
 		limits = compiled.OnGPU
 	}
-	network, err := compiled.New(backend, m, limits)
+	network, err := compiled.New(backend, m, limits, precisionType(o.Precision))
 	if err != nil {
 		backend.Finalize()
 		return nil, fmt.Errorf("%w: %s: %w", ErrBackend, b, err)
 	}
 	return xlaEngine{network}, nil
+}
+
+func precisionType(p Precision) dtypes.DType {
+	switch p {
+	case BF16:
+		return dtypes.BFloat16
+	case FP16:
+		return dtypes.Float16
+	}
+	return dtypes.Float32
 }
 
 // openPlugin starts a plugin. On a processor a call computes on the thread that makes

@@ -19,17 +19,18 @@ import (
 
 // Options say what is measured.
 type Options struct {
-	Model   string              // "static", or a folder, or a model of the hub
-	Backend transformer.Backend // what computes a transformer
-	Plugin  string              // PJRT plugin, if not at the usual places
-	Pooling checkpoint.Pooling  // where the model's files do not say
-	Prompt  string              // before each text
-	Shapes  []string            // such as "32x64": batch by tokens; used without Texts
-	Texts   string              // file of texts, one a line
-	Out     string              // npy file for the texts' vectors; "" keeps none
-	Seconds float64             // that each shape is measured for
-	Hub     hub.Source          // where Model is not a folder
-	Log     *slog.Logger        // nil is slog's default
+	Model     string                // "static", or a folder, or a model of the hub
+	Backend   transformer.Backend   // what computes a transformer
+	Precision transformer.Precision // of its products; "" is fp32
+	Plugin    string                // PJRT plugin, if not at the usual places
+	Pooling   checkpoint.Pooling    // where the model's files do not say
+	Prompt    string                // before each text
+	Shapes    []string              // such as "32x64": batch by tokens; used without Texts
+	Texts     string                // file of texts, one a line
+	Out       string                // npy file for the texts' vectors; "" keeps none
+	Seconds   float64               // that each shape is measured for
+	Hub       hub.Source            // where Model is not a folder
+	Log       *slog.Logger          // nil is slog's default
 
 	// Progress is told what is done and which share of it, 0 to 1; nil for nobody.
 	Progress func(what string, share float64)
@@ -61,7 +62,7 @@ func Run(ctx context.Context, o Options, out io.Writer) error {
 	if o.Model == "static" {
 		return runStatic(ctx, o, out)
 	}
-	enc, err := transformer.Open(ctx, o.Model, o.Hub, transformer.Options{Backend: o.Backend, Plugin: o.Plugin, Pooling: o.Pooling, Prompt: o.Prompt, Log: o.Log})
+	enc, err := transformer.Open(ctx, o.Model, o.Hub, transformer.Options{Backend: o.Backend, Precision: o.Precision, Plugin: o.Plugin, Pooling: o.Pooling, Prompt: o.Prompt, Log: o.Log})
 	if err != nil {
 		return err
 	}

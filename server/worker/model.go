@@ -24,6 +24,8 @@ type ModelConfig struct {
 	Name string
 	// Backend of a transformer: auto, go, xla:cpu or xla:cuda. Default auto.
 	Backend string
+	// Precision of a transformer's products: fp32 (default), or bf16 or fp16 with XLA.
+	Precision string
 	// MaxTokens is how many tokens of a text a transformer reads. Default what the
 	// model says.
 	MaxTokens int
@@ -86,7 +88,7 @@ func (c ModelConfig) table(e *static.Encoder, err error) (*Model, error) {
 
 func (c ModelConfig) transformer(ctx context.Context) (*Model, error) {
 	e, err := transformer.Open(ctx, c.Name, hub.Source{Revision: c.Revision, Offline: c.Offline},
-		transformer.Options{Backend: transformer.Backend(c.Backend), MaxTokens: c.MaxTokens, Log: c.Log})
+		transformer.Options{Backend: transformer.Backend(c.Backend), Precision: transformer.Precision(c.Precision), MaxTokens: c.MaxTokens, Log: c.Log})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrModel, err)
 	}

@@ -12,7 +12,8 @@ import (
 
 // Forward gives the vectors of all tokens, [batch, tokens, hidden]. Ids are [batch,
 // tokens] int32; lengths, [batch] int32, say how many tokens of each text are not
-// padding. The vectors of padding mean nothing.
+// padding. The vectors of padding mean nothing. Products are computed in the type of
+// their matrix, all else in float32.
 func Forward(c checkpoint.Config, w Weights, ids, lengths *graph.Node) *graph.Node {
 	batch, tokens := ids.Shape().Dimensions[0], ids.Shape().Dimensions[1]
 	rows := batch * tokens
@@ -34,7 +35,8 @@ func Forward(c checkpoint.Config, w Weights, ids, lengths *graph.Node) *graph.No
 
 // linear is x [rows, in] times weight [in, out], plus a bias.
 func linear(x, weight, bias *graph.Node) *graph.Node {
-	return graph.Add(graph.Dot(x, weight).Product(), graph.ExpandAxes(bias, 0))
+	product := graph.Dot(graph.ConvertDType(x, weight.DType()), weight).Product()
+	return graph.Add(graph.ConvertDType(product, x.DType()), graph.ExpandAxes(bias, 0))
 }
 
 // attention gives what the heads gather, [rows, hidden].
@@ -45,10 +47,12 @@ func attention(c checkpoint.Config, l Layer, x, bias *graph.Node, batch, tokens 
 		one := graph.Slice(all, graph.AxisRange(), graph.AxisRange(), graph.AxisRange(i, i+1))
 		return graph.TransposeAllAxes(graph.Reshape(one, batch, tokens, c.Heads, d), 0, 2, 1, 3)
 	}
-	query := graph.MulScalar(part(0), 1/math.Sqrt(float64(d)))
-	scores := graph.DotGeneral(query, []int{3}, []int{0, 1}, part(1), []int{3}, []int{0, 1}) // [batch, heads, tokens, tokens]
-	shares := graph.Softmax(graph.Add(scores, bias), -1)
-	gathered := graph.DotGeneral(shares, []int{3}, []int{0, 1}, part(2), []int{2}, []int{0, 1})
+	short := l.Projections.DType() // what products are computed in
+	query := graph.ConvertDType(graph.MulScalar(part(0), 1/math.Sqrt(float64(d))), short)
+	key, value := graph.ConvertDType(part(1), short), graph.ConvertDType(part(2), short)
+	scores := graph.ConvertDType(graph.DotGeneral(query, []int{3}, []int{0, 1}, key, []int{3}, []int{0, 1}), x.DType()) // [batch, heads, tokens, tokens]
+	shares := graph.ConvertDType(graph.Softmax(graph.Add(scores, bias), -1), short)
+	gathered := graph.ConvertDType(graph.DotGeneral(shares, []int{3}, []int{0, 1}, value, []int{2}, []int{0, 1}), x.DType())
 	return graph.Reshape(graph.TransposeAllAxes(gathered, 0, 2, 1, 3), batch*tokens, c.Hidden)
 }
 

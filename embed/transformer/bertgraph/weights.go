@@ -29,6 +29,9 @@ type Value struct {
 	Name  string
 	Shape []int
 	Data  []float32
+	// Product says that it is a matrix that vectors are multiplied with, which may be
+	// of a shorter type than float32.
+	Product bool
 }
 
 // Values are the parameters of a checkpoint in the order that [Assign] takes them.
@@ -36,27 +39,27 @@ type Value struct {
 func Values(c checkpoint.Config, w *checkpoint.Weights) []Value {
 	h, f := c.Hidden, c.FeedForward
 	all := []Value{
-		{"words", []int{c.Vocab, h}, w.Words},
-		{"positions", []int{c.Positions, h}, w.Positions},
-		{"token_types", []int{c.TokenTypes, h}, w.TokenTypes},
-		{"scale", []int{h}, w.Norm.Scale},
-		{"shift", []int{h}, w.Norm.Shift},
+		{"words", []int{c.Vocab, h}, w.Words, false},
+		{"positions", []int{c.Positions, h}, w.Positions, false},
+		{"token_types", []int{c.TokenTypes, h}, w.TokenTypes, false},
+		{"scale", []int{h}, w.Norm.Scale, false},
+		{"shift", []int{h}, w.Norm.Shift, false},
 	}
 	for i, l := range w.Layers {
 		at := fmt.Sprintf("layer_%d_", i)
 		all = append(all,
-			Value{at + "projections", []int{h, 3 * h}, transposed(h, l.Query.Weight, l.Key.Weight, l.Value.Weight)},
-			Value{at + "projections_bias", []int{3 * h}, concatenated(l.Query.Bias, l.Key.Bias, l.Value.Bias)},
-			Value{at + "output", []int{h, h}, transposed(h, l.Output.Weight)},
-			Value{at + "output_bias", []int{h}, l.Output.Bias},
-			Value{at + "attention_scale", []int{h}, l.AttentionNorm.Scale},
-			Value{at + "attention_shift", []int{h}, l.AttentionNorm.Shift},
-			Value{at + "up", []int{h, f}, transposed(h, l.Up.Weight)},
-			Value{at + "up_bias", []int{f}, l.Up.Bias},
-			Value{at + "down", []int{f, h}, transposed(f, l.Down.Weight)},
-			Value{at + "down_bias", []int{h}, l.Down.Bias},
-			Value{at + "feed_forward_scale", []int{h}, l.Norm.Scale},
-			Value{at + "feed_forward_shift", []int{h}, l.Norm.Shift},
+			Value{at + "projections", []int{h, 3 * h}, transposed(h, l.Query.Weight, l.Key.Weight, l.Value.Weight), true},
+			Value{at + "projections_bias", []int{3 * h}, concatenated(l.Query.Bias, l.Key.Bias, l.Value.Bias), false},
+			Value{at + "output", []int{h, h}, transposed(h, l.Output.Weight), true},
+			Value{at + "output_bias", []int{h}, l.Output.Bias, false},
+			Value{at + "attention_scale", []int{h}, l.AttentionNorm.Scale, false},
+			Value{at + "attention_shift", []int{h}, l.AttentionNorm.Shift, false},
+			Value{at + "up", []int{h, f}, transposed(h, l.Up.Weight), true},
+			Value{at + "up_bias", []int{f}, l.Up.Bias, false},
+			Value{at + "down", []int{f, h}, transposed(f, l.Down.Weight), true},
+			Value{at + "down_bias", []int{h}, l.Down.Bias, false},
+			Value{at + "feed_forward_scale", []int{h}, l.Norm.Scale, false},
+			Value{at + "feed_forward_shift", []int{h}, l.Norm.Shift, false},
 		)
 	}
 	return all

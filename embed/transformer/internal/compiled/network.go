@@ -9,6 +9,8 @@ import (
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/dtypes/bfloat16"
+	"github.com/gomlx/compute/dtypes/float16"
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
 
@@ -51,18 +53,33 @@ type program struct {
 }
 
 // New moves a model's weights to a backend, which the network finalizes on Close.
-func New(backend compute.Backend, m *checkpoint.Model, limits Limits) (*Network, error) {
+// Products are computed in precision: Float32, BFloat16 or Float16.
+func New(backend compute.Backend, m *checkpoint.Model, limits Limits, precision dtypes.DType) (*Network, error) {
 	n := &Network{backend: backend, config: m.Config, pooling: m.Pooling, tokens: m.MaxTokens, limits: limits,
 		permits: make(chan struct{}, limits.Calls), programs: map[shape]*list.Element{}, recent: list.New()}
 	for _, v := range bertgraph.Values(m.Config, m.Weights) {
-		s := shapes.Make(dtypes.Float32, v.Shape...)
-		buffer, err := backend.BufferFromFlatData(device, v.Data, s)
+		s, data := shapes.Make(dtypes.Float32, v.Shape...), any(v.Data)
+		if v.Product {
+			s.DType, data = precision, shortened(v.Data, precision)
+		}
+		buffer, err := backend.BufferFromFlatData(device, data, s)
 		if err != nil {
 			return nil, fmt.Errorf("compiled: move %s%v to the device: %w", v.Name, v.Shape, err)
 		}
 		n.names, n.shapes, n.weights = append(n.names, v.Name), append(n.shapes, s), append(n.weights, buffer)
 	}
 	return n, nil
+}
+
+// shortened gives the values in a type.
+func shortened(values []float32, precision dtypes.DType) any {
+	switch precision {
+	case dtypes.BFloat16:
+		return bfloat16.FromFloat32s(values...)
+	case dtypes.Float16:
+		return float16.FromFloat32s(values...)
+	}
+	return values
 }
 
 // Close releases the programs, the weights and the backend. No call may be under way.
