@@ -50,7 +50,7 @@ func (c *evaluateCommand) Run(ctx context.Context, to output) error {
 	defer model.Close()
 	bars := newProgress(to.log)
 	defer bars.finish()
-	options := evaluate.Options{Encoder: model.Encoder, Backend: model.Backend, DocumentPrompt: model.DocumentPrompt,
+	options := evaluate.Options{Encoder: worker.WithPrompt(model.Encoder, model.DocumentPrompt), Backend: model.Backend,
 		Format: format, Dir: c.Data, Reader: reader, Stage: evaluate.Stage(c.Stage), Split: evaluate.Part(c.Split),
 		Cold: c.Cold, Seed: c.Seed, Fit: c.Fit, Workers: c.Workers}
 	result, err := evaluate.Run(ctx, options, func(done, all int) { bars.show("questions", float64(done)/float64(all)) })

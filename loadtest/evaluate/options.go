@@ -56,8 +56,6 @@ type Options struct {
 	Encoder embed.Encoder
 	// Backend is what computes it, for the result. Default go.
 	Backend string
-	// DocumentPrompt goes before each text; most models have none.
-	DocumentPrompt string
 	// Weights of the pipeline. nil: the defaults.
 	Weights *ranker.Weights
 	// Fit fits the weights on the validation part before the test is taken, as a

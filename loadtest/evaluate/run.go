@@ -100,7 +100,7 @@ func (o Options) stage(ctx context.Context, split *dataset.Split, result *Result
 		encoder = embedded
 	}
 	result.Encoder, result.Backend = encoder.Info().Model, cmp.Or(o.Backend, "go")
-	vectors, err := encode(ctx, encoder, o.DocumentPrompt, split.Items)
+	vectors, err := encode(ctx, encoder, split.Items)
 	if err != nil {
 		return nil, err
 	}

@@ -33,7 +33,7 @@ func (m *matrix) Vector(item uint32) []float32 {
 
 const encodeBatch = 256
 
-func encode(ctx context.Context, encoder embed.Encoder, prompt string, items []dataset.Item) (*matrix, error) {
+func encode(ctx context.Context, encoder embed.Encoder, items []dataset.Item) (*matrix, error) {
 	dim := encoder.Info().Dim
 	m := &matrix{rows: make([][]float32, len(items)), dim: dim}
 	texts := make([]string, 0, encodeBatch)
@@ -41,11 +41,7 @@ func encode(ctx context.Context, encoder embed.Encoder, prompt string, items []d
 		batch := items[start:min(start+encodeBatch, len(items))]
 		texts = texts[:0]
 		for _, item := range batch {
-			text := itemText(item)
-			if text != "" {
-				text = prompt + text
-			}
-			texts = append(texts, text)
+			texts = append(texts, itemText(item))
 		}
 		out := make([]float32, len(batch)*dim)
 		if err := encoder.Encode(ctx, texts, out); err != nil {

@@ -123,28 +123,8 @@ func openLocal(ctx context.Context, c Config, model *worker.Model) (*Encoder, er
 		return nil, errors.Join(err, shut())
 	}
 	return &Encoder{
-		Encoder: prompted{batcher.Lane(batch.Bulk), model.DocumentPrompt},
-		queries: prompted{batcher.Lane(batch.Interactive), model.QueryPrompt},
+		Encoder: worker.WithPrompt(batcher.Lane(batch.Bulk), model.DocumentPrompt),
+		queries: worker.WithPrompt(batcher.Lane(batch.Interactive), model.QueryPrompt),
 		close:   shut,
 	}, nil
-}
-
-// prompted puts a model's own prompt before each text that says something.
-type prompted struct {
-	embed.Encoder
-	prompt string
-}
-
-// Encode implements embed.Encoder.
-func (p prompted) Encode(ctx context.Context, texts []string, out []float32) error {
-	if p.prompt == "" {
-		return p.Encoder.Encode(ctx, texts, out)
-	}
-	with := make([]string, len(texts))
-	for i, text := range texts {
-		if strings.TrimSpace(text) != "" {
-			with[i] = p.prompt + text
-		}
-	}
-	return p.Encoder.Encode(ctx, with, out)
 }

@@ -1,9 +1,7 @@
 package service
 
 import (
-	"fmt"
 	"log/slog"
-	"net"
 	"time"
 
 	"github.com/kindred-rec/kindred/server/shop"
@@ -65,17 +63,4 @@ func (c Config) withDefaults() Config {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	return c
-}
-
-// loopback reports whether an address can be reached from this machine alone.
-func loopback(addr string) (bool, error) {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return false, fmt.Errorf("address %q: %w: give HOST:PORT, such as 127.0.0.1:7700", addr, err)
-	}
-	if host == "localhost" {
-		return true, nil
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback(), nil
 }

@@ -94,7 +94,7 @@ func (s *Service) openStore(ctx context.Context) error {
 
 // mayListen refuses to open an unprotected service to others.
 func (s *Service) mayListen() error {
-	local, err := loopback(s.config.GRPC)
+	local, err := auth.Loopback(s.config.GRPC)
 	if err != nil {
 		return err
 	}
@@ -156,12 +156,12 @@ func (s *Service) buildGRPC() {
 			healthpb.Health_Check_FullMethodName: true, healthpb.Health_Watch_FullMethodName: true,
 		},
 	}
-	guard := &recovery{log: s.config.Log}
+	guard := api.Recovery{Log: s.config.Log, Of: "service"}
 	s.grpc = grpc.NewServer(
 		grpc.ForceServerCodecV2(api.Codec{}), grpc.MaxRecvMsgSize(s.config.MaxMessage), grpc.MaxConcurrentStreams(s.config.MaxStreams),
 		grpc.ConnectionTimeout(10*time.Second),
-		grpc.ChainUnaryInterceptor(s.metrics.Unary, guard.unary, gate.Unary, api.RefuseMalformed),
-		grpc.ChainStreamInterceptor(s.metrics.Stream, guard.stream, gate.Stream, api.RefuseMalformedStream),
+		grpc.ChainUnaryInterceptor(s.metrics.Unary, guard.Unary, gate.Unary, api.RefuseMalformed),
+		grpc.ChainStreamInterceptor(s.metrics.Stream, guard.Stream, gate.Stream, api.RefuseMalformedStream),
 	)
 	server := &api.Server{Tenants: s.tenants, Keys: s.keys, Now: time.Now, Log: s.config.Log}
 	server.Register(s.grpc)
@@ -194,7 +194,7 @@ func (s *Service) listenPprof(ctx context.Context) error {
 	if s.config.Pprof == "" {
 		return nil
 	}
-	local, err := loopback(s.config.Pprof)
+	local, err := auth.Loopback(s.config.Pprof)
 	if err != nil {
 		return fmt.Errorf("pprof port: %w", err)
 	}

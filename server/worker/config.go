@@ -14,6 +14,7 @@ import (
 	"github.com/kindred-rec/kindred/embed/batch"
 	"github.com/kindred-rec/kindred/embed/remote"
 	"github.com/kindred-rec/kindred/embed/transformer"
+	"github.com/kindred-rec/kindred/server/auth"
 )
 
 // Config is what a worker runs with. The zero value of a field means its default.
@@ -86,9 +87,8 @@ func (c *Config) forModel(m *Model) {
 
 // local reports whether the gRPC port can be reached from this machine alone.
 func (c Config) local() bool {
-	host, _, err := net.SplitHostPort(c.Listen)
-	ip := net.ParseIP(host)
-	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
+	local, err := auth.Loopback(c.Listen)
+	return err == nil && local
 }
 
 // mayListen refuses to open an unprotected worker to others.

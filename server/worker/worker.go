@@ -4,22 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
-	"runtime/debug"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/net/netutil"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
-	"google.golang.org/grpc/status"
 
 	"github.com/kindred-rec/kindred/embed/batch"
 	"github.com/kindred-rec/kindred/embed/remote"
@@ -114,13 +110,13 @@ func (w *Worker) buildGRPC() error {
 	if w.server, err = remote.NewServer(w.batcher, w.config.Server); err != nil {
 		return err
 	}
-	guard, gate := recovery{w.config.Log}, gate{w.config.Keys}
+	guard, gate := api.Recovery{Log: w.config.Log, Of: "worker"}, gate{w.config.Keys}
 	options := []grpc.ServerOption{
 		grpc.ForceServerCodecV2(api.Codec{}), grpc.MaxRecvMsgSize(w.server.MaxMessage()), grpc.MaxConcurrentStreams(w.config.MaxCalls),
 		grpc.ConnectionTimeout(10 * time.Second),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
-		grpc.ChainUnaryInterceptor(w.metrics.Unary, guard.unary, gate.unary, api.RefuseMalformed),
-		grpc.ChainStreamInterceptor(w.metrics.Stream, guard.stream, gate.stream, api.RefuseMalformedStream),
+		grpc.ChainUnaryInterceptor(w.metrics.Unary, guard.Unary, gate.unary, api.RefuseMalformed),
+		grpc.ChainStreamInterceptor(w.metrics.Stream, guard.Stream, gate.stream, api.RefuseMalformedStream),
 	}
 	encrypted, err := w.config.tls()
 	if err != nil {
@@ -241,24 +237,4 @@ func (w *Worker) close(ctx context.Context) error {
 		errs = append(errs, w.model.Close())
 	}
 	return errors.Join(errs...)
-}
-
-// recovery turns a panic of one call into INTERNAL for that call, with its stack in the log.
-type recovery struct{ log *slog.Logger }
-
-func (r recovery) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (resp any, err error) {
-	defer r.recover(ctx, info.FullMethod, &err)
-	return next(ctx, req)
-}
-
-func (r recovery) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) (err error) {
-	defer r.recover(ss.Context(), info.FullMethod, &err)
-	return next(srv, ss)
-}
-
-func (r recovery) recover(ctx context.Context, method string, err *error) {
-	if cause := recover(); cause != nil {
-		r.log.ErrorContext(ctx, "panic in a call", "method", method, "cause", cause, "stack", string(debug.Stack()))
-		*err = status.Error(codes.Internal, "internal error; the worker's log has the cause")
-	}
 }
