@@ -53,7 +53,8 @@ func TestSyncBetweenReceiptAndAcknowledgement(t *testing.T) {
 }
 
 var (
-	tracedMap   = regexp.MustCompile(`mmap\(.*<.*\.mem>.*= (0x[0-9a-f]+)`)
+	tracedMap   = regexp.MustCompile(`^(\d+) .*mmap\(.*<.*\.mem>.*(= (0x[0-9a-f]+)| <unfinished)`)
+	tracedMade  = regexp.MustCompile(`^(\d+) .*mmap resumed>.* = (0x[0-9a-f]+)`)
 	tracedSync  = regexp.MustCompile(`^(\d+) .*msync\((0x[0-9a-f]+), \d+, MS_SYNC(\) += 0| <unfinished)`)
 	tracedMark  = regexp.MustCompile(`write\(.*"mark (\d+) (sent|acknowledged)`)
 	tracedEnded = regexp.MustCompile(`^(\d+) .*msync resumed>\) += 0`)
@@ -64,12 +65,21 @@ var (
 func syncsBetweenMarks(t *testing.T, trace string) map[int]int {
 	t.Helper()
 	logs := map[string]bool{}       // addresses of maps of memtable logs
+	mapping := map[string]bool{}    // threads in a call that maps one, which another thread's line interrupts
 	unfinished := map[string]bool{} // threads in a sync that began after the mark
 	synced := map[int]int{}
 	batch := -1
 	for line := range strings.Lines(trace) {
+		if m := tracedMade.FindStringSubmatch(line); m != nil && mapping[m[1]] {
+			delete(mapping, m[1])
+			logs[m[2]] = true
+		}
 		if m := tracedMap.FindStringSubmatch(line); m != nil {
-			logs[m[1]] = true
+			if m[3] == "" {
+				mapping[m[1]] = true
+			} else {
+				logs[m[3]] = true
+			}
 		}
 		if m := tracedMark.FindStringSubmatch(line); m != nil {
 			batch = -1
