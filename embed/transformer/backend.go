@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/gomlx/compute"
+
 	"github.com/kindred-rec/kindred/embed/transformer/checkpoint"
 	"github.com/kindred-rec/kindred/embed/transformer/internal/direct"
 	"github.com/kindred-rec/kindred/embed/transformer/internal/kernel"
@@ -85,16 +87,36 @@ func openEngine(m *checkpoint.Model, o Options) (engine, Backend, error) {
 }
 
 func openNamedXLA(m *checkpoint.Model, b Backend, o Options) (engine, error) {
-	if !haveXLA {
-		return nil, fmt.Errorf("%w: %s: this binary was built without cgo or for a platform without XLA; the backend go needs neither", ErrBackend, b)
-	}
-	if o.Plugin == "" {
-		var err error
-		if o.Plugin, err = FindPlugin(b); err != nil {
-			return nil, err
-		}
+	var err error
+	if o.Plugin, err = pluginOf(b, o.Plugin); err != nil {
+		return nil, err
 	}
 	return openXLA(m, b, o)
+}
+
+// pluginOf is the named plugin, or else the one that is found.
+func pluginOf(b Backend, named string) (string, error) {
+	if !haveXLA {
+		return "", fmt.Errorf("%w: %s: this binary was built without cgo or for a platform without XLA; the backend go needs neither", ErrBackend, b)
+	}
+	if named != "" {
+		return named, nil
+	}
+	return FindPlugin(b)
+}
+
+// OpenXLA starts the plugin of [XLACPU] or [XLACUDA] as [Load] does, for graphs of the
+// caller's own, such as those that train. A plugin "" is looked for as [FindPlugin]
+// does. Errors wrap [ErrBackend]. The caller finalizes the backend.
+func OpenXLA(b Backend, plugin string) (compute.Backend, error) {
+	if b != XLACPU && b != XLACUDA {
+		return nil, fmt.Errorf("%w: %.40q is no XLA backend; want xla:cpu or xla:cuda", ErrBackend, string(b))
+	}
+	plugin, err := pluginOf(b, plugin)
+	if err != nil {
+		return nil, err
+	}
+	return startPlugin(plugin, b)
 }
 
 // openBest takes a GPU where there is one. Otherwise it takes Go where its assembly

@@ -57,8 +57,7 @@ type Options struct {
 // Encoder is a transformer with its tokenizer. It is safe for concurrent use.
 type Encoder struct {
 	*shared
-	prompt       string
-	promptTokens int // of the prompt alone
+	words Tokenizer
 }
 
 // shared is what encoders with different prompts have in common.
@@ -111,12 +110,9 @@ func Load(dir string, o Options) (*Encoder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("transformer: %w", err)
 	}
-	tokenizer, err := tokens.Load(dir, model.MaxTokens, MaxBytes)
+	tokenizer, err := loadTokens(dir, model)
 	if err != nil {
-		return nil, fmt.Errorf("transformer: %s: %w", dir, err)
-	}
-	if err := tokenizer.CheckRows(model.Config.Vocab); err != nil {
-		return nil, fmt.Errorf("transformer: %s: %w", dir, err)
+		return nil, err
 	}
 	name := model.Name + "@sha256:" + model.Hash
 	if o.short() {
@@ -139,12 +135,7 @@ func Load(dir string, o Options) (*Encoder, error) {
 }
 
 func (s *shared) withPrompt(prompt string) *Encoder {
-	e := &Encoder{shared: s, prompt: prompt}
-	if prompt != "" {
-		_, extent := s.tokenizer.Append(nil, prompt)
-		e.promptTokens = extent.Tokens
-	}
-	return e
+	return &Encoder{shared: s, words: newTokenizer(s.tokenizer, prompt)}
 }
 
 // WithPrompt returns an encoder of the same model that puts another prompt before each
@@ -153,6 +144,9 @@ func (e *Encoder) WithPrompt(prompt string) *Encoder { return e.withPrompt(promp
 
 // Prompts are those that the model names, such as "query"; nil if it names none.
 func (e *Encoder) Prompts() map[string]string { return maps.Clone(e.prompts) }
+
+// Measure says how much of text Encode reads, the prompt not counted.
+func (e *Encoder) Measure(text string) embed.Extent { return e.words.Measure(text) }
 
 // Info describes the model.
 func (e *Encoder) Info() embed.Info { return e.info }

@@ -141,7 +141,7 @@ func (e *Encoder) cutChunk(w *window, chunk int) (truncated int64) {
 	for i := chunk * cutTexts; i < min((chunk+1)*cutTexts, len(w.texts)); i++ {
 		first := len(ids)
 		var extent embed.Extent
-		ids, extent = e.append(ids, w.texts[i])
+		ids, extent = e.words.Append(ids, w.texts[i])
 		w.places[i], w.lengths[i] = int32(first), int32(len(ids)-first)
 		if extent.Truncated {
 			truncated++
@@ -149,32 +149,6 @@ func (e *Encoder) cutChunk(w *window, chunk int) (truncated int64) {
 	}
 	w.cuts[chunk] = ids
 	return truncated
-}
-
-// append appends the tokens of a text with its prompt and the special ones, or none if
-// the text has none itself.
-func (e *Encoder) append(ids []int32, text string) ([]int32, embed.Extent) {
-	first := len(ids)
-	ids = append(ids, e.tokenizer.Before...)
-	var extent embed.Extent
-	ids, extent = e.tokenizer.Append(ids, e.prompt+text)
-	if extent = e.own(extent, text); extent.Tokens == 0 {
-		return ids[:first], extent
-	}
-	return append(ids, e.tokenizer.After...), extent
-}
-
-// own is the part of an extent that is the text's and not the prompt's.
-func (e *Encoder) own(extent embed.Extent, text string) embed.Extent {
-	extent.Tokens = max(0, extent.Tokens-e.promptTokens)
-	extent.Bytes = min(max(0, extent.Bytes-len(e.prompt)), len(text))
-	return extent
-}
-
-// Measure says how much of text Encode reads, the prompt not counted.
-func (e *Encoder) Measure(text string) embed.Extent {
-	_, extent := e.tokenizer.Append(nil, e.prompt+text)
-	return e.own(extent, text)
 }
 
 // compute encodes a window's texts, longest first, in batches of about one length.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/go-xla/compute/xla"
 	"github.com/gomlx/go-xla/pjrt"
@@ -20,14 +21,9 @@ const haveXLA = true
 
 // openXLA makes an engine of the plugin that o names.
 func openXLA(m *checkpoint.Model, b Backend, o Options) (engine, error) {
-	xla.EnableAutoInstall(false) // nothing is downloaded unasked
-	path, err := filepath.Abs(o.Plugin)
+	backend, err := startPlugin(o.Plugin, b)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrBackend, b, err)
-	}
-	backend, err := openPlugin(path, b)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %s: plugin %s: %w", ErrBackend, b, path, err)
+		return nil, err
 	}
 	limits := compiled.OnProcessor
 	if b == XLACUDA {
@@ -49,6 +45,19 @@ func precisionType(p Precision) dtypes.DType {
 		return dtypes.Float16
 	}
 	return dtypes.Float32
+}
+
+func startPlugin(plugin string, b Backend) (compute.Backend, error) {
+	xla.EnableAutoInstall(false) // nothing is downloaded unasked
+	path, err := filepath.Abs(plugin)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrBackend, b, err)
+	}
+	backend, err := openPlugin(path, b)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: plugin %s: %w", ErrBackend, b, path, err)
+	}
+	return backend, nil
 }
 
 // openPlugin starts a plugin. On a processor a call computes on the thread that makes

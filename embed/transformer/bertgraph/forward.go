@@ -15,6 +15,12 @@ import (
 // padding. The vectors of padding mean nothing. Products are computed in the type of
 // their matrix, all else in float32.
 func Forward(c checkpoint.Config, w Weights, ids, lengths *graph.Node) *graph.Node {
+	return ForwardWith(c, w, Hooks{}, ids, lengths)
+}
+
+// ForwardWith is [Forward] with what hooks change of it.
+func ForwardWith(c checkpoint.Config, w Weights, h Hooks, ids, lengths *graph.Node) *graph.Node {
+	h = h.complete()
 	batch, tokens := ids.Shape().Dimensions[0], ids.Shape().Dimensions[1]
 	rows := batch * tokens
 	x := graph.Gather(w.Words, graph.Reshape(ids, rows, 1)) // [rows, hidden]
@@ -22,37 +28,38 @@ func Forward(c checkpoint.Config, w Weights, ids, lengths *graph.Node) *graph.No
 		graph.Slice(w.Positions, graph.AxisRange(c.FirstPosition, c.FirstPosition+tokens)),
 		graph.Slice(w.TokenTypes, graph.AxisRange(0, 1)))
 	x = graph.Add(graph.Reshape(x, batch, tokens, c.Hidden), graph.ExpandAxes(places, 0))
-	x = layerNorm(c, graph.Reshape(x, rows, c.Hidden), w.Scale, w.Shift)
+	x = h.Drop(layerNorm(c, graph.Reshape(x, rows, c.Hidden), w.Scale, w.Shift))
 	bias := paddingBias(lengths, batch, tokens)
-	for _, l := range w.Layers {
-		attended := attention(c, l, x, bias, batch, tokens)
-		x = layerNorm(c, graph.Add(x, linear(attended, l.Output, l.OutputBias)), l.AttentionScale, l.AttentionShift)
-		wide := gelu(linear(x, l.Up, l.UpBias))
-		x = layerNorm(c, graph.Add(x, linear(wide, l.Down, l.DownBias)), l.FeedForwardScale, l.FeedForwardShift)
+	for i, l := range w.Layers {
+		all := h.Linear(i, Projections, x, l.Projections, l.ProjectionsBias)
+		attended := attention(c, h, all, bias, l.Projections.DType(), batch, tokens)
+		x = layerNorm(c, graph.Add(x, h.Drop(h.Linear(i, Output, attended, l.Output, l.OutputBias))), l.AttentionScale, l.AttentionShift)
+		wide := gelu(h.Linear(i, Up, x, l.Up, l.UpBias))
+		x = layerNorm(c, graph.Add(x, h.Drop(h.Linear(i, Down, wide, l.Down, l.DownBias))), l.FeedForwardScale, l.FeedForwardShift)
 	}
 	return graph.Reshape(x, batch, tokens, c.Hidden)
 }
 
-// linear is x [rows, in] times weight [in, out], plus a bias.
-func linear(x, weight, bias *graph.Node) *graph.Node {
+// Linear is x [rows, in] times weight [in, out], plus a bias.
+func Linear(x, weight, bias *graph.Node) *graph.Node {
 	product := graph.Dot(graph.ConvertDType(x, weight.DType()), weight).Product()
 	return graph.Add(graph.ConvertDType(product, x.DType()), graph.ExpandAxes(bias, 0))
 }
 
-// attention gives what the heads gather, [rows, hidden].
-func attention(c checkpoint.Config, l Layer, x, bias *graph.Node, batch, tokens int) *graph.Node {
-	d := c.HeadDim()
-	all := graph.Reshape(linear(x, l.Projections, l.ProjectionsBias), batch, tokens, 3, c.Heads, d)
+// attention gives what the heads gather, [rows, hidden], of queries, keys and values
+// side by side, [rows, 3 hidden]. Products are computed in the type short.
+func attention(c checkpoint.Config, h Hooks, all, bias *graph.Node, short dtypes.DType, batch, tokens int) *graph.Node {
+	d, full := c.HeadDim(), all.DType()
+	all = graph.Reshape(all, batch, tokens, 3, c.Heads, d)
 	part := func(i int) *graph.Node { // [batch, heads, tokens, d]
 		one := graph.Slice(all, graph.AxisRange(), graph.AxisRange(), graph.AxisRange(i, i+1))
 		return graph.TransposeAllAxes(graph.Reshape(one, batch, tokens, c.Heads, d), 0, 2, 1, 3)
 	}
-	short := l.Projections.DType() // what products are computed in
 	query := graph.ConvertDType(graph.MulScalar(part(0), 1/math.Sqrt(float64(d))), short)
 	key, value := graph.ConvertDType(part(1), short), graph.ConvertDType(part(2), short)
-	scores := graph.ConvertDType(graph.DotGeneral(query, []int{3}, []int{0, 1}, key, []int{3}, []int{0, 1}), x.DType()) // [batch, heads, tokens, tokens]
-	shares := graph.ConvertDType(graph.Softmax(graph.Add(scores, bias), -1), short)
-	gathered := graph.ConvertDType(graph.DotGeneral(shares, []int{3}, []int{0, 1}, value, []int{2}, []int{0, 1}), x.DType())
+	scores := graph.ConvertDType(graph.DotGeneral(query, []int{3}, []int{0, 1}, key, []int{3}, []int{0, 1}), full) // [batch, heads, tokens, tokens]
+	shares := graph.ConvertDType(h.Drop(graph.Softmax(graph.Add(scores, bias), -1)), short)
+	gathered := graph.ConvertDType(graph.DotGeneral(shares, []int{3}, []int{0, 1}, value, []int{2}, []int{0, 1}), full)
 	return graph.Reshape(graph.TransposeAllAxes(gathered, 0, 2, 1, 3), batch*tokens, c.Hidden)
 }
 

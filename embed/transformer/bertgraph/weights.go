@@ -84,6 +84,31 @@ func Assign(c checkpoint.Config, nodes []*graph.Node) Weights {
 	return w
 }
 
+// Checkpoint is the inverse of [Values]: values in their order and shapes become weights
+// of a checkpoint. Tables and vectors share memory with values, matrices are copies.
+func Checkpoint(c checkpoint.Config, values [][]float32) *checkpoint.Weights {
+	next := func() []float32 {
+		v := values[0]
+		values = values[1:]
+		return v
+	}
+	h, f := c.Hidden, c.FeedForward
+	linear := func(in, out int) checkpoint.Linear {
+		return checkpoint.Linear{Weight: transposed(out, next()), Bias: next()}
+	}
+	w := &checkpoint.Weights{Words: next(), Positions: next(), TokenTypes: next(), Norm: checkpoint.Norm{Scale: next(), Shift: next()}}
+	for range c.Layers {
+		all := linear(h, 3*h)
+		part := func(i int) checkpoint.Linear {
+			return checkpoint.Linear{Weight: all.Weight[i*h*h : (i+1)*h*h], Bias: all.Bias[i*h : (i+1)*h]}
+		}
+		w.Layers = append(w.Layers, checkpoint.Layer{Query: part(0), Key: part(1), Value: part(2),
+			Output: linear(h, h), AttentionNorm: checkpoint.Norm{Scale: next(), Shift: next()},
+			Up: linear(h, f), Down: linear(f, h), Norm: checkpoint.Norm{Scale: next(), Shift: next()}})
+	}
+	return w
+}
+
 // transposed joins matrices [out, in] and gives [in, all outs].
 func transposed(in int, matrices ...[]float32) []float32 {
 	rows := concatenated(matrices...)
