@@ -11,6 +11,7 @@ type Mutation struct {
 	Profile *Profile
 	Merge   *Merge
 	Erase   *Erase
+	Promote *Promotion
 }
 
 // Delete removes an item from the catalog; its number and its counters stay.

@@ -67,6 +67,16 @@ func childRow(round, writer, n int) record.Mutation {
 
 const childBatch = 5
 
+// childPromotion is the next link of the chain.
+func childPromotion(t *Tenant, round, n int) (record.Mutation, error) {
+	last, err := t.Promotions(1)
+	p := record.Promotion{Bundle: fmt.Sprintf("%032x%032x", round, n)}
+	if len(last) > 0 {
+		p.Previous = last[0].Bundle
+	}
+	return record.Mutation{Promote: &p}, err
+}
+
 // openChild opens the store as a service does, and its tenant.
 func openChild(dir string) (*Store, *Tenant, error) {
 	o := DefaultOptions()
@@ -110,6 +120,8 @@ func writeUntilKilled(args []string) error {
 		defer mu.Unlock()
 		for i, o := range outcomes {
 			switch m := batch[i]; {
+			case m.Promote != nil:
+				fmt.Fprintf(out, "promoted %s %s %d\n", m.Promote.Bundle, o.Status, o.Seq)
 			case m.Event != nil:
 				fmt.Fprintf(out, "event %s %s %d\n", m.Event.ID, o.Status, o.Seq)
 			default:
@@ -134,6 +146,13 @@ func writeUntilKilled(args []string) error {
 				batch := []record.Mutation{childRow(round, writer, n)}
 				for i := range childBatch {
 					batch = append(batch, childEvent(round, writer, n+i))
+				}
+				if writer == 0 {
+					p, err := childPromotion(t, round, n)
+					if err != nil {
+						failed <- err
+					}
+					batch = append(batch, p)
 				}
 				if err := send(batch); err != nil {
 					failed <- err

@@ -61,6 +61,23 @@ func TestDamagedCheckpointFallsBack(t *testing.T) {
 	}
 }
 
+func TestADamagedPromotionIsNamed(t *testing.T) {
+	s, tenant := openTest(t, t.TempDir(), testOptions())
+	one, two := strings.Repeat("1", 64), strings.Repeat("2", 64)
+	out := mustAppend(t, tenant, record.Mutation{Promote: &record.Promotion{Bundle: one}},
+		record.Mutation{Promote: &record.Promotion{Bundle: two, Previous: one}})
+	loop, err := encode(valuePromotion, &storepb.Promotion{Bundle: one, PreviousSeq: out[1].Seq})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, value := range map[string][]byte{"garbage": {format, valuePromotion, 0xff}, "a chain without an end": loop} {
+		damage(t, s, numberKey(tenant.number, kindLog, out[0].Seq), value)
+		if list, err := tenant.Promotions(9); !errors.Is(err, record.ErrCorrupt) || len(list) != 1 || list[0].Bundle != two {
+			t.Errorf("%s: %v, %v", what, list, err)
+		}
+	}
+}
+
 func TestDamagedRowsAreNamedAndLeftOut(t *testing.T) {
 	s, tenant := openTest(t, t.TempDir(), testOptions())
 	out := mustAppend(t, tenant, view("a", "ann", "i1"), view("b", "ann", "i1"), view("c", "ann", "i1"))

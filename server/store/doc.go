@@ -64,6 +64,12 @@
 // and a protobuf message of internal/storepb; a value that cannot be read is
 // record.ErrCorrupt and names its place, never a panic.
 //
+// # Promotions
+//
+// Which trained model serves is a mutation like others (record.Promotion): it stands in
+// the log for ever, names the one it takes the place of, and is refused where that is not
+// the last. [Tenant.Promotions] follows the chain from the last one back.
+//
 // # Vectors
 //
 // The vectors of a slow text encoder are kept by the hash of the model and that of the

@@ -24,6 +24,7 @@ const (
 	kindName       byte = 'N' // + number
 	kindMerged     byte = 'M' // + user, session
 	kindRemoval    byte = 'R' // + number
+	kindPromoted   byte = 'Q' // the last promotion
 	kindProfile    byte = 'P' // + user
 	kindItemID     byte = 'J' // + raw id
 	kindItem       byte = 'G' // + number

@@ -17,6 +17,7 @@ import (
 type acknowledged struct {
 	events  map[string]uint64   // place by id
 	rows    map[string][]string // acknowledged titles by id, in order
+	bundles map[string]uint64   // place by hash of promoted ones
 	reached []int               // events acknowledged by each writer in this round
 }
 
@@ -31,7 +32,7 @@ func TestKilledProcessLosesNothing(t *testing.T) {
 	}
 	dir := t.TempDir()
 	random := rand.New(rand.NewPCG(7, 7))
-	all := acknowledged{events: map[string]uint64{}, rows: map[string][]string{}, reached: make([]int, writers)}
+	all := acknowledged{events: map[string]uint64{}, rows: map[string][]string{}, bundles: map[string]uint64{}, reached: make([]int, writers)}
 	for round := range rounds {
 		args := []string{roleWrite, dir, fmt.Sprint(round)}
 		for w := range all.reached {
@@ -84,6 +85,13 @@ func (a *acknowledged) note(t *testing.T, round int, line string) {
 	t.Helper()
 	var id, status, title string
 	var seq uint64
+	if n, _ := fmt.Sscanf(line, "promoted %s %s %d", &id, &status, &seq); n == 3 {
+		if status != record.Added.String() && status != record.Changed.String() {
+			t.Fatalf("promotion of %s: %s", id, status)
+		}
+		a.bundles[id] = seq
+		return
+	}
 	if n, _ := fmt.Sscanf(line, "event %s %s %d", &id, &status, &seq); n == 3 {
 		if first, known := a.events[id]; known && (first != seq || status != record.Unchanged.String()) {
 			t.Fatalf("event %s was acknowledged at %d, and again as %s at %d", id, first, status, seq)
@@ -144,8 +152,31 @@ func checkAcknowledged(t *testing.T, tenant *Tenant, all *acknowledged) {
 			t.Errorf("row %s has title %q, %q was acknowledged: %v", id, it.Title, want, err)
 		}
 	}
-	if len(all.events) == 0 || len(all.rows) == 0 {
+	checkPromotions(t, tenant, all)
+	if len(all.events) == 0 || len(all.rows) == 0 || len(all.bundles) == 0 {
 		t.Error("nothing was acknowledged")
+	}
+}
+
+// checkPromotions finds every acknowledged promotion in the chain, each after the one it
+// names.
+func checkPromotions(t *testing.T, tenant *Tenant, all *acknowledged) {
+	t.Helper()
+	list, err := tenant.Promotions(1 << 20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]uint64{}
+	for i, p := range list {
+		found[p.Bundle] = p.Seq
+		if i+1 < len(list) && p.Previous != list[i+1].Bundle {
+			t.Errorf("the promotion at %d follows %s, it names %s", p.Seq, list[i+1].Bundle, p.Previous)
+		}
+	}
+	for bundle, seq := range all.bundles {
+		if found[bundle] != seq {
+			t.Errorf("bundle %s was promoted at %d and is at %d", bundle, seq, found[bundle])
+		}
 	}
 }
 

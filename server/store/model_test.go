@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -26,7 +27,7 @@ func drawMutation(now time.Time) *rapid.Generator[record.Mutation] {
 		if n := rapid.IntRange(0, 3).Draw(t, "source"); n > 0 {
 			source = now.Add(time.Duration(n) * time.Hour)
 		}
-		switch rapid.IntRange(0, 11).Draw(t, "kind") {
+		switch rapid.IntRange(0, 12).Draw(t, "kind") {
 		default:
 			e := record.Event{
 				ID: fmt.Sprint("e", rapid.IntRange(0, 30).Draw(t, "event")), User: user, Session: session, Item: id,
@@ -50,6 +51,9 @@ func drawMutation(now time.Time) *rapid.Generator[record.Mutation] {
 			return record.Mutation{Profile: &record.Profile{User: cmp.Or(user, "cid"), OptOut: rapid.Bool().Draw(t, "opt out")}}
 		case 10:
 			return record.Mutation{Merge: &record.Merge{Session: cmp.Or(session, "s3"), User: cmp.Or(user, "cid")}}
+		case 12:
+			bundles := rapid.SampledFrom([]string{"", strings.Repeat("a", 64), strings.Repeat("b", 64)})
+			return record.Mutation{Promote: &record.Promotion{Bundle: bundles.Draw(t, "bundle"), Previous: bundles.Draw(t, "previous")}}
 		case 11:
 			if user == "" {
 				return record.Mutation{Erase: &record.Erase{Session: cmp.Or(session, "s3")}}
@@ -159,6 +163,21 @@ func (m *machine) compare() {
 	m.compareLog()
 	m.compareItems()
 	m.comparePersons()
+	m.comparePromotions()
+}
+
+func (m *machine) comparePromotions() {
+	list, err := m.tenant.Promotions(100)
+	if err != nil {
+		m.Fatal(err)
+	}
+	var got []string
+	for _, p := range slices.Backward(list) {
+		got = append(got, p.Bundle)
+	}
+	if !slices.Equal(got, m.w.bundles) {
+		m.Fatalf("promoted %q, the twin %q", got, m.w.bundles)
+	}
 }
 
 func (m *machine) compareLog() {
@@ -177,6 +196,8 @@ func (m *machine) compareLog() {
 			log[e.Seq] = "merge"
 		case e.Erase != nil:
 			log[e.Seq] = "erase"
+		case e.Promote != nil:
+			log[e.Seq] = "promote " + e.Promote.Bundle
 		}
 		return nil
 	}); err != nil {

@@ -75,6 +75,8 @@ func (p *plan) apply(m *prepared) (record.Outcome, error) {
 		o, err = p.profile(m)
 	case m.Merge != nil:
 		o, err = p.merge(m.Merge)
+	case m.Promote != nil:
+		o, err = p.promote(m.Promote)
 	default:
 		o, err = p.erase(m.Erase)
 	}

@@ -75,7 +75,7 @@ func (p *preparer) encode(m *prepared) (size int64, err error) {
 func checkMutation(m *record.Mutation) error {
 	set := 0
 	for _, is := range [...]bool{m.Event != nil, m.Item != nil, m.Patch != nil, m.Delete != nil,
-		m.Profile != nil, m.Merge != nil, m.Erase != nil} {
+		m.Profile != nil, m.Merge != nil, m.Erase != nil, m.Promote != nil} {
 		if is {
 			set++
 		}
@@ -99,6 +99,8 @@ func checkMutation(m *record.Mutation) error {
 			return err
 		}
 		return checkID("user", m.Merge.User)
+	case m.Promote != nil:
+		return checkPromotion(m.Promote)
 	}
 	if (m.Erase.User == "") == (m.Erase.Session == "") {
 		return fmt.Errorf("store: an erase names a user or a session, one of the two: %w", record.ErrInvalid)

@@ -131,6 +131,10 @@ func (t *Tenant) entry(txn *badger.Txn, seq uint64, v []byte, shared words, slab
 		err := unmarshal(message, &m)
 		e.Received, e.UserNumber, e.Erase = received(m.ReceivedNs), m.Number, &record.Erase{}
 		return e, err == nil, err
+	case valuePromotion:
+		p, err := decodePromotion(v, e.Seq)
+		e.Received, e.Promote = p.Time, &p.Promotion
+		return e, err == nil, err
 	}
 	return e, false, fmt.Errorf("store: mutation of kind %d: %w", kind, record.ErrCorrupt)
 }

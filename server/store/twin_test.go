@@ -20,6 +20,7 @@ type twin struct {
 	users   map[string]*twinPerson
 	session map[string]*twinPerson
 	log     map[uint64]string // what the log holds, described
+	bundles []string          // promoted, newest last
 }
 
 type twinEvent struct {
@@ -93,8 +94,26 @@ func (w *twin) apply(m record.Mutation) (record.Status, error) {
 		return w.profile(m.Profile)
 	case m.Merge != nil:
 		return w.merge(m.Merge)
+	case m.Promote != nil:
+		return w.promote(m.Promote)
 	}
 	return w.erase(m.Erase)
+}
+
+func (w *twin) promote(p *record.Promotion) (record.Status, error) {
+	last, status := "", record.Added
+	if n := len(w.bundles); n > 0 {
+		last, status = w.bundles[n-1], record.Changed
+	}
+	switch {
+	case p.Bundle == last:
+		return record.Unchanged, nil
+	case p.Previous != last:
+		return record.Refused, record.ErrConflict
+	}
+	w.bundles = append(w.bundles, p.Bundle)
+	w.write("promote " + p.Bundle)
+	return status, nil
 }
 
 func (w *twin) event(e *record.Event) (record.Status, error) {

@@ -23,7 +23,8 @@ const (
 	valueProfileChange byte = 3
 	valueMerge         byte = 4
 	valueErase         byte = 5
-	valueVector        byte = 6  // no message: float32, little-endian
+	valueVector        byte = 6 // no message: float32, little-endian
+	valuePromotion     byte = 7
 	valueOther         byte = 15 // the key alone says which message it is
 )
 

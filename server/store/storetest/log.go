@@ -112,6 +112,8 @@ func describe(e record.Entry) string {
 		return "merge"
 	case e.Erase != nil:
 		return "erase"
+	case e.Promote != nil:
+		return "promote " + e.Promote.Bundle
 	}
 	return "nothing"
 }

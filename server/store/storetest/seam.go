@@ -61,6 +61,7 @@ type Tenant interface {
 	HistoryUntil(user, before uint64, limit int, until time.Time) ([]record.Stored, error)
 	Profile(user string) (record.Profile, error)
 	ProfileByNumber(number uint64) (record.Profile, error)
+	Promotions(limit int) ([]record.Promoted, error)
 	Export(user string) iter.Seq2[record.Part, error]
 
 	PutDecisions(ds []record.Decision) error
@@ -115,6 +116,7 @@ func Run[S Store[T], T Tenant](t *testing.T, open func(dir string, c Config) (S,
 		{"vectors are kept by model and text, and swept", testVectors[S, T]},
 		{"a checkpoint is swapped whole", testCheckpoint[S, T]},
 		{"an export holds all of a person", testExport[S, T]},
+		{"promotions are a chain in the log", testPromotions[S, T]},
 		{"tenants are apart", testTenants[S, T]},
 		{"keys are kept", testKeys[S, T]},
 		{"all is there after a restart", testRestart[S, T]},

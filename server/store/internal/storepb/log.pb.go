@@ -278,6 +278,257 @@ func (x *Erase) GetReceivedNs() int64 {
 	return 0
 }
 
+// Promotion makes a bundle the one that serves.
+type Promotion struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 64 hexadecimal digits; empty: none serves.
+	Bundle string `protobuf:"bytes,1,opt,name=bundle,proto3" json:"bundle,omitempty"`
+	// Bundle promoted before; empty: none was.
+	Previous string `protobuf:"bytes,2,opt,name=previous,proto3" json:"previous,omitempty"`
+	// Id of the caller's API key.
+	By         string   `protobuf:"bytes,3,opt,name=by,proto3" json:"by,omitempty"`
+	Note       string   `protobuf:"bytes,4,opt,name=note,proto3" json:"note,omitempty"`
+	Rollback   bool     `protobuf:"varint,5,opt,name=rollback,proto3" json:"rollback,omitempty"`
+	Forced     bool     `protobuf:"varint,6,opt,name=forced,proto3" json:"forced,omitempty"`
+	Checks     []*Check `protobuf:"bytes,7,rep,name=checks,proto3" json:"checks,omitempty"`
+	ReceivedNs int64    `protobuf:"fixed64,8,opt,name=received_ns,json=receivedNs,proto3" json:"received_ns,omitempty"`
+	// Place of the promotion before; 0: this is the first.
+	PreviousSeq   uint64 `protobuf:"varint,9,opt,name=previous_seq,json=previousSeq,proto3" json:"previous_seq,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Promotion) Reset() {
+	*x = Promotion{}
+	mi := &file_kindred_store_v1_log_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Promotion) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Promotion) ProtoMessage() {}
+
+func (x *Promotion) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_store_v1_log_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Promotion.ProtoReflect.Descriptor instead.
+func (*Promotion) Descriptor() ([]byte, []int) {
+	return file_kindred_store_v1_log_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Promotion) GetBundle() string {
+	if x != nil {
+		return x.Bundle
+	}
+	return ""
+}
+
+func (x *Promotion) GetPrevious() string {
+	if x != nil {
+		return x.Previous
+	}
+	return ""
+}
+
+func (x *Promotion) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+func (x *Promotion) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *Promotion) GetRollback() bool {
+	if x != nil {
+		return x.Rollback
+	}
+	return false
+}
+
+func (x *Promotion) GetForced() bool {
+	if x != nil {
+		return x.Forced
+	}
+	return false
+}
+
+func (x *Promotion) GetChecks() []*Check {
+	if x != nil {
+		return x.Checks
+	}
+	return nil
+}
+
+func (x *Promotion) GetReceivedNs() int64 {
+	if x != nil {
+		return x.ReceivedNs
+	}
+	return 0
+}
+
+func (x *Promotion) GetPreviousSeq() uint64 {
+	if x != nil {
+		return x.PreviousSeq
+	}
+	return 0
+}
+
+// Check is one threshold of a promotion.
+type Check struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Measured      float64                `protobuf:"fixed64,2,opt,name=measured,proto3" json:"measured,omitempty"`
+	Bound         float64                `protobuf:"fixed64,3,opt,name=bound,proto3" json:"bound,omitempty"`
+	AtMost        bool                   `protobuf:"varint,4,opt,name=at_most,json=atMost,proto3" json:"at_most,omitempty"`
+	Unmeasured    bool                   `protobuf:"varint,5,opt,name=unmeasured,proto3" json:"unmeasured,omitempty"`
+	Failed        bool                   `protobuf:"varint,6,opt,name=failed,proto3" json:"failed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Check) Reset() {
+	*x = Check{}
+	mi := &file_kindred_store_v1_log_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Check) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Check) ProtoMessage() {}
+
+func (x *Check) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_store_v1_log_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Check.ProtoReflect.Descriptor instead.
+func (*Check) Descriptor() ([]byte, []int) {
+	return file_kindred_store_v1_log_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Check) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Check) GetMeasured() float64 {
+	if x != nil {
+		return x.Measured
+	}
+	return 0
+}
+
+func (x *Check) GetBound() float64 {
+	if x != nil {
+		return x.Bound
+	}
+	return 0
+}
+
+func (x *Check) GetAtMost() bool {
+	if x != nil {
+		return x.AtMost
+	}
+	return false
+}
+
+func (x *Check) GetUnmeasured() bool {
+	if x != nil {
+		return x.Unmeasured
+	}
+	return false
+}
+
+func (x *Check) GetFailed() bool {
+	if x != nil {
+		return x.Failed
+	}
+	return false
+}
+
+// Promoted points at the last promotion in the log.
+type Promoted struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Seq           uint64                 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`
+	Bundle        string                 `protobuf:"bytes,2,opt,name=bundle,proto3" json:"bundle,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Promoted) Reset() {
+	*x = Promoted{}
+	mi := &file_kindred_store_v1_log_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Promoted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Promoted) ProtoMessage() {}
+
+func (x *Promoted) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_store_v1_log_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Promoted.ProtoReflect.Descriptor instead.
+func (*Promoted) Descriptor() ([]byte, []int) {
+	return file_kindred_store_v1_log_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Promoted) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *Promoted) GetBundle() string {
+	if x != nil {
+		return x.Bundle
+	}
+	return ""
+}
+
 // Head is the state of a tenant's log, written with every change of it.
 type Head struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -297,7 +548,7 @@ type Head struct {
 
 func (x *Head) Reset() {
 	*x = Head{}
-	mi := &file_kindred_store_v1_log_proto_msgTypes[4]
+	mi := &file_kindred_store_v1_log_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -309,7 +560,7 @@ func (x *Head) String() string {
 func (*Head) ProtoMessage() {}
 
 func (x *Head) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_store_v1_log_proto_msgTypes[4]
+	mi := &file_kindred_store_v1_log_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -322,7 +573,7 @@ func (x *Head) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Head.ProtoReflect.Descriptor instead.
 func (*Head) Descriptor() ([]byte, []int) {
-	return file_kindred_store_v1_log_proto_rawDescGZIP(), []int{4}
+	return file_kindred_store_v1_log_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Head) GetSeq() uint64 {
@@ -387,7 +638,30 @@ const file_kindred_store_v1_log_proto_rawDesc = "" +
 	"\asession\x18\x02 \x01(\bR\asession\x12\x17\n" +
 	"\aid_hash\x18\x03 \x01(\fR\x06idHash\x12\x1f\n" +
 	"\vreceived_ns\x18\x04 \x01(\x10R\n" +
-	"receivedNs\"\x80\x01\n" +
+	"receivedNs\"\x8c\x02\n" +
+	"\tPromotion\x12\x16\n" +
+	"\x06bundle\x18\x01 \x01(\tR\x06bundle\x12\x1a\n" +
+	"\bprevious\x18\x02 \x01(\tR\bprevious\x12\x0e\n" +
+	"\x02by\x18\x03 \x01(\tR\x02by\x12\x12\n" +
+	"\x04note\x18\x04 \x01(\tR\x04note\x12\x1a\n" +
+	"\brollback\x18\x05 \x01(\bR\brollback\x12\x16\n" +
+	"\x06forced\x18\x06 \x01(\bR\x06forced\x12/\n" +
+	"\x06checks\x18\a \x03(\v2\x17.kindred.store.v1.CheckR\x06checks\x12\x1f\n" +
+	"\vreceived_ns\x18\b \x01(\x10R\n" +
+	"receivedNs\x12!\n" +
+	"\fprevious_seq\x18\t \x01(\x04R\vpreviousSeq\"\x9e\x01\n" +
+	"\x05Check\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
+	"\bmeasured\x18\x02 \x01(\x01R\bmeasured\x12\x14\n" +
+	"\x05bound\x18\x03 \x01(\x01R\x05bound\x12\x17\n" +
+	"\aat_most\x18\x04 \x01(\bR\x06atMost\x12\x1e\n" +
+	"\n" +
+	"unmeasured\x18\x05 \x01(\bR\n" +
+	"unmeasured\x12\x16\n" +
+	"\x06failed\x18\x06 \x01(\bR\x06failed\"4\n" +
+	"\bPromoted\x12\x10\n" +
+	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x16\n" +
+	"\x06bundle\x18\x02 \x01(\tR\x06bundle\"\x80\x01\n" +
 	"\x04Head\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x1b\n" +
 	"\tnext_item\x18\x02 \x01(\rR\bnextItem\x12\x18\n" +
@@ -407,20 +681,24 @@ func file_kindred_store_v1_log_proto_rawDescGZIP() []byte {
 	return file_kindred_store_v1_log_proto_rawDescData
 }
 
-var file_kindred_store_v1_log_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_kindred_store_v1_log_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_kindred_store_v1_log_proto_goTypes = []any{
 	(*ItemChange)(nil),    // 0: kindred.store.v1.ItemChange
 	(*ProfileChange)(nil), // 1: kindred.store.v1.ProfileChange
 	(*Merge)(nil),         // 2: kindred.store.v1.Merge
 	(*Erase)(nil),         // 3: kindred.store.v1.Erase
-	(*Head)(nil),          // 4: kindred.store.v1.Head
+	(*Promotion)(nil),     // 4: kindred.store.v1.Promotion
+	(*Check)(nil),         // 5: kindred.store.v1.Check
+	(*Promoted)(nil),      // 6: kindred.store.v1.Promoted
+	(*Head)(nil),          // 7: kindred.store.v1.Head
 }
 var file_kindred_store_v1_log_proto_depIdxs = []int32{
-	0, // [0:0] is the sub-list for method output_type
-	0, // [0:0] is the sub-list for method input_type
-	0, // [0:0] is the sub-list for extension type_name
-	0, // [0:0] is the sub-list for extension extendee
-	0, // [0:0] is the sub-list for field type_name
+	5, // 0: kindred.store.v1.Promotion.checks:type_name -> kindred.store.v1.Check
+	1, // [1:1] is the sub-list for method output_type
+	1, // [1:1] is the sub-list for method input_type
+	1, // [1:1] is the sub-list for extension type_name
+	1, // [1:1] is the sub-list for extension extendee
+	0, // [0:1] is the sub-list for field type_name
 }
 
 func init() { file_kindred_store_v1_log_proto_init() }
@@ -434,7 +712,7 @@ func file_kindred_store_v1_log_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kindred_store_v1_log_proto_rawDesc), len(file_kindred_store_v1_log_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   5,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
