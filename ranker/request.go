@@ -92,8 +92,9 @@ type Request struct {
 	// History of the user, oldest first. Only the last Settings.MaxHistory
 	// touches are looked at.
 	History []Touch
-	// UserVector, [dim] float32 of unit length in the space of the item vectors;
-	// nil when there is none. One of another length than the items' is ignored.
+	// UserVector, [dim] float32 of unit length in the space of World.UserSpace, or of
+	// World.Vectors where there is none; nil when there is no vector. One of another
+	// length than the items' there is ignored.
 	UserVector []float32
 	// Nearest is what [Pipeline.Nearest] found for UserVector, for a caller who keeps
 	// it from one request to the next; nil: it is searched for. It must be of the

@@ -10,15 +10,21 @@ type likeness struct {
 	of      []int     // the query of the user (0) and of each anchor (1 and up), -1: none
 	scores  []float32 // [candidates, k]
 	k       int
+	user    []float32 // [candidates] of the user's, where that has a space of its own
 }
 
 // compare fills the likeness of all candidates. What is missing, of another length or
 // not finite counts 0.
 func (r *run) compare() {
 	l := &r.likeness
-	l.queries, l.of, l.k = l.queries[:0], l.of[:0], 0
+	l.queries, l.of, l.k, l.user = l.queries[:0], l.of[:0], 0, l.user[:0]
 	dim := r.vectorDim()
-	l.add(r.user, dim)
+	if r.world.UserSpace == nil {
+		l.add(r.user, dim)
+	} else {
+		l.of = append(l.of, -1)
+		r.compareUser()
+	}
 	for i := range r.anchors[:min(len(r.anchors), r.world.Settings.SimilarAnchors)] {
 		l.add(r.anchors[i].vector, dim)
 	}
@@ -36,6 +42,35 @@ func (r *run) compare() {
 	}
 }
 
+// compareUser compares the user's vector with the candidates' in its own space.
+func (r *run) compareUser() {
+	l := &r.likeness
+	if len(r.user) == 0 {
+		return
+	}
+	l.user = zeros(l.user, len(r.candidates))
+	next := r.userSpaceVector(0)
+	for i := range r.candidates {
+		v := next
+		next = r.userSpaceVector(i + 1)
+		if len(v) == len(r.user) {
+			dots.Many(v, next, r.user, l.user[i:i+1])
+		}
+		if x := l.user[i]; !(x >= -2 && x <= 2) {
+			l.user[i] = 0
+		}
+	}
+}
+
+// userSpaceVector is the vector of candidate i in the user's space, nil for none or past
+// the end.
+func (r *run) userSpaceVector(i int) []float32 {
+	if i >= len(r.candidates) {
+		return nil
+	}
+	return r.world.UserSpace.Vector(r.candidates[i].item)
+}
+
 // candidateVector is the vector of candidate i, nil for none or past the end.
 func (r *run) candidateVector(i int) []float32 {
 	if i >= len(r.candidates) {
@@ -51,7 +86,7 @@ func (r *run) vectorDim() int {
 			return n
 		}
 	}
-	if r.world.Vectors == nil {
+	if r.world.Vectors == nil || r.world.UserSpace != nil {
 		return 0
 	}
 	return len(r.user)
@@ -91,7 +126,11 @@ func (l *likeness) column(of int, out []float32) {
 	}
 }
 
-func userSimilarity(r *run, out []float32) { r.likeness.column(0, out) }
+func userSimilarity(r *run, out []float32) {
+	if copy(out, r.likeness.user) == 0 {
+		r.likeness.column(0, out)
+	}
+}
 
 func lastSimilarity(r *run, out []float32) { r.likeness.column(1, out) }
 

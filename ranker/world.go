@@ -45,7 +45,7 @@ type Scored struct {
 	Score float32
 }
 
-// Nearest searches the item vectors.
+// Nearest searches the item vectors of the space that user vectors are of.
 type Nearest interface {
 	// Nearest appends to dst at most limit items that allow lets pass (nil: all)
 	// in descending order of their inner product with vector, [dim] float32.
@@ -67,6 +67,10 @@ type World struct {
 	Vectors    Vectors
 	Nearest    Nearest
 	Neighbours Neighbours
+	// UserSpace holds the item vectors of the space that Request.UserVector and Nearest
+	// are of, where that is not the space of Vectors: what a trained behaviour encoder
+	// says of items beside what their texts say. nil: Vectors hold it.
+	UserSpace Vectors
 	CoVisited  *covisit.Graph
 	Popular    *popularity.Counter
 	Trending   *popularity.Counter
