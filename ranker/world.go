@@ -71,10 +71,10 @@ type World struct {
 	// are of, where that is not the space of Vectors: what a trained behaviour encoder
 	// says of items beside what their texts say. nil: Vectors hold it.
 	UserSpace Vectors
-	CoVisited  *covisit.Graph
-	Popular    *popularity.Counter
-	Trending   *popularity.Counter
-	Arrivals   *popularity.Arrivals
+	CoVisited *covisit.Graph
+	Popular   *popularity.Counter
+	Trending  *popularity.Counter
+	Arrivals  *popularity.Arrivals
 
 	// Weights of the three relations. nil: the defaults.
 	Weights, Similar, BoughtTogether *Weights
