@@ -6,9 +6,9 @@ import (
 
 	"github.com/gomlx/compute"
 
+	"github.com/kindred-rec/kindred/embed/internal/kernel"
 	"github.com/kindred-rec/kindred/embed/transformer/checkpoint"
 	"github.com/kindred-rec/kindred/embed/transformer/internal/direct"
-	"github.com/kindred-rec/kindred/embed/transformer/internal/kernel"
 )
 
 // Backend names what computes a forward pass.

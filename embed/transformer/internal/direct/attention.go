@@ -3,9 +3,9 @@ package direct
 import (
 	"math"
 
+	"github.com/kindred-rec/kindred/embed/internal/kernel"
 	"github.com/kindred-rec/kindred/embed/transformer/checkpoint"
 	"github.com/kindred-rec/kindred/embed/transformer/internal/batch"
-	"github.com/kindred-rec/kindred/embed/transformer/internal/kernel"
 )
 
 // attend projects the tokens and computes this member's share of the heads of all

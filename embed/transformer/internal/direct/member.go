@@ -1,9 +1,9 @@
 package direct
 
 import (
+	"github.com/kindred-rec/kindred/embed/internal/kernel"
 	"github.com/kindred-rec/kindred/embed/transformer/checkpoint"
 	"github.com/kindred-rec/kindred/embed/transformer/internal/batch"
-	"github.com/kindred-rec/kindred/embed/transformer/internal/kernel"
 )
 
 // member is one goroutine's part in a forward pass, and its memory.

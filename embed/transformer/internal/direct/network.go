@@ -3,8 +3,8 @@ package direct
 import (
 	"math"
 
+	"github.com/kindred-rec/kindred/embed/internal/kernel"
 	"github.com/kindred-rec/kindred/embed/transformer/checkpoint"
-	"github.com/kindred-rec/kindred/embed/transformer/internal/kernel"
 )
 
 // Network is an encoder with packed weights. It is safe for concurrent use.

@@ -2,18 +2,29 @@ package kernel
 
 import "math"
 
+// operands are what a tile is computed of. Strides are in elements.
+type operands struct {
+	a         []float32 // element [r, i] lies at r*row + i*step
+	row, step int
+	data      []float32 // row i of the panel begins at i*next
+	next      int
+	start     []float32 // what row r's sums begin with, at r*startRow
+	startRow  int
+	c         []float32 // where row r of the result goes, at r*ldc
+	ldc       int
+}
+
 // tilePlain is the twin of the assembly tiles, for panels of any width that is a
-// multiple of 4: four rows' worth of four columns at a time, in registers.
-func tilePlain(rows, k int, a []float32, lda int, data, bias, c []float32, ldc int) {
-	width := active.width()
+// multiple of 8: eight columns of a row at a time, in registers.
+func tilePlain(rows, k int, t operands) {
 	for r := range rows {
-		row := a[r*lda:][:k]
-		for column := 0; column < width; column += 8 {
-			s0, s1, s2, s3 := bias[column], bias[column+1], bias[column+2], bias[column+3]
-			s4, s5, s6, s7 := bias[column+4], bias[column+5], bias[column+6], bias[column+7]
-			at := column
-			for _, x := range row {
-				b := data[at : at+8 : at+8]
+		for column := 0; column < active.width(); column += 8 {
+			begin := t.start[r*t.startRow+column:][:8]
+			s0, s1, s2, s3 := begin[0], begin[1], begin[2], begin[3]
+			s4, s5, s6, s7 := begin[4], begin[5], begin[6], begin[7]
+			from, at := r*t.row, column
+			for range k {
+				x, b := t.a[from], t.data[at:at+8:at+8]
 				s0 += x * b[0]
 				s1 += x * b[1]
 				s2 += x * b[2]
@@ -22,9 +33,10 @@ func tilePlain(rows, k int, a []float32, lda int, data, bias, c []float32, ldc i
 				s5 += x * b[5]
 				s6 += x * b[6]
 				s7 += x * b[7]
-				at += width
+				from += t.step
+				at += t.next
 			}
-			out := c[r*ldc+column:][:8]
+			out := t.c[r*t.ldc+column:][:8]
 			out[0], out[1], out[2], out[3] = s0, s1, s2, s3
 			out[4], out[5], out[6], out[7] = s4, s5, s6, s7
 		}
@@ -68,14 +80,20 @@ func erf(x float32) float32 {
 // Exp replaces each x by exp(x - m), m the largest of them, and returns their sum:
 // a softmax but for the division. It is fast for a multiple of 16.
 func Exp(x []float32) (sum float32) {
-	if sum, ok := expFast(x); ok {
-		return sum
+	sum, _ = ExpMost(x)
+	return sum
+}
+
+// ExpMost is [Exp] that says what the largest was.
+func ExpMost(x []float32) (sum, most float32) {
+	if sum, most, ok := expFast(x); ok {
+		return sum, most
 	}
 	return expPlain(x)
 }
 
-func expPlain(x []float32) (sum float32) {
-	most := float32(math.Inf(-1))
+func expPlain(x []float32) (sum, most float32) {
+	most = float32(math.Inf(-1))
 	for _, v := range x {
 		most = max(most, v)
 	}
@@ -83,7 +101,7 @@ func expPlain(x []float32) (sum float32) {
 		x[i] = float32(math.Exp(float64(v - most)))
 		sum += x[i]
 	}
-	return sum
+	return sum, most
 }
 
 // AddNorm sets x to the layer norm of x + residual. All slices have one length; it is

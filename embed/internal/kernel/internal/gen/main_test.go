@@ -23,7 +23,7 @@ func TestCheckedInKernelsAreGenerated(t *testing.T) {
 	for _, name := range files {
 		fresh, checkedIn := body(t, filepath.Join(dir, name)), body(t, filepath.Join(kernel, name))
 		if !bytes.Equal(fresh, checkedIn) {
-			t.Errorf("%s differs from what the generator writes; run go generate in embed/transformer/internal/kernel", name)
+			t.Errorf("%s differs from what the generator writes; run go generate in embed/internal/kernel", name)
 		}
 	}
 }

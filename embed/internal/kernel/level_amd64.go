@@ -16,14 +16,14 @@ func best() level {
 	return levelAVX2
 }
 
-func tile(rows, k int, a []float32, lda int, data, bias, c []float32, ldc int) {
+func tile(rows, k int, t operands) {
 	switch active {
 	case levelAVX512:
-		tileAVX512(uint64(rows), uint64(k), &a[0], uint64(lda), &data[0], &bias[0], &c[0], uint64(ldc))
+		tileAVX512(uint64(rows), uint64(k), &t.a[0], uint64(t.row), uint64(t.step), &t.data[0], uint64(t.next), &t.start[0], uint64(t.startRow), &t.c[0], uint64(t.ldc))
 	case levelAVX2:
-		tileAVX2(uint64(rows), uint64(k), &a[0], uint64(lda), &data[0], &bias[0], &c[0], uint64(ldc))
+		tileAVX2(uint64(rows), uint64(k), &t.a[0], uint64(t.row), uint64(t.step), &t.data[0], uint64(t.next), &t.start[0], uint64(t.startRow), &t.c[0], uint64(t.ldc))
 	default:
-		tilePlain(rows, k, a, lda, data, bias, c, ldc)
+		tilePlain(rows, k, t)
 	}
 }
 
@@ -44,15 +44,17 @@ func geluFast(x []float32) (done int) {
 	return 0
 }
 
-func expFast(x []float32) (sum float32, done bool) {
+func expFast(x []float32) (sum, most float32, done bool) {
 	switch {
 	case len(x) == 0 || len(x)%lanes != 0:
 	case active == levelAVX512:
-		return expAVX512(&x[0], uint64(len(x))), true
+		sum, most = expAVX512(&x[0], uint64(len(x)))
+		return sum, most, true
 	case active == levelAVX2:
-		return expAVX2(&x[0], uint64(len(x))), true
+		sum, most = expAVX2(&x[0], uint64(len(x)))
+		return sum, most, true
 	}
-	return 0, false
+	return 0, 0, false
 }
 
 func addNormFast(x, residual, scale, shift []float32, epsilon float32) bool {

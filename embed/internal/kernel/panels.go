@@ -37,7 +37,7 @@ func grow(s []float32, n int) []float32 {
 }
 
 // Count is the number of panels.
-func (p *Panels) Count() int { return (p.n + p.width - 1) / p.width }
+func (p *Panels) Count() int { return divideUp(p.n, p.width) }
 
 // PackTransposed packs like [Pack], into the memory of p, without a bias.
 func (p *Panels) PackTransposed(rows []float32, n, k, stride int) {
@@ -86,50 +86,91 @@ const rowBlock = 96
 // row to row, to a times the packed matrix plus its bias. The rows of a have k
 // elements and are lda apart. Calls for distinct panels may run at once.
 func (p *Panels) Multiply(c []float32, ldc int, a []float32, lda, m, from, to int) {
+	p.product(c, ldc, Left{a, lda, 1}, m, from, to, false)
+}
+
+// Add adds to the columns of panels from to to-1 of c the product of a, of m rows, and
+// the packed matrix, without its bias. Calls for distinct panels or for distinct rows
+// of c may run at once.
+func (p *Panels) Add(c []float32, ldc int, a Left, m, from, to int) {
+	p.product(c, ldc, a, m, from, to, true)
+}
+
+// Set sets the columns of panels from to to-1 of c to the product of a, of m rows, and
+// the packed matrix plus its bias: [Panels.Multiply] for a left side in any order.
+func (p *Panels) Set(c []float32, ldc int, a Left, m, from, to int) {
+	p.product(c, ldc, a, m, from, to, false)
+}
+
+// Left is the left side of a product: element [r, i] is Data[r*Row + i*Step]. A matrix
+// that lies row by row has Step 1, the transpose of one has Row 1.
+type Left struct {
+	Data      []float32
+	Row, Step int
+}
+
+// end is how many elements m rows of k elements reach over.
+func (a Left) end(m, k int) int { return (m-1)*a.Row + (k-1)*a.Step + 1 }
+
+func (p *Panels) product(c []float32, ldc int, a Left, m, from, to int, add bool) {
 	if m == 0 || from == to {
 		return
 	}
-	p.check(c, ldc, a, lda, m, from, to)
+	p.check(c, ldc, a, m, from, to)
 	for first := 0; first < m; first += rowBlock {
 		last := min(first+rowBlock, m)
 		for panel := from; panel < to; panel++ {
-			p.block(c, ldc, a, lda, first, last, panel)
+			p.block(c, ldc, a, first, last, panel, add)
 		}
 	}
 }
 
 // check panics unless all that the assembly touches lies within the slices.
-func (p *Panels) check(c []float32, ldc int, a []float32, lda, m, from, to int) {
+func (p *Panels) check(c []float32, ldc int, a Left, m, from, to int) {
 	end := min(to*p.width, p.n)
-	if from < 0 || to > p.Count() || ldc < p.n || lda < p.k || len(c) < (m-1)*ldc+end || len(a) < (m-1)*lda+p.k ||
+	if from < 0 || to > p.Count() || ldc < end || a.Row < 1 || a.Step < 1 || len(c) < (m-1)*ldc+end || len(a.Data) < a.end(m, p.k) ||
 		len(p.data) < p.Count()*p.k*p.width || len(p.bias) < p.Count()*p.width {
-		panic(fmt.Sprintf("kernel: product of %d rows with [%d, %d], panels %d to %d, strides %d and %d, of slices of %d and %d", m, p.k, p.n, from, to, lda, ldc, len(a), len(c)))
+		panic(fmt.Sprintf("kernel: product of %d rows with [%d, %d], panels %d to %d, strides %d, %d and %d, of slices of %d and %d", m, p.k, p.n, from, to, a.Row, a.Step, ldc, len(a.Data), len(c)))
 	}
 }
 
 // block multiplies rows first to last-1 with one panel, in tiles of about one height.
-func (p *Panels) block(c []float32, ldc int, a []float32, lda, first, last, panel int) {
-	most := active.rows()
-	tiles := (last - first + most - 1) / most
-	data, bias := p.data[panel*p.k*p.width:], p.bias[panel*p.width:]
+func (p *Panels) block(c []float32, ldc int, a Left, first, last, panel int, add bool) {
+	t := operands{row: a.Row, step: a.Step, next: p.width, ldc: ldc}
+	t.data, t.start = p.data[panel*p.k*p.width:], p.bias[panel*p.width:]
 	column := panel * p.width
+	tiles := divideUp(last-first, active.rows())
 	for i := range tiles {
 		row := first + (last-first)*i/tiles
 		rows := first + (last-first)*(i+1)/tiles - row
+		t.a, t.c = a.Data[row*a.Row:], c[row*ldc+column:]
+		if add {
+			t.start, t.startRow = t.c, ldc
+		}
 		if p.n-column >= p.width {
-			tile(rows, p.k, a[row*lda:], lda, data, bias, c[row*ldc+column:], ldc)
+			tile(rows, p.k, t)
 			continue
 		}
-		p.edge(rows, a[row*lda:], lda, data, bias, c[row*ldc+column:], ldc, p.n-column)
+		t.edge(rows, p.k, p.n-column, p.width, add)
 	}
 }
 
-// edge multiplies a tile of the last panel, of which columns are wanted.
-func (p *Panels) edge(rows int, a []float32, lda int, data, bias, c []float32, ldc, columns int) {
+func divideUp(a, b int) int { return (a + b - 1) / b }
+
+// edge computes a tile of the last panel, of which columns are wanted.
+func (t operands) edge(rows, k, columns, width int, add bool) {
 	var whole [tileRows * maxWidth]float32
-	tile(rows, p.k, a, lda, data, bias, whole[:], p.width)
+	c, ldc := t.c, t.ldc
+	t.c, t.ldc = whole[:], width
+	if add {
+		for r := range rows {
+			copy(whole[r*width:][:columns], c[r*ldc:])
+		}
+		t.start, t.startRow = whole[:], width
+	}
+	tile(rows, k, t)
 	for r := range rows {
-		copy(c[r*ldc:][:columns], whole[r*p.width:])
+		copy(c[r*ldc:][:columns], whole[r*width:])
 	}
 }
 

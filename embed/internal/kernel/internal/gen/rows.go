@@ -52,7 +52,7 @@ func (s isa) polynomial(coefficients []float32, x reg.VecVirtual) reg.VecVirtual
 
 // exponential writes exp(x - the largest) in place and returns the sum.
 func exponential(set isa) {
-	set.text("exp", "func(x *float32, n uint64) (sum float32)", "does what expPlain does, for a multiple of 16.")
+	set.text("exp", "func(x *float32, n uint64) (sum, most float32)", "does what expPlain does, for a multiple of 16.")
 	x, n := load("x"), load("n")
 	most := set.vec()
 	asm.VMOVUPS(op.Mem{Base: x}, most)
@@ -80,6 +80,7 @@ func exponential(set isa) {
 	asm.JNZ(op.LabelRef("exp"))
 	set.acrossLanes(sum, asm.VADDPS)
 	asm.Store(sum.AsX(), asm.ReturnIndex(0))
+	asm.Store(most.AsX(), asm.ReturnIndex(1))
 	asm.VZEROUPPER()
 	asm.RET()
 }

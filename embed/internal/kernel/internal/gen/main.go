@@ -28,12 +28,20 @@ var (
 	avx512 = isa{name: "AVX512", lanes: 16, tileRows: 12, vec: asm.ZMM}
 )
 
+// training are the kernels of a backward pass.
+var training = []func(isa){axpy, scale, dot, addProduct, geluGrad, norm, normGrad, dropout, adam}
+
+const attrData = attr.RODATA | attr.NOPTR
+
 func main() {
 	for _, set := range []isa{avx2, avx512} {
 		tiles(set)
 		gelu(set)
 		exponential(set)
 		addNorm(set)
+		for _, kernel := range training {
+			kernel(set)
+		}
 	}
 	asm.Generate()
 }
@@ -42,20 +50,25 @@ func (s isa) bytes() int { return 4 * s.lanes }
 
 // constant is a vector that holds x in every lane, in a register for all of the kernel.
 func (s isa) constant(x float32) reg.VecVirtual {
+	return s.bits(math.Float32bits(x))
+}
+
+// bits is a vector that holds u in every lane.
+func (s isa) bits(u uint32) reg.VecVirtual {
 	v := s.vec()
-	asm.VBROADCASTSS(number(x), v)
+	asm.VBROADCASTSS(number(u), v)
 	return v
 }
 
-// numbers are the constants in read-only memory, each once.
-var numbers = map[float32]op.Mem{}
+// numbers are the constants in read-only memory, each once, by their bits.
+var numbers = map[uint32]op.Mem{}
 
 // number is where a constant lies.
-func number(x float32) op.Mem {
-	at, ok := numbers[x]
+func number(bits uint32) op.Mem {
+	at, ok := numbers[bits]
 	if !ok {
-		at = asm.ConstData("number"+hex(math.Float32bits(x)), op.U32(math.Float32bits(x)))
-		numbers[x] = at
+		at = asm.ConstData("number"+hex(bits), op.U32(bits))
+		numbers[bits] = at
 	}
 	return at
 }

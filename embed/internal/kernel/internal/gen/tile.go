@@ -11,7 +11,7 @@ import (
 // tiles writes the products of 1 to tileRows rows with a panel of two registers'
 // width, each with a loop of its own.
 func tiles(set isa) {
-	set.text("tile", "func(rows, k uint64, a *float32, lda uint64, data, bias, c *float32, ldc uint64)",
+	set.text("tile", "func(rows, k uint64, a *float32, row, step uint64, data *float32, next uint64, start *float32, startRow uint64, c *float32, ldc uint64)",
 		"does what tilePlain does, for as many rows as fit.")
 	rows := load("rows")
 	for n := set.tileRows; n > 1; n-- {
@@ -31,21 +31,12 @@ const ahead = 8192
 // tile writes the product of n rows with a panel. A row's element is broadcast once
 // and multiplied with both halves of the panel's row.
 func (s isa) tile(n int) {
-	a, lda, data, bias, k := load("a"), load("lda"), load("data"), load("bias"), load("k")
-	asm.SHLQ(op.Imm(2), lda)
-	at := rowAddresses(a, lda, n)
-
-	sums := make([][2]reg.VecVirtual, n)
-	for half := range 2 {
-		sums[0][half] = s.vec()
-		asm.VMOVUPS(op.Mem{Base: bias, Disp: half * s.bytes()}, sums[0][half])
+	sums := s.start(n)
+	a, row, step, data, next, k := load("a"), load("row"), load("step"), load("data"), load("next"), load("k")
+	for _, stride := range []reg.GPVirtual{row, step, next} {
+		asm.SHLQ(op.Imm(2), stride)
 	}
-	for i := 1; i < n; i++ {
-		for half := range 2 {
-			sums[i][half] = s.vec()
-			asm.VMOVAPS(sums[0][half], sums[i][half])
-		}
-	}
+	at := rowAddresses(a, row, n)
 	loop := fmt.Sprintf("loop%d", n)
 	asm.Label(loop)
 	left, right := s.vec(), s.vec()
@@ -61,9 +52,9 @@ func (s isa) tile(n int) {
 		asm.VFMADD231PS(right, x, sum[1])
 	}
 	for _, base := range bases(at) {
-		asm.ADDQ(op.Imm(4), base)
+		asm.ADDQ(step, base)
 	}
-	asm.ADDQ(op.U32(uint32(2*s.bytes())), data)
+	asm.ADDQ(next, data)
 	asm.DECQ(k)
 	asm.JNZ(op.LabelRef(loop))
 
@@ -80,8 +71,25 @@ func (s isa) tile(n int) {
 	asm.RET()
 }
 
+// start loads what n rows' sums begin with.
+func (s isa) start(n int) [][2]reg.VecVirtual {
+	from, row := load("start"), load("startRow")
+	asm.SHLQ(op.Imm(2), row)
+	sums := make([][2]reg.VecVirtual, n)
+	for i := range sums {
+		if i > 0 {
+			asm.ADDQ(row, from)
+		}
+		for half := range 2 {
+			sums[i][half] = s.vec()
+			asm.VMOVUPS(op.Mem{Base: from, Disp: half * s.bytes()}, sums[i][half])
+		}
+	}
+	return sums
+}
+
 // rowAddresses gives the places of n rows' elements: three rows to a register.
-func rowAddresses(a, lda reg.GPVirtual, n int) []op.Mem {
+func rowAddresses(a, row reg.GPVirtual, n int) []op.Mem {
 	at := make([]op.Mem, n)
 	base := a
 	for i := range at {
@@ -89,15 +97,15 @@ func rowAddresses(a, lda reg.GPVirtual, n int) []op.Mem {
 		case 0:
 			if i > 0 {
 				next := asm.GP64()
-				asm.LEAQ(op.Mem{Base: base, Index: lda, Scale: 2}, next)
-				asm.ADDQ(lda, next)
+				asm.LEAQ(op.Mem{Base: base, Index: row, Scale: 2}, next)
+				asm.ADDQ(row, next)
 				base = next
 			}
 			at[i] = op.Mem{Base: base}
 		case 1:
-			at[i] = op.Mem{Base: base, Index: lda, Scale: 1}
+			at[i] = op.Mem{Base: base, Index: row, Scale: 1}
 		case 2:
-			at[i] = op.Mem{Base: base, Index: lda, Scale: 2}
+			at[i] = op.Mem{Base: base, Index: row, Scale: 2}
 		}
 	}
 	return at
