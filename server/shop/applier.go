@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kindred-rec/kindred/embed/bundle"
 	"github.com/kindred-rec/kindred/ranker"
 	"github.com/kindred-rec/kindred/server/record"
 )
@@ -25,6 +26,8 @@ func (s *Shop) apply(entries []record.Entry) {
 			s.applyDelete(e)
 		case e.Stored != nil:
 			s.applyEvent(e.Stored)
+		case e.Promote != nil:
+			s.aim(&target{hash: bundle.Hash(e.Promote.Bundle), seq: e.Seq})
 		case e.Profile != nil, e.Merge != nil, e.Erase != nil:
 			if e.Profile == nil {
 				s.numbers.forget()

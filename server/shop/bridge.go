@@ -34,7 +34,7 @@ func (s *Shop) bridges(now bool) bool {
 func (s *Shop) change(ctx context.Context) error {
 	g := s.gen.Load()
 	switch bridge := s.bridges(g.bridge); {
-	case bridge == g.bridge:
+	case bridge == g.bridge: // another engine or another model
 		return s.changeEngine(ctx)
 	case bridge:
 		return s.raiseBridge(ctx)
@@ -45,7 +45,7 @@ func (s *Shop) change(ctx context.Context) error {
 // beginBridged has the bridge serve from the start on, while the generation that was read
 // is filled further.
 func (s *Shop) beginBridged(ctx context.Context, fill *generation) (*generation, error) {
-	g, err := s.newGeneration(s.config.Encoding.Bridge, true)
+	g, err := s.newGeneration(s.config.Encoding.Bridge, true, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -57,19 +57,19 @@ func (s *Shop) beginBridged(ctx context.Context, fill *generation) (*generation,
 
 // raiseBridge has the bridge serve. The vectors that served go on being filled.
 func (s *Shop) raiseBridge(ctx context.Context) error {
-	fill, err := s.newGeneration(s.config.Encoder, false)
+	fill, err := s.newGeneration(s.config.Encoder, false, nil)
 	if err != nil {
 		return err
 	}
 	return s.renew(ctx, renewal{
 		workers: restrained(),
-		begin:   func() (*generation, error) { return s.newGeneration(s.config.Encoding.Bridge, true) },
+		begin:   func() (*generation, error) { return s.newGeneration(s.config.Encoding.Bridge, true, nil) },
 		gather: func(ctx context.Context, next *generation) error {
 			return s.encodeCatalog(ctx, next, nil, func(batch []numbered, made []coded) error { return s.fill(next, batch, made) })
 		},
 		swapped: func(before *generation) {
 			if !before.bridge {
-				fill.encoded.Store(fill.vectors.adopt(before.vectors))
+				fill.space.adopt(before.space)
 				s.filling.Store(fill)
 			}
 		},
@@ -84,7 +84,7 @@ func (s *Shop) install(ctx context.Context) error {
 			if f := s.filling.Load(); f != nil {
 				return f, nil
 			}
-			return s.newGeneration(s.config.Encoder, false)
+			return s.newGeneration(s.config.Encoder, false, nil)
 		},
 		gather:  func(context.Context, *generation) error { return nil },
 		swapped: func(*generation) { s.filling.Store(nil) },

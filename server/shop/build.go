@@ -14,8 +14,8 @@ import (
 	"github.com/kindred-rec/kindred/index"
 )
 
-// build gives a generation that does not serve yet an index of its vectors.
-func (s *Shop) build(ctx context.Context, g *generation, engine Engine, workers int) error {
+// build gives a space that does not serve yet an index of its vectors.
+func (s *Shop) build(ctx context.Context, g *space, engine Engine, workers int) error {
 	idx, err := s.newIndex(engine, g.dim())
 	if err != nil {
 		return err
@@ -38,10 +38,10 @@ func (s *Shop) effort(engine Engine) int {
 // alignChunk is how many item numbers a worker takes at a time.
 const alignChunk = 256
 
-// align makes an index hold exactly the vectors of a generation, from several workers:
+// align makes an index hold exactly the vectors of a space, from several workers:
 // it builds an empty one and repairs a loaded one. What changes in the vectors meanwhile
 // may be met or missed.
-func (s *Shop) align(ctx context.Context, engine Engine, idx index.Index, g *generation, workers int) (restoration, error) {
+func (s *Shop) align(ctx context.Context, engine Engine, idx index.Index, g *space, workers int) (restoration, error) {
 	p := s.startProgress(engine, &g.encoded)
 	defer p.end()
 	var added, changed, removed atomic.Int64

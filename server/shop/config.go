@@ -18,6 +18,8 @@ type Config struct {
 	Encoding EncodingConfig
 	// Index says what finds the nearest vectors.
 	Index IndexConfig
+	// Models says where trained models are kept and how they are read.
+	Models ModelsConfig
 	// MaxItems bounds item numbers. Default 1,048,576.
 	MaxItems uint32
 	// HistoryEvents is how many of a user's latest events count. 16 to 4,096,

@@ -3,6 +3,7 @@ package shop
 import (
 	"fmt"
 	"runtime"
+	"sync/atomic"
 
 	"github.com/kindred-rec/kindred/index"
 	"github.com/kindred-rec/kindred/index/coder"
@@ -12,11 +13,17 @@ import (
 
 // choose says which engine should serve so many vectors, where serving does now.
 func (s *Shop) choose(serving Engine, items int) Engine {
+	return s.chooseFor(&s.graphFailed, serving, items)
+}
+
+// chooseFor is choose for vectors of a kind: gave holds how many of them there were when
+// a graph last found too little.
+func (s *Shop) chooseFor(gave *atomic.Int64, serving Engine, items int) Engine {
 	c := s.config.Index
 	if c.Engine != Auto {
 		return c.Engine
 	}
-	if failed := int(s.graphFailed.Load()); failed > 0 && items <= c.FlatBound && items < 2*failed {
+	if failed := int(gave.Load()); failed > 0 && items <= c.FlatBound && items < 2*failed {
 		return Flat // a graph over a catalog like this one found too little
 	}
 	switch {
@@ -30,10 +37,10 @@ func (s *Shop) choose(serving Engine, items int) Engine {
 	return Flat
 }
 
-// misfit reports whether another engine should serve, or other vectors.
+// misfit reports whether another engine should serve, or other vectors, or another model.
 func (s *Shop) misfit() bool {
 	g := s.gen.Load()
-	return s.bridges(g.bridge) != g.bridge || s.choose(g.engine, int(g.encoded.Load())) != g.engine
+	return s.bridges(g.bridge) != g.bridge || s.choose(g.engine, int(g.encoded.Load())) != g.engine || s.modelMisfit(g)
 }
 
 // newIndex makes an empty index.

@@ -11,6 +11,10 @@ var (
 	// ErrPageToken: the page token is not one of this subject and tenant, or the
 	// list behind it is gone.
 	ErrPageToken = errors.New("page token")
+	// ErrUnfit: a trained model is not one for the tenant's text encoder.
+	ErrUnfit = errors.New("not a model for this tenant")
+	// ErrPrecondition: it cannot be done as things stand; the text says what to change.
+	ErrPrecondition = errors.New("not now")
 	// ErrNotReady: the tenant is still reading its log.
 	ErrNotReady = errors.New("the tenant is still loading")
 )

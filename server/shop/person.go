@@ -44,7 +44,7 @@ func (p *person) reset() {
 	}
 }
 
-// mean makes user vectors until a learned encoder does.
+// mean makes user vectors where no trained model does.
 var mean = behaviour.DefaultMean()
 
 // know fills p with what is known of a subject. asOf, if set, leaves out later
@@ -70,7 +70,7 @@ func (s *Shop) know(p *person, subject Subject, g *generation, asOf time.Time) {
 		slices.SortStableFunc(p.touches, func(a, b touch) int { return int(a.at - b.at) })
 	}
 	s.convert(p)
-	changes := g.changes.Load() // before the vectors are read: what changes later makes the taste old
+	changes := g.users().changes.Load() // before the vectors are read: what changes later makes the taste old
 	if !alone || cached == nil {
 		p.taste = s.makeTaste(p, g, changes)
 		return
@@ -173,11 +173,11 @@ func (s *Shop) makeTaste(p *person, g *generation, changes uint64) *taste {
 		if t.synthetic {
 			age = -1
 		}
-		p.input = append(p.input, behaviour.Touch{Vector: g.vectors.Vector(t.item), Weight: t.weight, Age: age})
+		p.input = append(p.input, behaviour.Touch{Vector: g.users().vectors.Vector(t.item), Weight: t.weight, Age: age})
 	}
 	made := &taste{gen: g.number, seq: p.seq, changes: changes}
-	vector := make([]float32, g.dim())
-	ok, err := mean.Encode(vector, p.input)
+	vector := make([]float32, g.users().dim())
+	ok, err := g.tastes().Encode(vector, p.input)
 	if err != nil {
 		s.config.Log.Error("user vector not made", "error", err)
 	}

@@ -202,4 +202,5 @@ type Status struct {
 	RankingsReused   int64 // lists since the start
 	Index            IndexStatus
 	Encoding         EncodingStatus
+	Models           ModelsStatus // without lists
 }

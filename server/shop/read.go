@@ -265,10 +265,13 @@ func (s *Shop) Tiers() map[string]int64 {
 	return out
 }
 
-// vectorBytes is the memory of all generations' vectors beside their indexes.
+// vectorBytes is the memory of the vectors that are being gathered beside what serves.
 func (s *Shop) vectorBytes() (n int64) {
+	now := s.gen.Load()
 	for _, g := range s.serving() {
-		n += g.encoded.Load() * int64(4*g.dim())
+		if g.space != now.space {
+			n += g.encoded.Load() * int64(4*g.dim())
+		}
 	}
 	return n
 }
@@ -279,12 +282,17 @@ func (s *Shop) Status() Status {
 	applied, _ := s.applied.load()
 	head, stats := s.log.Head(), g.index.Stats()
 	profiles := s.profiles.len()
+	var spaces int64
+	for _, x := range g.spaces() {
+		spaces += x.bytes()
+	}
 	return Status{
 		Items: s.CatalogItems(), Encoded: g.encoded.Load(), Head: head,
 		Applied: record.Token{Epoch: head.Epoch, Seq: applied}, Generation: g.id,
 		Encoder: g.encoder.Info().Model, Dim: g.dim(), Engine: stats.Engine, Profiles: int64(profiles),
-		MemoryBytes: stats.VectorBytes + stats.LinkBytes + stats.OtherBytes + s.vectorBytes() +
+		MemoryBytes: spaces + s.vectorBytes() +
 			s.texts.Stats().Bytes + int64(profiles)*int64(profileBytes(s.config.HistoryEvents, s.dim)),
 		Events: s.events.Load(), DecisionsDropped: s.decisions.dropped.Load(), RankingsReused: s.reused.Load(), Index: s.indexStatus(g), Encoding: s.encodingStatus(g),
+		Models: s.modelsStatus(),
 	}
 }

@@ -14,6 +14,7 @@ func (s *Shop) Refresh(ctx context.Context) error {
 	if s.encoding != nil {
 		s.encoding.retryRefused()
 	}
+	s.retryTarget()
 	return s.renew(ctx, renewal{
 		workers: allCores(),
 		begin:   func() (*generation, error) { return s.like(s.gen.Load()) },
@@ -26,20 +27,32 @@ func (s *Shop) Refresh(ctx context.Context) error {
 	})
 }
 
-// changeEngine builds a new generation of the vectors that serve and swaps it in.
+// changeEngine makes a new generation of the vectors that serve, with the engines and the
+// model that should, and swaps it in.
 func (s *Shop) changeEngine(ctx context.Context) error {
-	return s.renew(ctx, renewal{
-		workers: restrained(),
-		begin:   func() (*generation, error) { return s.like(s.gen.Load()) },
-		gather:  func(_ context.Context, next *generation) error { s.adopt(next); return nil },
-	})
+	return s.renew(ctx, renewal{workers: restrained(), begin: s.successor, gather: func(_ context.Context, next *generation) error {
+		if !next.following {
+			s.adopt(next)
+		}
+		return nil
+	}})
+}
+
+// successor makes another generation of the vectors that serve. It shares their space,
+// unless that needs another engine.
+func (s *Shop) successor() (*generation, error) {
+	g := s.gen.Load()
+	if s.choose(g.engine, int(g.encoded.Load())) != g.engine {
+		return s.like(g)
+	}
+	return s.newGeneration(g.encoder, g.bridge, g.space)
 }
 
 // adopt gives the next generation the vectors of the one that serves.
 func (s *Shop) adopt(next *generation) {
 	s.applying.Lock()
 	defer s.applying.Unlock()
-	next.encoded.Store(next.vectors.adopt(s.gen.Load().vectors))
+	next.space.adopt(s.gen.Load().space)
 }
 
 // renewal says how the next generation is made.
@@ -50,8 +63,8 @@ type renewal struct {
 	swapped func(before *generation)                 // under Shop.applying; nil: nothing to do
 }
 
-// renew makes the next generation: it gathers its vectors, then its index is built, and
-// it serves. Errors end it, and so does Close; what serves stays.
+// renew makes the next generation: it gathers its vectors, gets its model, then its
+// indexes are built, and it serves. Errors end it, and so does Close; what serves stays.
 func (s *Shop) renew(ctx context.Context, how renewal) error {
 	s.refreshing.Lock()
 	defer s.refreshing.Unlock()
@@ -71,6 +84,9 @@ func (s *Shop) renew(ctx context.Context, how renewal) error {
 	s.applying.Unlock()
 	defer s.abandon()
 	if err := how.gather(ctx, next); err != nil {
+		return renewError(ctx, err)
+	}
+	if err := s.equip(ctx, next, how.workers); err != nil {
 		return renewError(ctx, err)
 	}
 	if err := s.buildBest(ctx, next, how.workers); err != nil {
@@ -115,14 +131,32 @@ func (s *Shop) fill(g *generation, batch []numbered, made []coded) error {
 	return nil
 }
 
-// buildBest builds the index of the engine that should serve, and checks it. A graph
-// that finds too little and need not serve gives way to a scan.
+// buildBest builds the indexes that a generation lacks.
 func (s *Shop) buildBest(ctx context.Context, g *generation, workers int) error {
+	s.applying.Lock()
+	s.touched = touchedSet{} // what was touched so far, the builds read
+	s.applying.Unlock()
+	now := s.gen.Load()
+	if !g.following {
+		if err := s.buildSpace(ctx, g.space, now.engine, workers); err != nil {
+			return err
+		}
+	}
+	if g.model == nil || g.model.following {
+		return nil
+	}
+	before := Flat
+	if now.model != nil {
+		before = now.model.engine
+	}
+	return s.buildSpace(ctx, g.model.space, before, workers)
+}
+
+// buildSpace builds the index of the engine that should serve, where another did before,
+// and checks it. A graph that finds too little and need not serve gives way to a scan.
+func (s *Shop) buildSpace(ctx context.Context, g *space, before Engine, workers int) error {
 	for {
-		s.applying.Lock()
-		s.touched = touchedSet{} // what was touched so far, the build reads
-		s.applying.Unlock()
-		engine := s.choose(s.gen.Load().engine, int(g.encoded.Load()))
+		engine := s.chooseFor(g.failed, before, int(g.encoded.Load()))
 		if err := s.build(ctx, g, engine, workers); err != nil {
 			return err
 		}
@@ -147,10 +181,16 @@ func (s *Shop) exchange(ctx context.Context, next *generation, swapped func(befo
 			if err := bringOver(ctx, next, moved); err != nil {
 				return err
 			}
-			next.following = true
+			for _, x := range next.spaces() {
+				x.following = true
+			}
+			next.name()
 			before := s.gen.Swap(next)
 			if swapped != nil {
 				swapped(before)
+			}
+			if s.models != nil {
+				s.models.moved.tell()
 			}
 			return nil
 		}
@@ -170,8 +210,21 @@ const (
 	maxRounds = 16
 )
 
-// bringOver makes the index of a generation follow its vectors for some items.
-func bringOver(ctx context.Context, g *generation, moved touchedSet) error {
+// bringOver makes the indexes of a generation that do not follow their vectors do so for
+// some items.
+func bringOver(ctx context.Context, next *generation, moved touchedSet) error {
+	for _, x := range next.spaces() {
+		if x.following {
+			continue
+		}
+		if err := bringOverTo(ctx, x, moved); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func bringOverTo(ctx context.Context, g *space, moved touchedSet) error {
 	for number := range moved {
 		if err := context.Cause(ctx); err != nil {
 			return err

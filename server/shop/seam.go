@@ -45,6 +45,9 @@ type Log interface {
 	// ProfileByNumber is the zero profile where there is none.
 	ProfileByNumber(number uint64) (record.Profile, error)
 
+	// Promotions returns the last promotions, newest first, at most limit.
+	Promotions(limit int) ([]record.Promoted, error)
+
 	ScanLog(after uint64, fn func(record.Entry) error) error
 	PutDecisions(batch []record.Decision) error
 	ScanDecisions(from, until time.Time, fn func(record.Decision) error) error

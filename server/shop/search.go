@@ -165,7 +165,7 @@ func (c *call) lean(matches []ranker.Scored, req *ranker.Request) []ranker.Score
 	}
 	for i := range matches {
 		m := &matches[i]
-		m.Score += tasteShare * float32(dot(req.UserVector, c.gen.vectors.Vector(m.Item)))
+		m.Score += tasteShare * float32(dot(req.UserVector, c.gen.users().vectors.Vector(m.Item)))
 	}
 	slices.SortFunc(matches, func(a, b ranker.Scored) int {
 		return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.Item, b.Item))

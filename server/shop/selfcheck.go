@@ -18,10 +18,10 @@ type indexCheck struct {
 	low        bool // below Config.Index.MinRecall, with the largest effort
 }
 
-// selfCheck measures the recall of a generation's graph, and raises its effort by
+// selfCheck measures the recall of a space's graph, and raises its effort by
 // halves until the recall is what it should be or the largest effort is reached. Other
 // engines have nothing to check: Flat is exact, and Coder is what it is.
-func (s *Shop) selfCheck(ctx context.Context, g *generation) error {
+func (s *Shop) selfCheck(ctx context.Context, g *space) error {
 	graph, ok := g.graph()
 	if !ok {
 		return nil
@@ -56,12 +56,12 @@ func (s *Shop) selfCheck(ctx context.Context, g *generation) error {
 
 // giveUpGraph reports whether a graph found too little, and need not serve: then
 // choose says Flat until the catalog has doubled.
-func (s *Shop) giveUpGraph(g *generation) bool {
+func (s *Shop) giveUpGraph(g *space) bool {
 	c, check, items := s.config.Index, g.check.Load(), g.encoded.Load()
 	if c.Engine != Auto || g.engine != HNSW || check == nil || !check.low || items > int64(c.FlatBound) {
 		return false
 	}
-	s.graphFailed.Store(items)
+	g.failed.Store(items)
 	s.config.Log.Warn("a scan serves instead of the graph until the catalog has doubled", "tenant", s.tenant, "items", items, "bound", c.FlatBound)
 	return true
 }

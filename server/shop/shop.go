@@ -44,6 +44,8 @@ type Shop struct {
 	next        atomic.Pointer[generation] // being made; nil: none
 	filling     atomic.Pointer[generation] // a slow encoder's, vectors alone, while the bridge serves; nil: none
 	generations atomic.Int64
+	spaces      atomic.Int64
+	models      *models    // nil: none are kept
 	refreshing  sync.Mutex // held while a generation is made
 
 	life     context.Context // of what runs in the background; Close ends it
@@ -59,7 +61,7 @@ type Shop struct {
 	graphFailed atomic.Int64             // items when a graph last found too little; 0: never
 	checks      atomic.Uint64            // self-checks made
 
-	// What the snapshot holds: snapshotAt changes of the generation numbered snapshotOf.
+	// What the snapshot holds: snapshotAt changes of the space numbered snapshotOf.
 	// The upkeep's, and Close's after it.
 	snapshotOf   int64
 	snapshotAt   uint64
@@ -151,7 +153,10 @@ func (s *Shop) prepare() error {
 	if err := s.restoreCounters(); err != nil {
 		return err
 	}
-	g, err := s.newGeneration(s.config.Encoder, false)
+	if err := s.prepareModels(); err != nil {
+		return err
+	}
+	g, err := s.newGeneration(s.config.Encoder, false, nil)
 	s.gen.Store(g)
 	return err
 }
@@ -218,12 +223,16 @@ func (s *Shop) openIndex(ctx context.Context, g *generation) error {
 	}
 	engine := s.choose(serving, int(g.encoded.Load()))
 	if engine != HNSW || !s.restore(ctx, g) {
-		if err := s.build(ctx, g, engine, allCores()); err != nil {
+		if err := s.build(ctx, g.space, engine, allCores()); err != nil {
 			return err
 		}
 	}
 	g.following = true
 	s.tidySnapshot()
+	if err := s.beginModel(ctx, g); err != nil {
+		return err
+	}
+	g.name()
 	return nil
 }
 

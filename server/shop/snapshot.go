@@ -106,7 +106,7 @@ func (s *Shop) restore(ctx context.Context, g *generation) bool {
 	if x == nil {
 		return false
 	}
-	repaired, err := s.align(ctx, HNSW, x, g, allCores())
+	repaired, err := s.align(ctx, HNSW, x, g.space, allCores())
 	if err != nil {
 		s.config.Log.Warn("index snapshot not brought up to date; the index is built anew", "tenant", s.tenant, "error", err)
 		return false
@@ -119,7 +119,7 @@ func (s *Shop) restore(ctx context.Context, g *generation) bool {
 	g.restored = repaired
 	g.restored.from = m.Time
 	changes := uint64(repaired.added + repaired.changed + repaired.removed)
-	s.snapshotOf, s.snapshotAt = g.number, g.changes.Load()-changes
+	s.snapshotOf, s.snapshotAt = g.space.number, g.changes.Load()-changes
 	s.snapshotTime.Store(m.Time.UnixNano())
 	s.config.Log.Info("index loaded from its snapshot", "tenant", s.tenant, "items", x.Len(), "written", m.Time,
 		"added", repaired.added, "changed", repaired.changed, "removed", repaired.removed, "seconds", time.Since(begin).Seconds())
@@ -215,10 +215,10 @@ func (s *Shop) maybeSnapshot() {
 	}
 }
 
-// unsaved is how many changes of a generation its snapshot lacks; all, if the snapshot
-// is of another generation.
+// unsaved is how many changes of a generation's texts its snapshot lacks; all, if the
+// snapshot is of another space.
 func (s *Shop) unsaved(g *generation) uint64 {
-	if s.snapshotOf != g.number {
+	if s.snapshotOf != g.space.number {
 		return max(g.changes.Load(), uint64(g.encoded.Load()))
 	}
 	return g.changes.Load() - s.snapshotAt
@@ -239,7 +239,7 @@ func (s *Shop) writeSnapshot(g *generation) {
 		s.config.Log.Error("index snapshot not written; the one before stays", "tenant", s.tenant, "file", graph, "error", err)
 		return
 	}
-	s.snapshotOf, s.snapshotAt = g.number, changes
+	s.snapshotOf, s.snapshotAt = g.space.number, changes
 	s.snapshotTime.Store(m.Time.UnixNano())
 	s.config.Log.Info("index snapshot written", "tenant", s.tenant, "items", m.Items, "bytes", m.Bytes, "seconds", time.Since(begin).Seconds())
 }

@@ -59,25 +59,33 @@ func (s *Shop) notice() {
 	}
 }
 
-// unchecked reports whether the graph that serves holds twice as many items as at its
+// unchecked reports whether a graph that serves holds twice as many items as at its
 // last check: what was enough effort then may not be now.
 func (s *Shop) unchecked() bool {
-	g := s.gen.Load()
-	check := g.check.Load()
-	return s.config.Index.CheckEvery >= 0 && g.engine == HNSW && check != nil && g.encoded.Load() >= 2*max(1, check.items)
+	if s.config.Index.CheckEvery < 0 {
+		return false
+	}
+	for _, x := range s.gen.Load().spaces() {
+		check := x.check.Load()
+		if x.engine == HNSW && check != nil && x.encoded.Load() >= 2*max(1, check.items) {
+			return true
+		}
+	}
+	return false
 }
 
-// checkServing checks the graph that serves, if it is one.
+// checkServing checks the graphs that serve, if any do.
 func (s *Shop) checkServing(ctx context.Context) {
-	g := s.gen.Load()
 	if s.config.Index.CheckEvery < 0 {
 		return
 	}
-	if err := s.selfCheck(ctx, g); err != nil && ctx.Err() == nil {
-		s.config.Log.Error("index not checked", "tenant", s.tenant, "error", err)
-		return
+	for _, x := range s.gen.Load().spaces() {
+		if err := s.selfCheck(ctx, x); err != nil && ctx.Err() == nil {
+			s.config.Log.Error("index not checked", "tenant", s.tenant, "error", err)
+			return
+		}
+		s.giveUpGraph(x)
 	}
-	s.giveUpGraph(g)
 }
 
 // changeTries bounds how often a change of generations is tried before the next check or
@@ -90,8 +98,12 @@ func (s *Shop) fit(ctx context.Context) {
 	for try := 1; s.misfit() && ctx.Err() == nil; try++ {
 		from := s.gen.Load()
 		begin := time.Now()
-		s.config.Log.Info("changing the index engine or the vectors", "tenant", s.tenant, "from", from.id, "items", from.encoded.Load())
-		err := s.change(ctx)
+		s.config.Log.Info("changing the index engine, the vectors or the model", "tenant", s.tenant, "from", from.id, "items", from.encoded.Load())
+		err := s.changeUnlessOutdated(ctx)
+		if errors.Is(err, errSuperseded) {
+			try--
+			continue
+		}
 		if err == nil {
 			s.config.Log.Info("index engine changed", "tenant", s.tenant, "to", s.gen.Load().id, "seconds", time.Since(begin).Seconds())
 			s.tidySnapshot()
