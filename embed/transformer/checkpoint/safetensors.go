@@ -23,6 +23,7 @@ type Tensors struct {
 	first  int64 // where the tensors' bytes begin
 	length int64 // how many bytes there are after that
 	byName map[string]entry
+	extra  map[string]string // the metadata
 }
 
 // entry is one tensor of the header.
@@ -58,7 +59,12 @@ func ReadHeader(from io.ReaderAt, size int64) (*Tensors, error) {
 	if err := json.Unmarshal(header, &raw); err != nil {
 		return nil, fmt.Errorf("%w: header: %w", ErrFormat, err)
 	}
-	delete(raw, "__metadata__")
+	if text, ok := raw["__metadata__"]; ok {
+		if err := json.Unmarshal(text, &t.extra); err != nil {
+			return nil, fmt.Errorf("%w: header: metadata, which holds texts by name: %w", ErrFormat, err)
+		}
+		delete(raw, "__metadata__")
+	}
 	for name, text := range raw {
 		var e entry
 		if err := json.Unmarshal(text, &e); err != nil {
@@ -71,6 +77,10 @@ func ReadHeader(from io.ReaderAt, size int64) (*Tensors, error) {
 
 // Names returns the names of the tensors, sorted.
 func (t *Tensors) Names() []string { return slices.Sorted(maps.Keys(t.byName)) }
+
+// Metadata returns the texts that the file says beside its tensors, by name. It is nil if
+// there are none, and not to be changed.
+func (t *Tensors) Metadata() map[string]string { return t.extra }
 
 // Has reports whether there is a tensor of that name.
 func (t *Tensors) Has(name string) bool { _, ok := t.byName[name]; return ok }
