@@ -77,6 +77,7 @@ func (s *adminService) GetTenant(ctx context.Context, req *kindredv1.GetTenantRe
 			Generation: st.Generation, Encoder: st.Encoder, VectorDimension: int32(st.Dim), IndexEngine: st.Engine,
 			CachedProfiles: st.Profiles, MemoryBytes: st.MemoryBytes, Events: st.Events, DecisionsDropped: st.DecisionsDropped, RankingsReused: st.RankingsReused,
 			Index: indexToWire(&st.Index), Encoding: encodingToWire(&st.Encoding),
+			ServingModel: string(st.Models.Serving), PromotedModel: string(st.Models.Promoted), ModelFault: printable(st.Models.Fault),
 		},
 	}, nil
 }

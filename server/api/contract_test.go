@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/kindred-rec/kindred/embed/bundle"
 	kindredv1 "github.com/kindred-rec/kindred/proto/kindred/v1"
 	"github.com/kindred-rec/kindred/ranker"
 	"github.com/kindred-rec/kindred/server/record"
@@ -40,7 +41,7 @@ func services() []protoreflect.ServiceDescriptor {
 	var list []protoreflect.ServiceDescriptor
 	for _, file := range []protoreflect.FileDescriptor{
 		kindredv1.File_kindred_v1_catalog_proto, kindredv1.File_kindred_v1_event_proto, kindredv1.File_kindred_v1_recommendation_proto,
-		kindredv1.File_kindred_v1_profile_proto, kindredv1.File_kindred_v1_admin_proto,
+		kindredv1.File_kindred_v1_profile_proto, kindredv1.File_kindred_v1_admin_proto, kindredv1.File_kindred_v1_models_proto,
 	} {
 		for i := range file.Services().Len() {
 			list = append(list, file.Services().Get(i))
@@ -89,7 +90,23 @@ var codesOf = map[string]struct {
 	"shop.ErrOverloaded":   {shop.ErrOverloaded, codes.ResourceExhausted},
 	"shop.ErrPageToken":    {shop.ErrPageToken, codes.InvalidArgument},
 	"shop.ErrNotReady":     {shop.ErrNotReady, codes.Unavailable},
+	"shop.ErrUnfit":        {shop.ErrUnfit, codes.FailedPrecondition},
+	"shop.ErrPrecondition": {shop.ErrPrecondition, codes.FailedPrecondition},
+	"bundle.ErrNotFound":   {bundle.ErrNotFound, codes.NotFound},
+	"bundle.ErrNewer":      {bundle.ErrNewer, codes.FailedPrecondition},
+	"bundle.ErrLimit":      {bundle.ErrLimit, codes.ResourceExhausted},
+	"bundle.ErrInvalid":    {bundle.ErrInvalid, codes.InvalidArgument},
+	"bundle.ErrDiskFull":   {bundle.ErrDiskFull, codes.Unavailable},
+	"bundle.ErrDamaged":    {bundle.ErrDamaged, codes.DataLoss},
+	// The kinds of damage come with ErrDamaged.
+	"bundle.ErrManifest": {damage(bundle.ErrManifest), codes.DataLoss},
+	"bundle.ErrMissing":  {damage(bundle.ErrMissing), codes.DataLoss},
+	"bundle.ErrUnlisted": {damage(bundle.ErrUnlisted), codes.DataLoss},
+	"bundle.ErrSize":     {damage(bundle.ErrSize), codes.DataLoss},
+	"bundle.ErrHash":     {damage(bundle.ErrHash), codes.DataLoss},
 }
+
+func damage(kind error) error { return errors.Join(bundle.ErrDamaged, kind) }
 
 // sentinels returns the names of the exported errors that a package declares.
 func sentinels(t *testing.T, dir string) []string {
@@ -128,6 +145,7 @@ func sentinels(t *testing.T, dir string) []string {
 func TestEveryDomainErrorHasItsCode(t *testing.T) {
 	s := &Server{Log: slog.New(slog.DiscardHandler)}
 	names := append(sentinels(t, "../record"), sentinels(t, "../shop")...)
+	names = append(names, sentinels(t, "../../embed/bundle")...)
 	if len(names) != len(codesOf) {
 		t.Errorf("%d sentinels in the sources, %d here", len(names), len(codesOf))
 	}

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/protoadapt"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/kindred-rec/kindred/embed/bundle"
 	"github.com/kindred-rec/kindred/server/record"
 	"github.com/kindred-rec/kindred/server/shop"
 )
@@ -40,7 +41,7 @@ func (s *Server) statusOf(ctx context.Context, err error) error {
 		return status.Error(codes.NotFound, err.Error())
 	case errors.Is(err, record.ErrExists), errors.Is(err, record.ErrConflict):
 		return status.Error(codes.AlreadyExists, err.Error())
-	case errors.Is(err, record.ErrExpired):
+	case errors.Is(err, record.ErrExpired), errors.Is(err, shop.ErrUnfit), errors.Is(err, shop.ErrPrecondition):
 		return status.Error(codes.FailedPrecondition, err.Error())
 	case errors.Is(err, record.ErrLimit):
 		return status.Error(codes.ResourceExhausted, err.Error())
@@ -49,6 +50,20 @@ func (s *Server) statusOf(ctx context.Context, err error) error {
 	case errors.Is(err, record.ErrDiskFull), errors.Is(err, record.ErrClosed),
 		errors.Is(err, record.ErrHeld), errors.Is(err, shop.ErrNotReady):
 		return status.Error(codes.Unavailable, err.Error())
+	case errors.Is(err, bundle.ErrNotFound):
+		return status.Error(codes.NotFound, "the model is not kept any more")
+	case errors.Is(err, bundle.ErrInvalid):
+		return status.Error(codes.InvalidArgument, printable(err.Error()))
+	case errors.Is(err, bundle.ErrNewer):
+		return status.Error(codes.FailedPrecondition, err.Error())
+	case errors.Is(err, bundle.ErrLimit):
+		return status.Error(codes.ResourceExhausted, err.Error())
+	case errors.Is(err, bundle.ErrDiskFull):
+		s.Log.ErrorContext(ctx, "bundle not kept", "error", err)
+		return status.Error(codes.Unavailable, "no space is left on the service's disk; nothing of the model was kept")
+	case errors.Is(err, bundle.ErrDamaged):
+		s.Log.ErrorContext(ctx, "damaged bundle", "error", err)
+		return status.Error(codes.DataLoss, printable(err.Error()))
 	case errors.Is(err, record.ErrCorrupt):
 		s.Log.ErrorContext(ctx, "corrupt value", "error", err)
 		return status.Error(codes.DataLoss, "a stored value is damaged; the service's log says which")

@@ -30,6 +30,7 @@ func (s *Server) Register(r grpc.ServiceRegistrar) {
 	kindredv1.RegisterRecommendationServiceServer(r, &recommendationService{Server: s})
 	kindredv1.RegisterProfileServiceServer(r, &profileService{Server: s})
 	kindredv1.RegisterAdminServiceServer(r, &adminService{Server: s})
+	kindredv1.RegisterModelServiceServer(r, &modelService{Server: s})
 }
 
 // Roles says which roles beside admin may call each method. A method that is
@@ -51,6 +52,9 @@ func Roles() map[string][]record.Role {
 	allow("ProfileService", []string{"UpsertProfile", "MergeProfiles", "EraseProfile"}, frontend)
 	allow("ProfileService", []string{"GetProfile", "ListEvents", "ExportProfile"}, frontend, scientist)
 	allow("AdminService", []string{"GetTenant", "ExportEvents", "ExportDecisions"}, scientist)
+	allow("ModelService", []string{
+		"ListModels", "GetModel", "UploadModel", "DownloadModel", "EvaluateModel", "PromoteModel", "RollbackModel",
+	}, scientist)
 	return roles
 }
 

@@ -27,8 +27,8 @@ type Config struct {
 	// Drain is how long calls under way may take to end at a stop. Default 10 s.
 	Drain time.Duration
 	// Store and Shop are passed on; their own defaults hold. Shop.Encoder is the
-	// embedded one, Shop.Encoding.Bridge too where Shop.Encoder is slow, and Shop.Index.Dir the folder "index" of Data where they are not
-	// given. The smaller MaxItems of the two holds for both: an item that the store
+	// embedded one, Shop.Encoding.Bridge too where Shop.Encoder is slow, Shop.Index.Dir the folder "index" and
+	// Shop.Models.Dir the folder "models" of Data where they are not given. The smaller MaxItems of the two holds for both: an item that the store
 	// takes is served.
 	Store store.Options
 	Shop  shop.Config
@@ -56,6 +56,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Shop.Index.Dir == "" {
 		c.Shop.Index.Dir = indexDir(c.Data)
+	}
+	if c.Shop.Models.Dir == "" {
+		c.Shop.Models.Dir = ModelsDir(c.Data)
 	}
 	c.Store.MaxItems = min(c.Store.MaxItems, c.Shop.MaxItems)
 	c.Shop.MaxItems = c.Store.MaxItems

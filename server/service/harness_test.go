@@ -34,6 +34,7 @@ type client struct {
 	kindredv1.RecommendationServiceClient
 	profiles kindredv1.ProfileServiceClient
 	admin    kindredv1.AdminServiceClient
+	models   kindredv1.ModelServiceClient
 }
 
 // shop is a running service with a client that may do all.
@@ -108,6 +109,7 @@ func dial(t *testing.T, addr, key string) *client {
 		RecommendationServiceClient: kindredv1.NewRecommendationServiceClient(conn),
 		profiles:                    kindredv1.NewProfileServiceClient(conn),
 		admin:                       kindredv1.NewAdminServiceClient(conn),
+		models:                      kindredv1.NewModelServiceClient(conn),
 	}
 }
 

@@ -58,6 +58,9 @@ var (
 	failingDesc  = tenantDesc("encoding_failing", "1 while the slow encoder fails.")
 	speedDesc    = tenantDesc("encoding_texts_per_second", "Texts encoded a second, lately.")
 	bridgedDesc  = tenantDesc("encoding_bridged", "1 while the embedded encoder serves in place of the slow one.")
+	modelFault   = tenantDesc("model_fault", "1 while the promoted model cannot serve.")
+	modelWaits   = tenantDesc("model_building", "1 while the promoted model is being built.")
+	modelDesc    = prometheus.NewDesc("kindred_tenant_model", "1 for the trained model that serves, by its hash. Absent if none does.", []string{"tenant", "model"}, nil)
 	engineDesc   = prometheus.NewDesc("kindred_tenant_index_engine", "1 for the engine that serves.", []string{"tenant", "engine"}, nil)
 	tierDesc     = prometheus.NewDesc("kindred_replies_total", "Lists returned, by rung of the ladder.", []string{"tenant", "tier"}, nil)
 )
@@ -72,6 +75,7 @@ func (m *tenantMetrics) Describe(ch chan<- *prometheus.Desc) {
 		itemsDesc, encodedDesc, lagDesc, cachedDesc, droppedDesc, reusedDesc, tierDesc, recallDesc, checkedDesc, lowDesc, effortDesc,
 		indexedDesc, bytesDesc, mappedDesc, savedDesc, buildDesc, engineDesc,
 		queuedDesc, refusedDesc, textsDesc, keptDesc, failuresDesc, failingDesc, speedDesc, bridgedDesc,
+		modelFault, modelWaits, modelDesc,
 	} {
 		ch <- d
 	}
@@ -89,6 +93,7 @@ func (m *tenantMetrics) Collect(ch chan<- prometheus.Metric) {
 		gauge(lagDesc, float64(st.Head.Seq-st.Applied.Seq))
 		gauge(cachedDesc, float64(st.Profiles))
 		collectIndex(ch, name, &st.Index)
+		collectModel(ch, name, &st.Models)
 		if !st.Encoding.Immediate {
 			collectEncoding(ch, name, &st.Encoding)
 		}
@@ -98,6 +103,16 @@ func (m *tenantMetrics) Collect(ch chan<- prometheus.Metric) {
 			ch <- prometheus.MustNewConstMetric(tierDesc, prometheus.CounterValue, float64(n), name, tier)
 		}
 	})
+}
+
+// collectModel gives which trained model serves, and whether it should be another.
+func collectModel(ch chan<- prometheus.Metric, tenant string, m *shop.ModelsStatus) {
+	flag := map[bool]float64{true: 1}
+	ch <- prometheus.MustNewConstMetric(modelFault, prometheus.GaugeValue, flag[m.Fault != ""], tenant)
+	ch <- prometheus.MustNewConstMetric(modelWaits, prometheus.GaugeValue, flag[m.Fault == "" && m.Serving != m.Promoted], tenant)
+	if m.Serving != "" {
+		ch <- prometheus.MustNewConstMetric(modelDesc, prometheus.GaugeValue, 1, tenant, string(m.Serving))
+	}
 }
 
 // collectEncoding gives the figures of a tenant's slow encoder.

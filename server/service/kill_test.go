@@ -37,6 +37,7 @@ func TestMain(m *testing.M) {
 func killable(dir string) service.Config {
 	c := service.Config{Data: dir, GRPC: "127.0.0.1:0", Store: store.DefaultOptions()}
 	c.Shop.MaxItems, c.Shop.CheckpointEvery = 1<<13, 150
+	c.Shop.Models.Load = readTestModel
 	return c
 }
 

@@ -16,5 +16,9 @@ func defaultEncoder() (embed.Encoder, error) {
 	return e, nil
 }
 
+// ModelsDir is where the trained models of all tenants are kept, beside the files of the
+// store.
+func ModelsDir(data string) string { return filepath.Join(data, "models") }
+
 // indexDir is where index snapshots are kept, beside the files of the store.
 func indexDir(data string) string { return filepath.Join(data, "index") }

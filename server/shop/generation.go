@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/kindred-rec/kindred/embed"
-	"github.com/kindred-rec/kindred/embed/behaviour"
 	"github.com/kindred-rec/kindred/ranker"
 )
 
@@ -71,7 +70,7 @@ func (s *Shop) assemble(g *generation, m *model) error {
 func (g *generation) name() {
 	g.id = fmt.Sprintf("%s/%s/%d", g.encoder.Info().Model, g.engine, g.number)
 	if g.model != nil {
-		g.id += "@" + g.model.hash.Short()
+		g.id += "/bundle:" + g.model.hash.Short()
 	}
 }
 
@@ -89,14 +88,6 @@ func (g *generation) users() *space {
 		return g.model.space
 	}
 	return g.space
-}
-
-// tastes makes user vectors.
-func (g *generation) tastes() behaviour.Encoder {
-	if g.model != nil {
-		return g.model.behaviour
-	}
-	return mean
 }
 
 // put gives an item the vector of its text, nil to take it out, and with it the model's.

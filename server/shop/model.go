@@ -8,8 +8,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/kindred-rec/kindred/embed/behaviour"
 	"github.com/kindred-rec/kindred/embed/bundle"
+	"github.com/kindred-rec/kindred/ranker"
 )
 
 // Behaviour is a trained behaviour encoder: items and users in one space, whose inner
@@ -21,8 +21,20 @@ type Behaviour interface {
 	// of its text and of what was learned of the item itself, if anything was; false: it
 	// has none.
 	ItemVector(dst, text []float32, itemID string) bool
-	// Encode makes a user's vector of touches whose vectors are of this space.
-	behaviour.Encoder
+	// Encode writes a user's vector, [Dim] float32 of unit length; false: the acts say
+	// nothing. Acts are in the order of the log, the newest last, at most 50; they are not
+	// kept.
+	Encode(dst []float32, acts []Act) bool
+}
+
+// Act is one event of a user, as a behaviour encoder reads it.
+type Act struct {
+	Item   string    // id; empty: the item is not in the catalog any more
+	Text   []float32 // vector of the item's text; nil: it has none
+	Vector []float32 // the item's in the encoder's space; nil: it has none
+	Kind   ranker.Kind
+	Weight float32 // how much it attracts; negative: it speaks against the item
+	Time   int64   // unix microseconds; 0: not known
 }
 
 // model is a trained model that serves or is about to: its encoder, and the items in its

@@ -26,6 +26,7 @@ type person struct {
 	unread bool
 
 	input []behaviour.Touch
+	acts  []Act
 }
 
 // vector is the user's, of unit length; nil if there is nothing to say.
@@ -40,7 +41,7 @@ func (p *person) vector() []float32 {
 func (p *person) reset() {
 	*p = person{
 		touches: p.touches[:0], history: p.history[:0], hidden: p.hidden[:0], disliked: p.disliked[:0],
-		input: p.input[:0],
+		input: p.input[:0], acts: p.acts[:0],
 	}
 }
 
@@ -162,7 +163,39 @@ const vectorTouches = 50
 
 // makeTaste encodes the last touches.
 func (s *Shop) makeTaste(p *person, g *generation, changes uint64) *taste {
+	made := &taste{gen: g.number, seq: p.seq, changes: changes}
 	last := p.touches[max(0, len(p.touches)-vectorTouches):]
+	vector := make([]float32, g.users().dim())
+	ok := false
+	if g.model != nil {
+		ok = p.encode(vector, last, g)
+	} else {
+		ok = s.average(p, vector, last, g)
+	}
+	if ok {
+		made.vector = vector
+	}
+	return made
+}
+
+// encode has the trained model make the vector.
+func (p *person) encode(vector []float32, last []touch, g *generation) bool {
+	for i := range last {
+		t := &last[i]
+		a := Act{
+			Item: g.model.id(t.item), Text: g.vectors.Vector(t.item), Vector: g.model.vectors.Vector(t.item),
+			Kind: t.kind, Weight: t.weight, Time: t.at,
+		}
+		if t.synthetic {
+			a.Time = 0
+		}
+		p.acts = append(p.acts, a)
+	}
+	return g.model.behaviour.Encode(vector, p.acts)
+}
+
+// average makes the vector where no trained model does.
+func (s *Shop) average(p *person, vector []float32, last []touch, g *generation) bool {
 	var newest int64
 	for i := range last {
 		newest = max(newest, last[i].at)
@@ -173,16 +206,11 @@ func (s *Shop) makeTaste(p *person, g *generation, changes uint64) *taste {
 		if t.synthetic {
 			age = -1
 		}
-		p.input = append(p.input, behaviour.Touch{Vector: g.users().vectors.Vector(t.item), Weight: t.weight, Age: age})
+		p.input = append(p.input, behaviour.Touch{Vector: g.vectors.Vector(t.item), Weight: t.weight, Age: age})
 	}
-	made := &taste{gen: g.number, seq: p.seq, changes: changes}
-	vector := make([]float32, g.users().dim())
-	ok, err := g.tastes().Encode(vector, p.input)
+	ok, err := mean.Encode(vector, p.input)
 	if err != nil {
 		s.config.Log.Error("user vector not made", "error", err)
 	}
-	if ok && err == nil {
-		made.vector = vector
-	}
-	return made
+	return ok && err == nil
 }

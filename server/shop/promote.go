@@ -61,7 +61,8 @@ func (e *ThresholdError) Error() string {
 func (e *ThresholdError) Unwrap() error { return ErrPrecondition }
 
 // Promote compares a bundle with what serves, checks the thresholds, writes the promotion
-// to the log and has it built. Errors: *InputError, *ThresholdError, ErrUnfit,
+// to the log and has it built. One that is promoted already is answered with its
+// promotion, without a comparison. Errors: *InputError, *ThresholdError, ErrUnfit,
 // ErrPrecondition, record.ErrNotFound.
 func (s *Shop) Promote(ctx context.Context, q *PromoteQuery) (*PromoteReply, error) {
 	hash, err := s.findModel(q.Hash)
@@ -73,10 +74,13 @@ func (s *Shop) Promote(ctx context.Context, q *PromoteQuery) (*PromoteReply, err
 	}
 	defer s.models.promoting.Unlock()
 	before := s.models.target.Load()
-	if err := s.mayPromote(hash, before, q.Force); err != nil {
+	reply := &PromoteReply{}
+	if before.hash == hash && before.fault == "" {
+		return reply, s.answer(ctx, reply, hash, q.Wait) // it serves, or is being built
+	}
+	if err := s.mayPromote(before, q.Force); err != nil {
 		return nil, err
 	}
-	reply := &PromoteReply{}
 	var checks []record.Check
 	q.Evaluation.Hash = string(hash)
 	switch reply.Comparison, err = s.Evaluate(ctx, &q.Evaluation); {
@@ -97,16 +101,10 @@ func (s *Shop) Promote(ctx context.Context, q *PromoteQuery) (*PromoteReply, err
 	}, q.Wait)
 }
 
-// mayPromote refuses what makes no sense now.
-func (s *Shop) mayPromote(hash bundle.Hash, now *target, force bool) error {
-	serving := s.gen.Load().modelHash()
-	switch {
-	case now.hash == hash && serving == hash:
-		return fmt.Errorf("%w: model %s serves already", ErrPrecondition, hash.Short())
-	case force, now.fault != "", now.hash == serving:
+// mayPromote refuses to overtake a promotion that is being built, unless forced.
+func (s *Shop) mayPromote(now *target, force bool) error {
+	if force || now.fault != "" || now.hash == s.gen.Load().modelHash() {
 		return nil
-	case now.hash == hash:
-		return fmt.Errorf("%w: model %s is promoted already and is being built", ErrPrecondition, hash.Short())
 	}
 	return fmt.Errorf("%w: the promotion of model %s is being built: wait until it serves, roll it back, or force this one", ErrPrecondition, orNone(now.hash))
 }
@@ -133,6 +131,14 @@ func (s *Shop) promote(ctx context.Context, reply *PromoteReply, p record.Promot
 		s.retryTarget() // promoted before, and it may not have been able to serve
 	}
 	s.config.Log.Info("model promoted", "tenant", s.tenant, "bundle", p.Bundle, "previous", p.Previous, "rollback", p.Rollback, "forced", p.Forced, "by", p.By)
+	if err := s.Reach(ctx, token); err != nil {
+		return err
+	}
+	return s.answer(ctx, reply, bundle.Hash(p.Bundle), wait)
+}
+
+// answer says what is promoted, and whether it serves after a while.
+func (s *Shop) answer(ctx context.Context, reply *PromoteReply, hash bundle.Hash, wait time.Duration) error {
 	history, err := s.log.Promotions(1)
 	if err != nil {
 		return err
@@ -140,10 +146,7 @@ func (s *Shop) promote(ctx context.Context, reply *PromoteReply, p record.Promot
 	if len(history) > 0 {
 		reply.Promotion = history[0]
 	}
-	if err := s.Reach(ctx, token); err != nil {
-		return err
-	}
-	reply.Serving = s.awaitModel(ctx, bundle.Hash(p.Bundle), wait)
+	reply.Serving = s.awaitModel(ctx, hash, wait)
 	reply.Generation = s.gen.Load().id
 	return nil
 }

@@ -716,8 +716,14 @@ type TenantStatus struct {
 	// Lists since the start from a ranking that was made for an earlier request.
 	RankingsReused int64           `protobuf:"varint,14,opt,name=rankings_reused,json=rankingsReused,proto3" json:"rankings_reused,omitempty"`
 	Encoding       *EncodingStatus `protobuf:"bytes,15,opt,name=encoding,proto3" json:"encoding,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Hash of the trained model that serves. Empty: none does.
+	ServingModel string `protobuf:"bytes,16,opt,name=serving_model,json=servingModel,proto3" json:"serving_model,omitempty"`
+	// Hash of the model that is promoted; see ModelService. Empty: none is.
+	PromotedModel string `protobuf:"bytes,17,opt,name=promoted_model,json=promotedModel,proto3" json:"promoted_model,omitempty"`
+	// Why promoted_model does not serve. Empty: it does, or is being built.
+	ModelFault    string `protobuf:"bytes,18,opt,name=model_fault,json=modelFault,proto3" json:"model_fault,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *TenantStatus) Reset() {
@@ -853,6 +859,27 @@ func (x *TenantStatus) GetEncoding() *EncodingStatus {
 		return x.Encoding
 	}
 	return nil
+}
+
+func (x *TenantStatus) GetServingModel() string {
+	if x != nil {
+		return x.ServingModel
+	}
+	return ""
+}
+
+func (x *TenantStatus) GetPromotedModel() string {
+	if x != nil {
+		return x.PromotedModel
+	}
+	return ""
+}
+
+func (x *TenantStatus) GetModelFault() string {
+	if x != nil {
+		return x.ModelFault
+	}
+	return ""
 }
 
 // How the catalog gets its vectors.
@@ -2316,7 +2343,7 @@ const file_kindred_v1_admin_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\"q\n" +
 	"\x11GetTenantResponse\x12*\n" +
 	"\x06tenant\x18\x01 \x01(\v2\x12.kindred.v1.TenantR\x06tenant\x120\n" +
-	"\x06status\x18\x02 \x01(\v2\x18.kindred.v1.TenantStatusR\x06status\"\xae\x04\n" +
+	"\x06status\x18\x02 \x01(\v2\x18.kindred.v1.TenantStatusR\x06status\"\x9b\x05\n" +
 	"\fTenantStatus\x12\x14\n" +
 	"\x05items\x18\x01 \x01(\x03R\x05items\x12#\n" +
 	"\rencoded_items\x18\x02 \x01(\x03R\fencodedItems\x12\x19\n" +
@@ -2336,7 +2363,11 @@ const file_kindred_v1_admin_proto_rawDesc = "" +
 	"\x11decisions_dropped\x18\f \x01(\x03R\x10decisionsDropped\x12-\n" +
 	"\x05index\x18\r \x01(\v2\x17.kindred.v1.IndexStatusR\x05index\x12'\n" +
 	"\x0frankings_reused\x18\x0e \x01(\x03R\x0erankingsReused\x126\n" +
-	"\bencoding\x18\x0f \x01(\v2\x1a.kindred.v1.EncodingStatusR\bencoding\"\x98\x04\n" +
+	"\bencoding\x18\x0f \x01(\v2\x1a.kindred.v1.EncodingStatusR\bencoding\x12#\n" +
+	"\rserving_model\x18\x10 \x01(\tR\fservingModel\x12%\n" +
+	"\x0epromoted_model\x18\x11 \x01(\tR\rpromotedModel\x12\x1f\n" +
+	"\vmodel_fault\x18\x12 \x01(\tR\n" +
+	"modelFault\"\x98\x04\n" +
 	"\x0eEncodingStatus\x12\x18\n" +
 	"\aencoder\x18\x01 \x01(\tR\aencoder\x12\x1c\n" +
 	"\timmediate\x18\x02 \x01(\bR\timmediate\x12!\n" +

@@ -55,7 +55,8 @@ type ModelServiceClient interface {
 	// Compares, checks the thresholds, and has the model serve. FAILED_PRECONDITION names
 	// the threshold that does not hold, with what was measured; or says that the model is
 	// not one for this tenant's text encoder; or that another promotion is being built.
-	// What served goes on until the new one is built, and then no request waits.
+	// What served goes on until the new one is built, and then no request waits. A model
+	// that is promoted already is answered with its promotion, and nothing is compared.
 	PromoteModel(ctx context.Context, in *PromoteModelRequest, opts ...grpc.CallOption) (*PromoteModelResponse, error)
 	// Has serve what did before the promoted model. It ends a promotion that is being
 	// built. FAILED_PRECONDITION: there is nothing to go back to.
@@ -179,7 +180,8 @@ type ModelServiceServer interface {
 	// Compares, checks the thresholds, and has the model serve. FAILED_PRECONDITION names
 	// the threshold that does not hold, with what was measured; or says that the model is
 	// not one for this tenant's text encoder; or that another promotion is being built.
-	// What served goes on until the new one is built, and then no request waits.
+	// What served goes on until the new one is built, and then no request waits. A model
+	// that is promoted already is answered with its promotion, and nothing is compared.
 	PromoteModel(context.Context, *PromoteModelRequest) (*PromoteModelResponse, error)
 	// Has serve what did before the promoted model. It ends a promotion that is being
 	// built. FAILED_PRECONDITION: there is nothing to go back to.
