@@ -27,6 +27,7 @@ func (p *Panels) resize(k, n int) {
 	panels := p.Count()
 	p.data = grow(p.data, panels*k*p.width)
 	p.bias = grow(p.bias, panels*p.width)
+	clear(p.bias)
 }
 
 func grow(s []float32, n int) []float32 {
@@ -38,6 +39,11 @@ func grow(s []float32, n int) []float32 {
 
 // Count is the number of panels.
 func (p *Panels) Count() int { return divideUp(p.n, p.width) }
+
+// SetBias sets the bias of a packed matrix, of n elements or none.
+func (p *Panels) SetBias(bias []float32) {
+	clear(p.bias[copy(p.bias, bias):])
+}
 
 // PackTransposed packs like [Pack], into the memory of p, without a bias.
 func (p *Panels) PackTransposed(rows []float32, n, k, stride int) {
