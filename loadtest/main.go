@@ -5,6 +5,7 @@
 //	go run ./loadtest load       open-loop load on a live server: latency, saturation, durable events
 //	go run ./loadtest index      recall and speed of an index engine on files of vectors
 //	go run ./loadtest encode     speed and vectors of a text encoder
+//	go run ./loadtest sentiment  correlation of a comment's sentiment with people's ratings
 //
 // With --json a command prints its figures as JSON, last on standard output; progress goes to standard error, and only to a
 // terminal. The exit code is 0, 1 if a command failed, or 2 if it was called wrongly; a failure is told in one line.
@@ -30,6 +31,8 @@ type cli struct {
 	Load     loadCommand     `cmd:"" help:"Put open-loop load on a live server."`
 	Index    indexCommand    `cmd:"" help:"Measure an index engine on files of vectors."`
 	Encode   encodeCommand   `cmd:"" help:"Measure a text encoder."`
+
+	Sentiment sentimentCommand `cmd:"" help:"Cross-validate how well a comment's feeling is told from its words."`
 }
 
 func main() {
