@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/kindred-rec/kindred/embed/bundle"
+	"github.com/kindred-rec/kindred/embed/bundle/registry"
 	kindredv1 "github.com/kindred-rec/kindred/proto/kindred/v1"
 	"github.com/kindred-rec/kindred/server/record"
 	"github.com/kindred-rec/kindred/server/shop"
@@ -52,6 +53,26 @@ func modelToWire(m *shop.Model) *kindredv1.Model {
 		w.Files = append(w.Files, &kindredv1.ModelFile{Name: f.Name, SizeBytes: f.Size, Sha256: f.SHA256})
 	}
 	return w
+}
+
+// StoredModels describes the bundles of a tenant that no service has open. None serves;
+// the promoted one would.
+func StoredModels(entries []registry.Entry, promotions []record.Promoted) *kindredv1.ListModelsResponse {
+	reply := &kindredv1.ListModelsResponse{}
+	for i := range promotions {
+		reply.Promotions = append(reply.Promotions, promotionToWire(&promotions[i]))
+	}
+	if len(promotions) > 0 {
+		reply.PromotedHash = promotions[0].Bundle
+	}
+	for _, e := range entries {
+		m := shop.Model{Hash: e.Hash, Manifest: e.Manifest}
+		if e.Err != nil {
+			m.Fault = e.Err.Error()
+		}
+		reply.Models = append(reply.Models, modelToWire(&m))
+	}
+	return reply
 }
 
 func promotionToWire(p *record.Promoted) *kindredv1.ModelPromotion {

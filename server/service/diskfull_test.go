@@ -7,9 +7,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
+	"google.golang.org/grpc/codes"
 
 	"github.com/kindred-rec/kindred/server/service"
 )
@@ -57,4 +59,25 @@ func TestAFullDiskLeavesTheOldSnapshot(t *testing.T) {
 	s.config.Shop.Index.Dir = ""
 	s.restart()
 	same(t, "after the full disk", found, s.neighbours(items))
+}
+
+func TestAFullDiskKeepsNoHalfOfAModel(t *testing.T) {
+	dir := smallDisk(t, "1m")
+	var log said
+	s := visited(t, func(c *service.Config) { c.Shop.Models.Dir, c.Log = dir, log.logger() })
+	small := s.uploaded(testModel{Size: 8, Likeness: 0.5})
+	s.promoted(small)
+	large, _ := s.pack(testModel{Size: 9, Padding: strings.Repeat("x", 2<<20)})
+	_, err := s.send(large)
+	code(t, err, codes.Unavailable)
+	contains(t, err.Error(), "no space is left on the service's disk; nothing of the model was kept")
+	entries, err := os.ReadDir(filepath.Join(dir, "1"))
+	if err != nil || len(entries) != 1 || entries[0].Name() != small {
+		t.Errorf("left: %v %v", entries, err)
+	}
+	s.promoted(s.uploaded(testModel{Size: 10, Likeness: 0.5}))
+	s.restart()
+	if st := s.status(); st.ModelFault != "" || st.ServingModel == small || st.ServingModel == "" {
+		t.Errorf("after the full disk: %v", st)
+	}
 }

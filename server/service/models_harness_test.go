@@ -27,6 +27,7 @@ type testModel struct {
 	Likeness float32 `json:"likeness,omitempty"`
 	// Favourite, if set, is the item that everybody is nearest to.
 	Favourite string `json:"favourite,omitempty"`
+	Padding   string `json:"padding,omitempty"`
 	// Else an item's vector is the first components of its text's, and a user's the mean.
 
 	gate <-chan struct{} // items wait for it; nil: they do not

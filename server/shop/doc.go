@@ -29,6 +29,28 @@
 // ends on it. Vectors are encoded and the index is built on all cores, without the
 // applier's lock; what the applier changes meanwhile is noted and brought over.
 //
+// # Trained models
+//
+// A generation may carry a trained model: a behaviour encoder ([Behaviour]) with a space
+// of its own, in which it puts items and users so that what is near a user comes next. An
+// item's vector there is made of the vector of its text, and follows it: a new item is in
+// it at once. Searches, similar items and neighbours go by the texts as before; only the
+// user's vector, and what is nearest to it, are of the model's space.
+//
+// Bundles lie in a folder of each tenant ([ModelsConfig]). Which one serves is decided by
+// the log: [Shop.Promote] compares the candidate with what serves ([Shop.Evaluate]),
+// checks the thresholds, and writes a promotion; the applier takes it as the target, and
+// the upkeep builds the generation that carries it, on half of the processors, and swaps
+// it in. It shares the space of the texts with the one before, so that a promotion costs
+// the vectors and the index of one space. [Shop.Rollback] is a promotion of what served
+// before. While one is being built another is refused, unless forced; a rollback, and
+// what is forced, end the build.
+//
+// A start loads and verifies the promoted bundle. Where it cannot be used the last one
+// before it that can serves, else none, and status and log say why; the service is not
+// down. A scan finds the nearest in a model's space until the upkeep has built a graph,
+// where the catalog is large: the graph of that space is not kept on disk.
+//
 // # The index
 //
 // [IndexConfig] says what finds the nearest vectors. By default a scan serves small
