@@ -572,3 +572,45 @@ func TestAModelFollowsAChangeOfEngines(t *testing.T) {
 		t.Errorf("after a refresh %v %v", s.status(), err)
 	}
 }
+
+// TestAModelWaitsForTheVectorsOfASlowEncoder: a model is of the slow encoder's space. While
+// the embedded encoder serves in its place there is none, and it comes back with it.
+func TestAModelWaitsForTheVectorsOfASlowEncoder(t *testing.T) {
+	slow := newCounted(t, "slow@1")
+	w := startEmbedder(t, slow)
+	s := start(t, slowly(dialEmbedder(t, w.addr)), withModels(nil))
+	s.put(things(0, 300))
+	s.filled()
+	s.applied(s.write(view("1", "ann", "thing-1"), view("2", "ann", "thing-2")).WriteToken)
+	first := s.uploaded(testModel{Size: 16})
+	s.promoted(first)
+	release := slow.stand()
+	s.put(things(300, 900))
+	s.encodes("a bridge", func(st *kindredv1.TenantStatus) bool { return st.Encoding.Bridged && st.Encoder != "slow@1" })
+	if st := s.status(); st.ServingModel != "" || st.PromotedModel != first || st.ModelFault != "" {
+		t.Errorf("bridged: %v", st)
+	}
+	if r := s.recommend(&kindredv1.RecommendRequest{Subject: user("ann"), Limit: 5}); r.Tier != kindredv1.Tier_TIER_PERSONALIZED || modelOf(r.Info.Generation) != "" {
+		t.Errorf("bridged: %v of %s", r.Tier, r.Info.Generation)
+	}
+	about := func(m *bundle.Manifest) { m.TextEncoder.Name = "slow@1" }
+	second := s.uploaded(testModel{Size: 17}, about)
+	_, err := s.models.PromoteModel(ctx(t), &kindredv1.PromoteModelRequest{Hash: second})
+	code(t, err, codes.FailedPrecondition)
+	contains(t, err.Error(), "the vectors of the text encoder are not there yet")
+	if r := must(s.models.PromoteModel(ctx(t), &kindredv1.PromoteModelRequest{Hash: second, Force: true})); r.Serving || r.Comparison != nil {
+		t.Errorf("forced while bridged: %v", r)
+	}
+	_, err = s.models.PromoteModel(ctx(t), &kindredv1.PromoteModelRequest{Hash: s.uploaded(testModel{Size: 18}), Force: true})
+	code(t, err, codes.FailedPrecondition) // of the bridge's encoder: cannot be forced
+	release()
+	s.filled()
+	s.encodes("the model", func(st *kindredv1.TenantStatus) bool { return st.ServingModel == second })
+	if r := s.recommend(&kindredv1.RecommendRequest{Subject: user("ann"), Limit: 5}); modelOf(r.Info.Generation) != second[:12] {
+		t.Errorf("filled: %s", r.Info.Generation)
+	}
+	s.restart()
+	if st := s.status(); st.ServingModel != second || st.Encoding.Bridged {
+		t.Errorf("after a restart: %v", st)
+	}
+}

@@ -96,16 +96,19 @@ func (s *Shop) Evaluate(ctx context.Context, q *EvaluationQuery) (*Comparison, e
 	return out, nil
 }
 
+// errBridged: another encoder serves in place of the tenant's.
+var errBridged = fmt.Errorf("%w: the vectors of the text encoder are not there yet: wait until they serve", ErrPrecondition)
+
 // candidate builds a generation that will not serve.
 func (s *Shop) candidate(ctx context.Context, hash bundle.Hash, now *generation) (*generation, bundle.DataRange, error) {
 	if now.bridge {
-		return nil, bundle.DataRange{}, fmt.Errorf("%w: the vectors of the text encoder are not there yet: wait until they serve", ErrPrecondition)
+		return nil, bundle.DataRange{}, errBridged
 	}
 	manifest, err := s.models.registry.Manifest(hash)
 	if err != nil {
 		return nil, bundle.DataRange{}, err
 	}
-	m, err := s.openModel(hash, now)
+	m, err := s.openModel(hash)
 	if err != nil {
 		return nil, bundle.DataRange{}, err
 	}

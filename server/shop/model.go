@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/kindred-rec/kindred/embed"
 	"github.com/kindred-rec/kindred/embed/bundle"
 	"github.com/kindred-rec/kindred/ranker"
 )
@@ -78,14 +79,14 @@ func (m *model) follow(number uint32, text []float32) error {
 // errNoLoader: the program has no reader for trained models.
 var errNoLoader = errors.New("this program cannot read trained models")
 
-// openModel verifies a bundle and reads its model, for a generation's text encoder.
-func (s *Shop) openModel(hash bundle.Hash, g *generation) (*model, error) {
+// openModel verifies a bundle and reads its model, for the tenant's text encoder.
+func (s *Shop) openModel(hash bundle.Hash) (*model, error) {
 	b, release, err := s.models.registry.Hold(hash)
 	if err != nil {
 		return nil, err
 	}
 	defer release()
-	if err := fits(b.Manifest(), g); err != nil {
+	if err := fits(b.Manifest(), s.config.Encoder.Info()); err != nil {
 		return nil, err
 	}
 	if s.config.Models.Load == nil {
@@ -102,8 +103,7 @@ func (s *Shop) openModel(hash bundle.Hash, g *generation) (*model, error) {
 }
 
 // fits refuses a bundle that is not of the tenant's text encoder.
-func fits(m bundle.Manifest, g *generation) error {
-	info := g.encoder.Info()
+func fits(m bundle.Manifest, info embed.Info) error {
 	switch {
 	case m.BehaviourDim == 0:
 		return fmt.Errorf("bundle %s: %w: it has no behaviour encoder", m.Hash.Short(), ErrUnfit)
@@ -155,7 +155,7 @@ func (s *Shop) modelFor(next *generation) (m *model, fresh bool) {
 	if want.hash == "" {
 		return nil, false
 	}
-	m, err := s.openModel(want.hash, next)
+	m, err := s.openModel(want.hash)
 	if err == nil {
 		return m, true
 	}

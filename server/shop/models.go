@@ -100,7 +100,7 @@ func (s *Shop) beginModel(ctx context.Context, g *generation) error {
 		if p.Bundle == "" || g.bridge {
 			return nil // nothing was to serve; after a bridge the upkeep sees to it
 		}
-		m, err := s.openModel(bundle.Hash(p.Bundle), g)
+		m, err := s.openModel(bundle.Hash(p.Bundle))
 		if err != nil {
 			s.failTarget(s.models.target.Load(), err)
 			continue

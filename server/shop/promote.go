@@ -86,8 +86,12 @@ func (s *Shop) Promote(ctx context.Context, q *PromoteQuery) (*PromoteReply, err
 	switch reply.Comparison, err = s.Evaluate(ctx, &q.Evaluation); {
 	case err == nil:
 		checks = q.Thresholds.check(reply.Comparison)
-	case !q.Force || errors.Is(err, ErrUnfit) || errors.Is(err, bundle.ErrDamaged) || ctx.Err() != nil:
-		return nil, err // what cannot serve cannot be forced
+	case !q.Force || ctx.Err() != nil:
+		return nil, err
+	default:
+		if _, err := s.openModel(hash); err != nil {
+			return nil, err // what cannot serve cannot be forced
+		}
 	}
 	failed := false
 	for _, c := range checks {
@@ -103,7 +107,13 @@ func (s *Shop) Promote(ctx context.Context, q *PromoteQuery) (*PromoteReply, err
 
 // mayPromote refuses to overtake a promotion that is being built, unless forced.
 func (s *Shop) mayPromote(now *target, force bool) error {
-	if force || now.fault != "" || now.hash == s.gen.Load().modelHash() {
+	g := s.gen.Load()
+	switch {
+	case force:
+		return nil
+	case g.bridge:
+		return errBridged
+	case now.fault != "" || now.hash == g.modelHash():
 		return nil
 	}
 	return fmt.Errorf("%w: the promotion of model %s is being built: wait until it serves, roll it back, or force this one", ErrPrecondition, orNone(now.hash))
@@ -172,7 +182,7 @@ func (s *Shop) Rollback(ctx context.Context, q *RollbackQuery) (*PromoteReply, e
 	}
 	if back != "" {
 		// What cannot serve must not take the place of what does.
-		if _, err := s.openModel(back, s.gen.Load()); err != nil {
+		if _, err := s.openModel(back); err != nil {
 			return nil, fmt.Errorf("%w: going back to model %s: %w", ErrPrecondition, back.Short(), err)
 		}
 	}
