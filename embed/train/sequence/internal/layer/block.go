@@ -80,14 +80,15 @@ func (a *Activations) Resize(c causal.Config, rows int) {
 	a.qkv, a.context = Grow(a.qkv, rows*3*c.Dim), Grow(a.context, rows*c.Dim)
 	a.middle = Grow(a.middle, rows*c.Dim)
 	a.wide, a.gelu = Grow(a.wide, rows*c.FeedForward), Grow(a.gelu, rows*c.FeedForward)
-	a.first.resize(rows, c.Dim)
-	a.second.resize(rows, c.Dim)
+	a.first.Resize(rows, c.Dim)
+	a.second.Resize(rows, c.Dim)
 	a.dqkv, a.dOut = Grow(a.dqkv, rows*3*c.Dim), Grow(a.dOut, rows*c.Dim)
 	a.dWide, a.dDown = Grow(a.dWide, rows*c.FeedForward), Grow(a.dDown, rows*c.Dim)
 }
 
-// FloatsPerRow is the number of elements that a block keeps for a row.
-func FloatsPerRow(c causal.Config) int { return 13*c.Dim + 3*c.FeedForward }
+// FloatsPerRow is the number of elements that are kept for a row and a block, the arguments
+// of its products as [Gradient] packs them included.
+func FloatsPerRow(c causal.Config) int { return 16*c.Dim + 4*c.FeedForward }
 
 // Forward sets rows from to to-1 of y to what the block makes of those of x, both
 // [rows, dim]. The rows are whole sequences.

@@ -11,7 +11,8 @@ type Kept struct {
 	By   []float32 // [rows]
 }
 
-func (k *Kept) resize(rows, dim int) {
+// Resize makes room for so many rows. What was kept is lost.
+func (k *Kept) Resize(rows, dim int) {
 	k.Unit, k.By = Grow(k.Unit, rows*dim), Grow(k.By, rows)
 }
 

@@ -106,7 +106,7 @@ func TestScoresFarApartDoNotOverflow(t *testing.T) {
 	defer team.Close()
 	b := Batch{Dim: 1, Hidden: []float32{300}, Table: make([]float32, 600), Targets: []uint32{599}, Weights: []float32{1}, DHidden: make([]float32, 1), DTable: make([]float32, 600)}
 	b.Table[0], b.Table[599] = 3, -3
-	if loss := New(1 << 20).Run(team, b); math.Abs(loss-1800) > 1e-3 {
+	if loss := New(1<<20).Run(team, b); math.Abs(loss-1800) > 1e-3 {
 		t.Errorf("loss is %g, want 1800", loss)
 	}
 	if b.DTable[0] != 300 || b.DTable[599] != -300 {
