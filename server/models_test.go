@@ -30,6 +30,8 @@ type textAlone struct{}
 
 func (textAlone) Dim() int { return 2 }
 
+func (textAlone) Window() int { return 5 }
+
 func (textAlone) ItemVector(dst, _ []float32, _ string) bool { dst[0], dst[1] = 1, 0; return true }
 
 func (textAlone) Encode(dst []float32, acts []shop.Act) bool {

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/kindred-rec/kindred/server/learned"
 	"github.com/kindred-rec/kindred/server/shop"
 	"github.com/kindred-rec/kindred/server/store"
 )
@@ -59,6 +60,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Shop.Models.Dir == "" {
 		c.Shop.Models.Dir = ModelsDir(c.Data)
+	}
+	if c.Shop.Models.Load == nil {
+		c.Shop.Models.Load = learned.Load
 	}
 	c.Store.MaxItems = min(c.Store.MaxItems, c.Shop.MaxItems)
 	c.Shop.MaxItems = c.Store.MaxItems

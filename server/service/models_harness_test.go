@@ -3,7 +3,7 @@ package service_test
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
+	"fmt"
 	"io"
 	"math"
 	"path/filepath"
@@ -34,6 +34,8 @@ type testModel struct {
 }
 
 func (m *testModel) Dim() int { return m.Size }
+
+func (m *testModel) Window() int { return 50 }
 
 func (m *testModel) ItemVector(dst, text []float32, id string) bool {
 	if m.gate != nil {
@@ -98,8 +100,8 @@ func readTestModel(b *bundle.Bundle) (shops.Behaviour, error) {
 	if err := json.Unmarshal(raw, m); err != nil {
 		return nil, err
 	}
-	if m.Size < 2 {
-		return nil, errors.New("too few dimensions")
+	if n := b.Manifest().BehaviourDim; m.Size != n {
+		return nil, fmt.Errorf("%w: its weights have dimension %d, its manifest says %d", shops.ErrUnfit, m.Size, n)
 	}
 	return m, nil
 }

@@ -22,9 +22,11 @@ type Behaviour interface {
 	// of its text and of what was learned of the item itself, if anything was; false: it
 	// has none.
 	ItemVector(dst, text []float32, itemID string) bool
+	// Window is how many of a user's last acts it reads, at least 1.
+	Window() int
 	// Encode writes a user's vector, [Dim] float32 of unit length; false: the acts say
-	// nothing. Acts are in the order of the log, the newest last, at most 50; they are not
-	// kept.
+	// nothing. Acts are in the order of the log, the newest last, at most Window; they are
+	// not kept.
 	Encode(dst []float32, acts []Act) bool
 }
 
@@ -96,9 +98,6 @@ func (s *Shop) openModel(hash bundle.Hash) (*model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bundle %s: %w", hash.Short(), err)
 	}
-	if made.Dim() != b.Manifest().BehaviourDim {
-		return nil, fmt.Errorf("bundle %s: %w: its weights have dimension %d, its manifest says %d", hash.Short(), ErrUnfit, made.Dim(), b.Manifest().BehaviourDim)
-	}
 	return s.newModel(hash, made), nil
 }
 
@@ -119,7 +118,7 @@ func fits(m bundle.Manifest, info embed.Info) error {
 	return nil
 }
 
-// maxModelDim bounds the vectors that profiles keep.
+// maxModelDim bounds the vectors that profiles keep; a reader may add a component.
 const maxModelDim = 1024
 
 // equip gives a generation that does not serve yet the model that should, with the

@@ -158,13 +158,18 @@ func (t *taste) nearest(g *generation) []ranker.Scored {
 	return near
 }
 
-// vectorTouches is how many of the last touches the vector is made from.
+// vectorTouches is how many of the last touches the vector is made from where no trained
+// model says.
 const vectorTouches = 50
 
 // makeTaste encodes the last touches.
 func (s *Shop) makeTaste(p *person, g *generation, changes uint64) *taste {
 	made := &taste{gen: g.number, seq: p.seq, changes: changes}
-	last := p.touches[max(0, len(p.touches)-vectorTouches):]
+	window := vectorTouches
+	if g.model != nil {
+		window = g.model.behaviour.Window()
+	}
+	last := p.touches[max(0, len(p.touches)-window):]
 	vector := make([]float32, g.users().dim())
 	ok := false
 	if g.model != nil {
