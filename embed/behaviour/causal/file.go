@@ -27,23 +27,29 @@ const metadataKey = "kindred.causal"
 // configurations as JSON in the metadata. The same towers give the same bytes. The error
 // wraps [ErrConfig] or [ErrFormat] if the towers are not what they should be.
 func Write(to io.Writer, towers ...Tower) error {
-	if len(towers) == 0 || len(towers) > MaxTowers {
-		return fmt.Errorf("%w: %d towers, must be from 1 to %d", ErrConfig, len(towers), MaxTowers)
+	metadata, tensors, err := Tensors(towers...)
+	if err != nil {
+		return err
 	}
-	var tensors []checkpoint.Tensor
+	return checkpoint.WriteSafetensors(to, metadata, tensors)
+}
+
+// Tensors are what [Write] writes, for a file that holds more than towers. They share
+// memory with the weights.
+func Tensors(towers ...Tower) (metadata map[string]string, tensors []checkpoint.Tensor, err error) {
+	if len(towers) == 0 || len(towers) > MaxTowers {
+		return nil, nil, fmt.Errorf("%w: %d towers, must be from 1 to %d", ErrConfig, len(towers), MaxTowers)
+	}
 	configs := make([]Config, len(towers))
 	for i, t := range towers {
 		if err := t.Weights.Validate(t.Config); err != nil {
-			return fmt.Errorf("tower %d: %w", i, err)
+			return nil, nil, fmt.Errorf("tower %d: %w", i, err)
 		}
 		configs[i] = t.Config
 		tensors = append(tensors, t.Weights.tensors(t.Config, prefix(i))...)
 	}
 	text, err := json.Marshal(configs)
-	if err != nil {
-		return err
-	}
-	return checkpoint.WriteSafetensors(to, map[string]string{metadataKey: string(text)}, tensors)
+	return map[string]string{metadataKey: string(text)}, tensors, err
 }
 
 func prefix(tower int) string { return fmt.Sprintf("tower.%d.", tower) }
@@ -56,6 +62,11 @@ func Read(from io.ReaderAt, size int64) ([]Tower, error) {
 	if err != nil {
 		return nil, formatError(err)
 	}
+	return FromTensors(file)
+}
+
+// FromTensors reads the towers of an opened file. Its errors are those of [Read].
+func FromTensors(file *checkpoint.Tensors) ([]Tower, error) {
 	text, ok := file.Metadata()[metadataKey]
 	if !ok {
 		return nil, fmt.Errorf("%w: no %q in the metadata: this is not the file of a behaviour encoder", ErrFormat, metadataKey)
@@ -76,9 +87,11 @@ func Read(from io.ReaderAt, size int64) ([]Tower, error) {
 		}
 		w := &Weights{Layers: make([]Layer, c.Layers)}
 		for _, p := range w.places(c) {
-			if *p.at, err = file.Float32(prefix(i)+p.Name, p.Shape...); err != nil {
+			data, err := file.Float32(prefix(i)+p.Name, p.Shape...)
+			if err != nil {
 				return nil, formatError(err)
 			}
+			*p.at = data
 		}
 		if err := w.Validate(c); err != nil {
 			return nil, fmt.Errorf("tower %d: %w", i, err)
