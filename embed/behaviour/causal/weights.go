@@ -75,18 +75,19 @@ func NewWeights(c Config) (w *Weights, flat []float32) {
 	all := w.places(c)
 	total := 0
 	for _, p := range all {
-		total += aligned(p.Len())
+		total += Aligned(p.Len())
 	}
 	flat = make([]float32, total)
 	at := 0
 	for _, p := range all {
 		*p.at = flat[at : at+p.Len() : at+p.Len()]
-		at += aligned(p.Len())
+		at += Aligned(p.Len())
 	}
 	return w, flat
 }
 
-func aligned(n int) int { return (n + 15) &^ 15 }
+// Aligned is how many elements a parameter of n takes in the array of [NewWeights].
+func Aligned(n int) int { return (n + 15) &^ 15 }
 
 // Parameters are all the arrays that the configuration has, in the order of the file.
 // They share memory with w.

@@ -16,7 +16,7 @@ func best() level {
 	return levelAVX2
 }
 
-func tile(rows, k int, t operands) {
+func tile(rows, k int, t *operands) {
 	switch active {
 	case levelAVX512:
 		tileAVX512(uint64(rows), uint64(k), &t.a[0], uint64(t.row), uint64(t.step), &t.data[0], uint64(t.next), &t.start[0], uint64(t.startRow), &t.c[0], uint64(t.ldc))

@@ -5,7 +5,7 @@ package kernel
 // active is what runs.
 var active = portable
 
-func tile(rows, k int, t operands) { tilePlain(rows, k, t) }
+func tile(rows, k int, t *operands) { tilePlain(rows, k, t) }
 
 func geluFast([]float32) int { return 0 }
 

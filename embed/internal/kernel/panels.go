@@ -154,7 +154,7 @@ func (p *Panels) block(c []float32, ldc int, a Left, first, last, panel int, add
 			t.start, t.startRow = t.c, ldc
 		}
 		if p.n-column >= p.width {
-			tile(rows, p.k, t)
+			tile(rows, p.k, &t)
 			continue
 		}
 		t.edge(rows, p.k, p.n-column, p.width, add)
@@ -164,19 +164,19 @@ func (p *Panels) block(c []float32, ldc int, a Left, first, last, panel int, add
 func divideUp(a, b int) int { return (a + b - 1) / b }
 
 // edge computes a tile of the last panel, of which columns are wanted.
-func (t operands) edge(rows, k, columns, width int, add bool) {
+func (t *operands) edge(rows, k, columns, width int, add bool) {
 	var whole [tileRows * maxWidth]float32
-	c, ldc := t.c, t.ldc
-	t.c, t.ldc = whole[:], width
+	wide := *t
+	wide.c, wide.ldc = whole[:], width
 	if add {
 		for r := range rows {
-			copy(whole[r*width:][:columns], c[r*ldc:])
+			copy(whole[r*width:][:columns], t.c[r*t.ldc:])
 		}
-		t.start, t.startRow = whole[:], width
+		wide.start, wide.startRow = whole[:], width
 	}
-	tile(rows, k, t)
+	tile(rows, k, &wide)
 	for r := range rows {
-		copy(c[r*ldc:][:columns], whole[r*width:])
+		copy(t.c[r*t.ldc:][:columns], whole[r*width:])
 	}
 }
 

@@ -16,7 +16,7 @@ type operands struct {
 
 // tilePlain is the twin of the assembly tiles, for panels of any width that is a
 // multiple of 8: eight columns of a row at a time, in registers.
-func tilePlain(rows, k int, t operands) {
+func tilePlain(rows, k int, t *operands) {
 	for r := range rows {
 		for column := 0; column < active.width(); column += 8 {
 			begin := t.start[r*t.startRow+column:][:8]

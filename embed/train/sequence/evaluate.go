@@ -158,10 +158,9 @@ func (c Case) rank(scores []float32, hide bool) int {
 			scores[e.Item] = float32(math.Inf(-1))
 		}
 	}
-	scores[c.Target] = float32(math.Inf(-1))
 	rank := 1
-	for _, s := range scores {
-		if !(s < own) { // so that a score that is no number counts against us, too
+	for item, s := range scores {
+		if !(s < own) && item != int(c.Target) { // so that a score that is no number counts against us, too
 			rank++
 		}
 	}

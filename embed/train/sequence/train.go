@@ -76,19 +76,23 @@ func newRun(d Data, o Options, c *corpus) *run {
 	w, flat := causal.NewWeights(o.Config)
 	g, flatGradient := causal.NewWeights(o.Config)
 	initialize(o.Config, w, o.Seed)
-	var ranges []optimize.Range
-	at := 0
-	for _, p := range w.Parameters(o.Config) {
-		next := at + (p.Len()+15)&^15
-		ranges = append(ranges, optimize.Range{From: at, To: next, Decays: p.Matrix})
-		at = next
-	}
-	r := &run{options: o, corpus: c, team: team.New(o.workers()), state: optimize.NewState(flat, flatGradient, ranges, o.EMA > 0)}
+	r := &run{options: o, corpus: c, team: team.New(o.workers()), state: optimize.NewState(flat, flatGradient, ranges(o.Config, w), o.EMA > 0)}
 	r.network = newNetwork(o, r.team, w, g, d.Text)
 	r.exam = &examiner{options: o, cases: d.Valid, hide: d.HideSeen}
 	r.best = slices.Clone(flat)
 	r.mark = fingerprint(d, o, c)
 	return r
+}
+
+// ranges are where the parameters lie in one array.
+func ranges(c causal.Config, w *causal.Weights) (all []optimize.Range) {
+	at := 0
+	for _, p := range w.Parameters(c) {
+		next := at + causal.Aligned(p.Len())
+		all = append(all, optimize.Range{From: at, To: next, Decays: p.Matrix})
+		at = next
+	}
+	return all
 }
 
 // train runs the epochs that are left.
