@@ -46,7 +46,7 @@
 //   - users who did more than Options.PerMinute, PerHour or PerDay acts in a sliding
 //     minute, hour or day, whole: robots;
 //   - acts of the same type on the same item less than Options.DuplicateGap after the last one that
-//     was kept.
+//     was kept, whatever their values and texts.
 //
 // Nothing else is left out.
 //
@@ -70,7 +70,8 @@
 // # Memory and disk
 //
 // Options.Memory bounds buffers; beside it are the ids of the items, about 100 bytes each, one user's acts, and
-// [spill.MaxRecord] at most of a block. The disk holds the log about twice, packed, 10 to 30 bytes an act.
+// a block for each open iterator. The disk holds the log about twice, packed, 10 to 30 bytes an
+// act. In a test of 600,000 acts with 2 MiB of memory the heap grew by 14 MB, garbage included; an act costs 1.7 µs.
 // A log is read by any number of goroutines.
 //
 // # Source
