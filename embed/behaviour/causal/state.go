@@ -8,7 +8,7 @@ import (
 
 // State is what is kept of one user's history, so that one more event costs one row:
 // the events' vectors, and the keys and values of each block. Its memory is
-// [Encoder.StateBytes]. Only one call may use it at a time; [State.Reset] makes it ready
+// [Config.StateBytes]. Only one call may use it at a time; [State.Reset] makes it ready
 // for another user.
 type State struct {
 	of       *Encoder
@@ -29,9 +29,7 @@ func (e *Encoder) NewState() *State {
 }
 
 // StateBytes is the memory of a [State].
-func (e *Encoder) StateBytes() int {
-	return 4 * e.config.Window * e.config.Dim * (1 + 2*e.config.Layers)
-}
+func (c Config) StateBytes() int { return 4 * c.Window * c.Dim * (1 + 2*c.Layers) }
 
 // Reset empties the history.
 func (s *State) Reset() { s.total, s.rows = 0, 0 }
