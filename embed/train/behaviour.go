@@ -1,0 +1,139 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/kindred-rec/kindred/embed/behaviour/causal"
+	"github.com/kindred-rec/kindred/embed/behaviour/learned"
+	heads "github.com/kindred-rec/kindred/embed/behaviour/transition"
+	"github.com/kindred-rec/kindred/embed/train/sequence"
+	"github.com/kindred-rec/kindred/embed/train/transition"
+)
+
+// Behaviour trains a model. Errors wrap [ErrData], or are those of the packages that train
+// the parts, or of the context; with [sequence.ErrDiverged] or an error of the context the
+// result has what the transformer's trainer has kept, in its Report alone.
+func Behaviour(ctx context.Context, d Data, o Options) (Result, error) {
+	start := time.Now()
+	if err := d.check(); err != nil {
+		return Result{}, err
+	}
+	o = o.over(d)
+	var r Result
+	o.say(Transitions)
+	head, err := countHead(ctx, d, o, &r.Report)
+	if err != nil {
+		return r, err
+	}
+	o.say(Transformer)
+	trained, err := sequence.Train(ctx, sequence.Data{Text: d.Text, Sequences: d.Sequences, Valid: d.Valid, HideSeen: d.HideSeen}, o.Sequence)
+	r.Report.Transformer, r.Report.Curve, r.Report.Stopped = trained, trained.Curve, trained.Stopped
+	if err != nil {
+		return r, err
+	}
+	r.Model = learned.Model{Items: d.Items, Numbering: d.Numbering,
+		Towers: []learned.Tower{{Tower: causal.Tower{Config: trained.Config, Weights: trained.Weights}, Scale: 1}}}
+	o.say(Weighing)
+	weight, err := weigh(ctx, d, o, r.Model.Towers[0], head, &r.Report)
+	if err != nil {
+		return r, err
+	}
+	if weight > 0 {
+		r.Model.Heads = []learned.Head{{Head: head, Scale: weight}}
+	}
+	r.Model.MaxNorm, err = r.Model.Measure(d.text)
+	r.Report.Seconds = time.Since(start).Seconds()
+	return r, err
+}
+
+// over fits the options to the data.
+func (o Options) over(d Data) Options {
+	c := &o.Sequence.Config
+	c.Items, c.TextDim = len(d.Items), d.TextDim
+	c.Types, c.Gaps, c.Values = d.Numbering.Rows()
+	o.Transition.Seed, o.Transition.Workers = o.Sequence.Seed, o.Sequence.Workers
+	return o
+}
+
+func (o Options) say(s Stage) {
+	if o.Progress != nil {
+		o.Progress(s)
+	}
+}
+
+// text is the vector of an item's text; nil: it has none.
+func (d Data) text(item int) []float32 {
+	v := d.Text[item*d.TextDim : (item+1)*d.TextDim]
+	for _, x := range v {
+		if x != 0 {
+			return v
+		}
+	}
+	return nil
+}
+
+// countHead is the part of the counts.
+func countHead(ctx context.Context, d Data, o Options, report *Report) (heads.Head, error) {
+	f, err := transition.Fit(ctx, len(d.Items), d.numbers(), o.Transition)
+	if err != nil {
+		return heads.Head{}, err
+	}
+	report.Pairs, report.Dropped = f.Pairs, f.Dropped
+	h := heads.Head{Dim: f.Dim, Items: len(d.Items), Decay: o.Decay, Recent: o.Recent, Input: f.Input, Output: f.Output}
+	if d.TextDim > 0 {
+		h.TextDim = d.TextDim
+		h.InputText, err = predict(d, f.Input, f.Dim, o.Ridge)
+		if err != nil {
+			return h, err
+		}
+		h.OutputText, err = predict(d, f.Output, f.Dim, o.Ridge)
+	}
+	return h, errors.Join(err, h.Validate())
+}
+
+// numbers are the items of the sequences.
+func (d Data) numbers() iter.Seq2[[]uint32, error] {
+	return func(yield func([]uint32, error) bool) {
+		var items []uint32
+		for events := range d.Sequences {
+			items = items[:0]
+			for _, e := range events {
+				items = append(items, e.Item)
+			}
+			if !yield(items, nil) {
+				return
+			}
+		}
+	}
+}
+
+// weigh chooses the weight of the counts.
+func weigh(ctx context.Context, d Data, o Options, t learned.Tower, h heads.Head, report *Report) (float32, error) {
+	if report.Pairs == 0 {
+		return 0, nil
+	}
+	if len(d.Valid) == 0 {
+		report.Counts = o.Counts
+		return o.Counts, nil
+	}
+	j, err := newJudge(d, t, h)
+	if err != nil {
+		return 0, fmt.Errorf("train: %w", err)
+	}
+	values, err := j.gains(ctx, o.Sequence.Workers)
+	if err != nil {
+		return 0, err
+	}
+	best := 0
+	for i, v := range values {
+		if v > values[best] {
+			best = i
+		}
+	}
+	report.Counts, report.Valid, report.Alone = weights[best], values[best], values[0]
+	return weights[best], nil
+}
