@@ -16,6 +16,9 @@ func (o Options) Bytes() int64 {
 		copies++
 	}
 	tables := int64(3) // the vectors and both ways in which they are packed
+	if o.samples() {
+		tables++ // the gradient of those that take part, and where they lie
+	}
 	if c.Scale > 0 {
 		tables += 2
 	}

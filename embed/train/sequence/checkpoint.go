@@ -30,7 +30,7 @@ const (
 func (r *run) arrays() []checkpoint.Tensor {
 	all := []checkpoint.Tensor{{Name: "weights", Data: r.state.Weights}, {Name: "first", Data: r.state.First}, {Name: "second", Data: r.state.Second}, {Name: "best", Data: r.best}}
 	if r.state.Average != nil {
-		all = append(all, checkpoint.Tensor{Name: "average", Data: r.state.Average})
+		all = append(all, checkpoint.Tensor{Name: "average", Data: r.state.Average}, checkpoint.Tensor{Name: "behind", Data: r.state.Behind})
 	}
 	for i := range all {
 		all[i].Shape = []int{len(all[i].Data)}

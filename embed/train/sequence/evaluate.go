@@ -51,7 +51,7 @@ func Evaluate(ctx context.Context, towers []causal.Tower, text []float32, cases 
 		}
 		x.options.Longest = max(x.options.Longest, t.Config.Window+1)
 		o.Config = t.Config
-		networks = append(networks, newNetwork(o, members, t.Weights, nil, own))
+		networks = append(networks, newNetwork(o, members, t.Weights, nil, own, nil))
 	}
 	x.options.BatchTokens = max(o.BatchTokens, x.options.Longest)
 	return x.examine(ctx, networks...)
@@ -78,6 +78,7 @@ func (x *examiner) examine(ctx context.Context, networks ...*network) (Metrics, 
 	plain := make([]masks, len(networks))
 	for i, n := range networks {
 		plain[i] = Options{Config: n.config}.masks(0)
+		n.table.choose(nil)
 		n.prepare(plain[i])
 		x.pack(i, n)
 	}
@@ -119,9 +120,10 @@ func (x *examiner) pack(number int, n *network) {
 		x.packed = append(x.packed, make([]kernel.Panels, (c.Items+examItems-1)/examItems))
 	}
 	packed := x.packed[number]
+	vectors, _ := n.table.scored()
 	n.team.Do(len(packed), func(_, i int) {
 		first := i * examItems
-		packed[i].PackTransposed(n.table.scored()[first*c.Dim:], min(examItems, c.Items-first), c.Dim, c.Dim)
+		packed[i].PackTransposed(vectors[first*c.Dim:], min(examItems, c.Items-first), c.Dim, c.Dim)
 	})
 	for len(x.scores) < n.team.Size() {
 		x.scores = append(x.scores, make([]float32, caseRows*len(packed)*examItems))

@@ -86,7 +86,7 @@ func TestManyCasesInSmallBatchesAreOneAfterTheOther(t *testing.T) {
 	x := examiner{options: o, cases: d.Valid}
 	for _, tokens := range []int{9, 30, 1 << 14} {
 		x.options.BatchTokens = tokens
-		n := newNetwork(o, members, r.Weights, nil, nil)
+		n := newNetwork(o, members, r.Weights, nil, nil, nil)
 		if _, err := x.examine(context.Background(), n); err != nil {
 			t.Fatal(err)
 		}

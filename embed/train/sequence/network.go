@@ -34,6 +34,7 @@ type network struct {
 	smalls    []partial          // of each part of the batch
 	gradients [][]layer.Gradient // of each block's products
 	softmax   *loss.Softmax
+	sampler   *sampler // nil: all items take part
 }
 
 // partial is what one part of a batch adds to the gradients of what is not a matrix.
@@ -42,9 +43,11 @@ type partial struct {
 	blocks []*layer.Small
 }
 
-func newNetwork(o Options, team *team.Team, w, g *causal.Weights, text []float32) *network {
+// newNetwork returns a network with these weights, and gradients if it is to learn. With a
+// sampler not all items take part in a step.
+func newNetwork(o Options, team *team.Team, w, g *causal.Weights, text []float32, s *sampler) *network {
 	c := o.Config
-	n := &network{config: c, team: team, w: w, g: g, table: newTable(c, text), softmax: loss.New(o.ScoreBytes),
+	n := &network{config: c, team: team, w: w, g: g, sampler: s, table: newTable(c, text, s != nil, g), softmax: loss.New(o.ScoreBytes),
 		x: make([][]float32, c.Layers+1), acts: make([]layer.Activations, c.Layers), gradients: make([][]layer.Gradient, c.Layers),
 		scratch: make([]layer.Scratch, team.Size()), packs: make([]kernel.Panels, team.Size())}
 	for i := range w.Layers {
@@ -96,7 +99,7 @@ func (n *network) resize(b *batch) {
 	n.lengths, n.weights = layer.Grow(n.lengths, len(b.targets)), layer.Grow(n.weights, len(b.targets))
 	n.items = n.items[:0]
 	for _, t := range b.targets {
-		n.items = append(n.items, t.item)
+		n.items = append(n.items, n.table.row(t.item))
 	}
 	for len(n.smalls) < len(b.parts) {
 		p := partial{norm: causal.Norm{Scale: make([]float32, n.config.Dim), Shift: make([]float32, n.config.Dim)}}
@@ -142,7 +145,7 @@ func (n *network) embed(b *batch, from, to int, mask kernel.Mask) {
 	dim := n.config.Dim
 	for row := from; row < to; row++ {
 		x, e := n.x[0][row*dim:][:dim], b.events[row]
-		copy(x, n.table.vectors[int(e.Item)*dim:])
+		copy(x, n.table.vectors[int(n.table.row(e.Item))*dim:])
 		for _, side := range n.sides(n.w, e, b.back[row]) {
 			if side != nil {
 				kernel.Axpy(x, side, 1)
@@ -176,13 +179,21 @@ func (n *network) sides(w *causal.Weights, e Event, back int32) (sides [4][]floa
 }
 
 // learn computes the loss of a batch, its mean over the weights of what was asked, and
-// adds the gradients of all weights.
-func (n *network) learn(b *batch, m masks, smoothing float32) float64 {
+// adds the gradients of all weights; those of residuals are the table's.
+func (n *network) learn(b *batch, m masks, smoothing float32, step uint64) float64 {
+	in := loss.Batch{Dim: n.config.Dim, Smoothing: smoothing}
+	if n.sampler != nil {
+		n.sampler.choose(b, step)
+		n.table.choose(n.sampler.chosen)
+		in.Bias = n.sampler.bias
+	}
 	n.prepare(m)
 	n.forward(b, m)
-	loss := n.softmax.Run(n.team, loss.Batch{Dim: n.config.Dim, Hidden: n.hidden, Targets: n.items, Weights: n.weights,
-		Table: n.table.scored(), Smoothing: smoothing, DHidden: n.dHidden, DTable: n.table.gradient(n.g)})
-	n.table.fromUnit(n.team, n.g)
+	in.Hidden, in.DHidden, in.Targets, in.Weights = n.hidden, n.dHidden, n.items, n.weights
+	in.Table, in.DTable = n.table.scored()
+	in.Table, in.DTable = in.Table[:n.table.len()*n.config.Dim], in.DTable[:n.table.len()*n.config.Dim]
+	loss := n.softmax.Run(n.team, in)
+	n.table.fromUnit(n.team)
 	n.backward(b, m)
 	return loss
 }
@@ -287,7 +298,7 @@ func (n *network) scatterInput(b *batch) {
 	dim := n.config.Dim
 	for row, e := range b.events {
 		d := n.d[row*dim:][:dim]
-		kernel.Axpy(n.g.Residual[int(e.Item)*dim:][:dim], d, 1)
+		kernel.Axpy(n.table.d[int(n.table.row(e.Item))*dim:][:dim], d, 1)
 		for _, side := range n.sides(n.g, e, b.back[row]) {
 			if side != nil {
 				kernel.Axpy(side, d, 1)

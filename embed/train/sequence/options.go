@@ -54,6 +54,12 @@ type Options struct {
 	Reverse        float32 // the probability with which a sequence is read backwards, 0 to 1
 	LabelSmoothing float32 // the share of a target's probability that goes to all items alike, 0 to below 1
 
+	// FullItems is the most items that a step has its softmax over, at least 1. If there are
+	// more, it is over those of the step's events and Negatives others, drawn at random,
+	// 1 to 2^24, half of them uniformly and half by how often they occur; then only these are
+	// changed by a step, and LabelSmoothing must be 0.
+	FullItems, Negatives int
+
 	// EMA is how much of a running average of the weights is kept in a step, 0 to below 1.
 	// The average is what is judged and returned. 0: none, the weights themselves are.
 	EMA float64
@@ -88,9 +94,12 @@ func DefaultOptions(c causal.Config) Options {
 	return Options{
 		Config: c, Epochs: 60, Batch: 128, BatchTokens: 1 << 14,
 		LearningRate: 1e-3, WeightDecay: 0.01, Beta1: 0.9, Beta2: 0.999, Clip: 5,
-		Dropout: 0.4, Evaluate: 2, Patience: 6, ScoreBytes: 32 << 20, MaxEvents: 1 << 26, MaxBytes: 4 << 30,
+		Dropout: 0.4, Evaluate: 2, Patience: 6, FullItems: 1 << 17, Negatives: 1 << 13, ScoreBytes: 32 << 20, MaxEvents: 1 << 26, MaxBytes: 4 << 30,
 	}
 }
+
+// samples reports whether a step is over some of the items.
+func (o Options) samples() bool { return o.Config.Items > o.FullItems }
 
 // longest is Longest with its default.
 func (o Options) longest() int {
@@ -130,6 +139,8 @@ func (o Options) Validate() error {
 	whole("BatchTokens", o.BatchTokens, o.longest(), 1<<20)
 	whole("WarmUp", o.WarmUp, 0, math.MaxInt32)
 	whole("Schedule", int(o.Schedule), int(Constant), int(Cosine))
+	whole("FullItems", o.FullItems, 1, math.MaxInt)
+	whole("Negatives", o.Negatives, 1, 1<<24)
 	whole("Evaluate", o.Evaluate, 1, 100_000)
 	whole("Patience", o.Patience, 0, 100_000)
 	whole("Workers", o.workers(), 1, 256)
@@ -148,6 +159,9 @@ func (o Options) Validate() error {
 	share("EventDropout", float64(o.EventDropout))
 	share("LabelSmoothing", float64(o.LabelSmoothing))
 	share("EMA", o.EMA)
+	if o.samples() && o.LabelSmoothing > 0 {
+		errs = append(errs, fmt.Errorf("%w: LabelSmoothing is %g, must be 0 with Config.Items, %d, above FullItems, %d", ErrOptions, o.LabelSmoothing, o.Config.Items, o.FullItems))
+	}
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}

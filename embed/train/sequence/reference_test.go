@@ -76,18 +76,18 @@ func TestTrainingIsThatOfPyTorch(t *testing.T) {
 		}
 		members := team.New(2)
 		defer members.Close()
-		n := newNetwork(o, members, w, g, r.Text)
-		s := optimize.NewState(flat, flatGradient, ranges(o.Config, w), false)
+		n := newNetwork(o, members, w, g, r.Text, nil)
+		s := optimize.NewState(flat, flatGradient, ranges(o, w), residuals(o), false)
 		for step, want := range r.Losses {
-			loss := n.learn(r.batch(), o.masks(uint64(step+1)), o.LabelSmoothing)
+			loss := n.learn(r.batch(), o.masks(uint64(step+1)), o.LabelSmoothing, uint64(step+1))
 			if math.Abs(loss-want) > 1e-5*math.Abs(want) {
 				t.Errorf("reference %d: loss of step %d is %g, want %g", i, step+1, loss, want)
 			}
 			if step == 0 {
 				equal(t, i, "gradient", g.Parameters(o.Config), r.Gradient, 1e-5)
 			}
-			scale := min(1, 0.8/s.Norm(members))
-			s.Apply(members, optimize.Step{Adam: kernel.Adam{GradScale: float32(scale), Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, Rate: 0.01, Decay: 0.1, Step: step + 1}})
+			scale := min(1, 0.8/s.Norm(members, nil))
+			s.Apply(members, nil, optimize.Step{Adam: kernel.Adam{GradScale: float32(scale), Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, Rate: 0.01, Decay: 0.1, Step: step + 1}})
 		}
 		equal(t, i, "trained", w.Parameters(o.Config), r.End, 2e-4)
 	}

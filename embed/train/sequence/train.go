@@ -76,23 +76,42 @@ func newRun(d Data, o Options, c *corpus) *run {
 	w, flat := causal.NewWeights(o.Config)
 	g, flatGradient := causal.NewWeights(o.Config)
 	initialize(o.Config, w, o.Seed)
-	r := &run{options: o, corpus: c, team: team.New(o.workers()), state: optimize.NewState(flat, flatGradient, ranges(o.Config, w), o.EMA > 0)}
-	r.network = newNetwork(o, r.team, w, g, d.Text)
+	r := &run{options: o, corpus: c, team: team.New(o.workers()), state: optimize.NewState(flat, flatGradient, ranges(o, w), residuals(o), o.EMA > 0)}
+	r.network = newNetwork(o, r.team, w, g, d.Text, newSampler(o, c))
 	r.exam = &examiner{options: o, cases: d.Valid, hide: d.HideSeen}
 	r.best = slices.Clone(flat)
 	r.mark = fingerprint(d, o, c)
 	return r
 }
 
-// ranges are where the parameters lie in one array.
-func ranges(c causal.Config, w *causal.Weights) (all []optimize.Range) {
+// ranges are where the parameters lie in one array, but for residuals of which not all
+// take part in a step.
+func ranges(o Options, w *causal.Weights) (all []optimize.Range) {
 	at := 0
-	for _, p := range w.Parameters(c) {
+	for _, p := range w.Parameters(o.Config) {
 		next := at + causal.Aligned(p.Len())
-		all = append(all, optimize.Range{From: at, To: next, Decays: p.Matrix})
+		if !o.samples() || &p.Data[0] != &w.Residual[0] {
+			all = append(all, optimize.Range{From: at, To: next, Decays: p.Matrix})
+		}
 		at = next
 	}
 	return all
+}
+
+// residuals are where the residuals lie in that array, if not all take part in a step.
+func residuals(o Options) optimize.Table {
+	if !o.samples() {
+		return optimize.Table{}
+	}
+	return optimize.Table{First: causal.Aligned(o.Config.Dim * o.Config.TextDim), Width: o.Config.Dim, Rows: o.Config.Items}
+}
+
+// rows are the residuals that took part in a step, if not all did.
+func (r *run) rows() *optimize.Rows {
+	if r.network.sampler == nil {
+		return nil
+	}
+	return &optimize.Rows{Numbers: r.network.table.chosen, Gradient: r.network.table.d}
 }
 
 // train runs the epochs that are left.
@@ -143,8 +162,9 @@ func (r *run) step(sequences []int, perEpoch int) error {
 	r.batch.assemble(o, r.corpus, sequences, uint64(number))
 	r.Rate = o.LearningRate * optimize.Schedule(o.Schedule).Rate(number, o.WarmUp, o.Epochs*perEpoch)
 	if len(r.batch.targets) > 0 {
-		loss := r.network.learn(&r.batch, o.masks(uint64(number)), o.LabelSmoothing)
-		norm := r.state.Norm(r.team)
+		loss := r.network.learn(&r.batch, o.masks(uint64(number)), o.LabelSmoothing, uint64(number))
+		rows := r.rows()
+		norm := r.state.Norm(r.team, rows)
 		if !finite(loss) || !finite(norm) {
 			return r.diverged(loss)
 		}
@@ -152,7 +172,7 @@ func (r *run) step(sequences []int, perEpoch int) error {
 		if o.Clip > 0 && norm > o.Clip {
 			scale = o.Clip / norm
 		}
-		r.state.Apply(r.team, optimize.Step{Average: optimize.Warming(o.EMA, number), Adam: kernel.Adam{
+		r.state.Apply(r.team, rows, optimize.Step{Average: optimize.Warming(o.EMA, number), Adam: kernel.Adam{
 			GradScale: float32(scale), Beta1: o.Beta1, Beta2: o.Beta2, Epsilon: 1e-8, Rate: r.Rate, Decay: o.WeightDecay, Step: number}})
 		r.Loss += loss
 	}
@@ -171,12 +191,14 @@ func (r *run) diverged(loss float64) error {
 	if !finite(loss) {
 		return e
 	}
-	for _, p := range r.network.g.Parameters(r.options.Config) {
-		for _, x := range p.Data {
-			if !finite(float64(x)) {
-				e.Tensor = p.Name
-				return e
-			}
+	all := r.network.g.Parameters(r.options.Config)
+	if r.network.sampler != nil {
+		all = append(all, causal.Parameter{Name: "item.residual", Data: r.network.table.d})
+	}
+	for _, p := range all {
+		if slices.ContainsFunc(p.Data, func(x float32) bool { return !finite(float64(x)) }) {
+			e.Tensor = p.Name
+			return e
 		}
 	}
 	e.Tensor = "the length of the gradient"
@@ -187,6 +209,7 @@ func (r *run) diverged(loss float64) error {
 func (r *run) finishEpoch(ctx context.Context) error {
 	e := Epoch{Number: r.Epoch + 1, Loss: r.Loss / float64(r.Step), Rate: r.Rate, Seconds: r.Seconds, TokensPerSecond: float64(r.Tokens) / max(r.Seconds, 1e-9)}
 	last := e.Number == r.options.Epochs
+	r.state.CatchUp(r.team, r.Steps, optimize.Warming(r.options.EMA, r.Steps))
 	if len(r.exam.cases) > 0 && (e.Number%r.options.Evaluate == 0 || last) {
 		valid, err := r.judge(ctx)
 		if err != nil {

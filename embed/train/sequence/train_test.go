@@ -68,6 +68,8 @@ func TestWhatAlwaysFollowsIsFound(t *testing.T) {
 		"of unit vectors":   func(o *Options) { o.Config.Scale = 12 },
 		"norms before":      func(o *Options) { o.Config.PreNorm = true },
 		"averaged":          func(o *Options) { o.EMA = 0.9 },
+		"of some items":     func(o *Options) { o.FullItems, o.Negatives = 40, 20 },
+		"of some, averaged": func(o *Options) { o.FullItems, o.Negatives, o.EMA = 40, 20, 0.9 },
 		"without blocks":    func(o *Options) { o.Config.Layers = 0 },
 		"from the end":      func(o *Options) { o.Config.Position = causal.FromEnd },
 		"events left out":   func(o *Options) { o.EventDropout = 0.1 },
@@ -196,22 +198,24 @@ func TestAKilledRunGoesOnToTheSameResult(t *testing.T) {
 }
 
 func TestACancelledRunGoesOnToTheSameResult(t *testing.T) {
-	d, o := resumable("")
-	want := train(t, d, o)
-	d, o = resumable(filepath.Join(t.TempDir(), "checkpoint"))
-	o.CheckpointSteps = 0
-	ctx, cancel := context.WithCancel(context.Background())
-	o.Progress = func(e Epoch) {
-		if e.Number == 2 {
-			cancel()
+	for _, full := range []int{1 << 20, 30} { // with a softmax over all items, and over some
+		d, o := resumable("")
+		o.FullItems, o.Negatives = full, 10
+		want := train(t, d, o)
+		o.Checkpoint, o.CheckpointSteps = filepath.Join(t.TempDir(), "checkpoint"), 0
+		ctx, cancel := context.WithCancel(context.Background())
+		o.Progress = func(e Epoch) {
+			if e.Number == 2 {
+				cancel()
+			}
 		}
-	}
-	r, err := Train(ctx, d, o)
-	if !errors.Is(err, context.Canceled) || r.Weights == nil || len(r.Curve) != 2 {
-		t.Fatalf("cancelled after 2 epochs: error %v and %d epochs", err, len(r.Curve))
-	}
-	if diff := cmp.Diff(want, train(t, d, o), unclocked); diff != "" {
-		t.Errorf("the run that was cancelled differs (-whole +cancelled):\n%.2000s", diff)
+		r, err := Train(ctx, d, o)
+		if !errors.Is(err, context.Canceled) || r.Weights == nil || len(r.Curve) != 2 {
+			t.Fatalf("cancelled after 2 epochs: error %v and %d epochs", err, len(r.Curve))
+		}
+		if diff := cmp.Diff(want, train(t, d, o), unclocked); diff != "" {
+			t.Errorf("softmax over %d items: the run that was cancelled differs (-whole +cancelled):\n%.2000s", full, diff)
+		}
 	}
 }
 
@@ -318,7 +322,7 @@ func TestOptionsAreRefusedByName(t *testing.T) {
 		Clip: -1, Dropout: 1, ResidualDropout: 2, EventDropout: 1, Reverse: -1, LabelSmoothing: 1, EMA: 1, Patience: -1, Workers: -1, CheckpointSteps: -1}
 	err := o.Validate()
 	for _, field := range []string{"Epochs", "Batch", "Longest", "BatchTokens", "LearningRate", "WarmUp", "Schedule", "WeightDecay", "Beta1", "Beta2", "Clip", "Dropout",
-		"ResidualDropout", "EventDropout", "Reverse", "LabelSmoothing", "EMA", "Evaluate", "Patience", "Workers", "ScoreBytes", "MaxEvents", "CheckpointSteps"} {
+		"ResidualDropout", "EventDropout", "Reverse", "LabelSmoothing", "EMA", "Evaluate", "Patience", "Workers", "FullItems", "Negatives", "ScoreBytes", "MaxEvents", "CheckpointSteps"} {
 		if err == nil || !strings.Contains(err.Error(), field+" is") {
 			t.Errorf("%s is not named in %v", field, err)
 		}
