@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/kindred-rec/kindred/embed/train/text/internal/state"
 	"github.com/kindred-rec/kindred/embed/transformer/checkpoint"
@@ -17,7 +18,7 @@ import (
 var weightFiles = []string{".safetensors", ".bin", ".onnx", ".h5", ".msgpack", ".ot", ".pt", ".gguf"}
 
 // copySettings copies what lies beside a model's weights: settings, tokenizer, words about
-// it. Weights in other forms are not copied.
+// it. Weights in other forms are not copied, nor is what is hidden, such as .git.
 func copySettings(from, to string) error {
 	return filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -28,6 +29,11 @@ func copySettings(from, to string) error {
 			return err
 		}
 		target := filepath.Join(to, relative)
+		if hidden := strings.HasPrefix(d.Name(), ".") && relative != "."; hidden && d.IsDir() {
+			return filepath.SkipDir
+		} else if hidden {
+			return nil
+		}
 		if d.IsDir() {
 			return os.MkdirAll(target, 0o755)
 		}

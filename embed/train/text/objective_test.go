@@ -400,7 +400,8 @@ func TestTheExportedFolderIsTheModelsWithOtherWeights(t *testing.T) {
 	}
 	pooler := checkpoint.Tensor{Name: "pooler.dense.bias", Shape: []int{2}, Data: []float32{1, 2}}
 	if err := errors.Join(checkpoint.WriteSafetensors(f, nil, append(m.Weights.Tensors(m.Config), pooler)), f.Close(),
-		os.WriteFile(filepath.Join(from, "pytorch_model.bin"), nil, 0o600), os.WriteFile(filepath.Join(from, "README.md"), []byte("words"), 0o600)); err != nil {
+		os.WriteFile(filepath.Join(from, "pytorch_model.bin"), nil, 0o600), os.Mkdir(filepath.Join(from, ".git"), 0o700),
+		os.WriteFile(filepath.Join(from, ".git", "config"), nil, 0o600), os.WriteFile(filepath.Join(from, "README.md"), []byte("words"), 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	texts, pairs := couples(8)
@@ -426,6 +427,9 @@ func TestTheExportedFolderIsTheModelsWithOtherWeights(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(r.to, "pytorch_model.bin")); !errors.Is(err, os.ErrNotExist) {
 		t.Error("old weights lie beside the new ones")
+	}
+	if _, err := os.Stat(filepath.Join(r.to, ".git")); !errors.Is(err, os.ErrNotExist) {
+		t.Error("hidden files are copied")
 	}
 	if words, err := os.ReadFile(filepath.Join(r.to, "README.md")); err != nil || string(words) != "words" {
 		t.Errorf("README.md is %q, %v", words, err)

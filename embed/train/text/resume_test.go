@@ -73,6 +73,10 @@ func TestAKilledRunGoesOnAsIfItWereNot(t *testing.T) {
 		from := model(t)
 		killed, state := t.TempDir(), t.TempDir()
 		before := killAt(t, "step 9 ", child(t, from, killed, state, string(b)))
+		left := filepath.Join(state, ".training.safetensors123") // as if it was killed in mid-save
+		if err := os.WriteFile(left, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
 		whole := t.TempDir()
 		after, err := child(t, from, killed, state, string(b)).Output()
 		if err != nil {
@@ -90,6 +94,9 @@ func TestAKilledRunGoesOnAsIfItWereNot(t *testing.T) {
 			if !slices.Contains(want, line) {
 				t.Errorf("%q is not a line of the run that went through:\n%s", line, strings.Join(want, "\n"))
 			}
+		}
+		if _, err := os.Stat(left); !errors.Is(err, os.ErrNotExist) {
+			t.Error("the rest of a save that was killed stays")
 		}
 		a, errA := os.ReadFile(filepath.Join(killed, checkpoint.WeightsFile))
 		w, errW := os.ReadFile(filepath.Join(whole, checkpoint.WeightsFile))

@@ -49,8 +49,18 @@ func Save(dir string, parameters []network.Parameter, s network.State, run any) 
 	return Replace(filepath.Join(dir, File), func(w io.Writer) error { return checkpoint.WriteSafetensors(w, metadata, tensors) })
 }
 
-// Replace writes a file as a whole: it is the old one or the new one, never a part.
+// Replace writes a file as a whole: it is the old one or the new one, never a part. What a
+// killed process left of the same file is removed; one process at a time may write it.
 func Replace(path string, write func(io.Writer) error) error {
+	left, err := filepath.Glob(filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+"[0-9]*"))
+	if err != nil {
+		return fmt.Errorf("state: %s: %w", path, err)
+	}
+	for _, old := range left {
+		if err := os.Remove(old); err != nil {
+			return fmt.Errorf("state: %w", err)
+		}
+	}
 	f, err := renameio.TempFile(filepath.Dir(path), path)
 	if err != nil {
 		return fmt.Errorf("state: %w", err)
