@@ -14,7 +14,10 @@ import (
 	"time"
 
 	"github.com/kindred-rec/kindred/embed/behaviour/causal"
+	"github.com/kindred-rec/kindred/embed/behaviour/learned"
 	"github.com/kindred-rec/kindred/embed/bundle"
+	"github.com/kindred-rec/kindred/ranker"
+	"github.com/kindred-rec/kindred/server/record"
 	"github.com/kindred-rec/kindred/server/shop"
 )
 
@@ -67,7 +70,10 @@ func unitText(r *rand.Rand) []float32 {
 	for i := range v {
 		v[i] = float32(r.NormFloat64())
 	}
-	toUnit(v)
+	n := float32(math.Sqrt(inner(v, v)))
+	for i := range v {
+		v[i] /= n
+	}
 	return v
 }
 
@@ -250,11 +256,10 @@ func TestEncodersThatDoNotGoTogetherAreRefusedByName(t *testing.T) {
 	}{
 		"dimension": {[]causal.Tower{plain}, ids(), func(m *bundle.Manifest) { m.BehaviourDim = 33 }, shop.ErrUnfit, "dimension 32, its manifest says 33"},
 		"texts":     {[]causal.Tower{plain}, ids(), func(m *bundle.Manifest) { m.TextEncoder.Dim = 7 }, shop.ErrUnfit, "texts of dimension 24"},
-		"kinds":     {[]causal.Tower{tower(1, func(c *causal.Config) { c.Types = 3 })}, ids(), nil, shop.ErrUnfit, "3 kinds"},
-		"items":     {[]causal.Tower{plain, tower(1, func(c *causal.Config) { c.Items = 4 })}, ids(), nil, shop.ErrUnfit, "30 and 4"},
-		"scores":    {[]causal.Tower{plain, tower(1, func(c *causal.Config) { c.Scale = 4 })}, ids(), nil, shop.ErrUnfit, "how they score"},
-		"few ids":   {[]causal.Tower{plain}, ids()[:29], nil, bundle.ErrDamaged, "names 29 items, the weights have 30"},
-		"many ids":  {[]causal.Tower{plain}, append(ids(), "more"), nil, bundle.ErrLimit, "more than 30"},
+		"kinds":     {[]causal.Tower{tower(1, func(c *causal.Config) { c.Types = 3 })}, ids(), nil, learned.ErrModel, "3 types, the numbering 0"},
+		"items":     {[]causal.Tower{plain, tower(1, func(c *causal.Config) { c.Items = 4 })}, ids(), nil, learned.ErrModel, "rows of 4 items, there are ids of 30"},
+		"few ids":   {[]causal.Tower{plain}, ids()[:29], nil, learned.ErrModel, "rows of 30 items, there are ids of 29"},
+		"many ids":  {[]causal.Tower{plain}, append(ids(), "more"), nil, learned.ErrModel, "rows of 30 items, there are ids of 31"},
 	} {
 		if _, err := Load(pack(t, c.items, c.edit, c.towers...)); !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v", what, err)
@@ -266,38 +271,41 @@ func TestEncodersThatDoNotGoTogetherAreRefusedByName(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Load(b); !errors.Is(err, causal.ErrFormat) {
+	if _, err := Load(b); !errors.Is(err, learned.ErrFormat) {
 		t.Errorf("no weights: %v", err)
 	}
 }
 
-func TestTheBoundIsAboveAllItemsAndNotFar(t *testing.T) {
-	r := rand.New(rand.NewPCG(3, 3))
-	for range 20 {
-		a := make([]float32, 16*9)
-		for i := range a {
-			a[i] = float32(r.NormFloat64())
-		}
-		bound, longest := largestStretch(a, 16, 9), 0.0
-		for range 2000 {
-			x := make([]float32, 9)
-			for i := range x {
-				x[i] = float32(r.NormFloat64())
-			}
-			toUnit(x)
-			var squares float64
-			for row := range 16 {
-				y := inner(a[row*9:(row+1)*9], x)
-				squares += y * y
-			}
-			longest = max(longest, math.Sqrt(squares))
-		}
-		if bound < longest || bound > 1.3*longest || bound > length(a) {
-			t.Errorf("bound %v, longest of many %v, all together %v", bound, longest, length(a))
+// TestActsHaveTheNamesOfTheirTypes trains nothing: an encoder of types sees what was done.
+func TestActsHaveTheNamesOfTheirTypes(t *testing.T) {
+	for want, a := range map[string]shop.Act{
+		record.TypeView: {Kind: ranker.Viewed, Weight: 1}, record.TypeDislike: {Kind: ranker.Viewed, Weight: -2}, record.TypeClick: {Kind: ranker.Clicked},
+		record.TypeLike: {Kind: ranker.Liked}, record.TypeAddToCart: {Kind: ranker.Carted}, record.TypePurchase: {Kind: ranker.Purchased},
+		record.TypeRating: {Kind: ranker.Rated, Weight: -1}, record.TypeComment: {Kind: ranker.Commented}, record.TypeShare: {Kind: ranker.Shared},
+	} {
+		if got := typeOf(&a); got != want {
+			t.Errorf("%+v is named %q, want %q", a, got, want)
 		}
 	}
-	if n := largestStretch(make([]float32, 6), 2, 3); n != 0 {
-		t.Errorf("zeros stretch by %v", n)
+	typed := tower(8, func(c *causal.Config) { c.Types = 2 })
+	model := learned.Model{Towers: []learned.Tower{{Tower: typed, Scale: 1}}, Items: ids(), Numbering: learned.Numbering{Types: []string{record.TypeView, record.TypePurchase}}}
+	b, err := bundle.Write(t.TempDir(), bundle.Manifest{Created: time.Unix(1, 0), TextEncoder: bundle.Space{Dim: textDim}, BehaviourDim: 32}, model.Payloads(), bundle.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := Load(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	viewed, bought, shared := make([]float32, m.Dim()), make([]float32, m.Dim()), make([]float32, m.Dim())
+	if !m.Encode(viewed, []shop.Act{{Item: "item-1", Kind: ranker.Viewed, Weight: 1}}) || !m.Encode(bought, []shop.Act{{Item: "item-1", Kind: ranker.Purchased, Weight: 1}}) {
+		t.Fatal("no user vector")
+	}
+	if slices.Equal(viewed, bought) {
+		t.Error("a purchase is read as a view")
+	}
+	if m.Encode(shared, []shop.Act{{Item: "item-1", Kind: ranker.Shared, Weight: 1}}) {
+		t.Error("a type that the encoder does not know was read")
 	}
 }
 

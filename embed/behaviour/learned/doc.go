@@ -48,7 +48,7 @@
 // # The contract
 //
 // An [Encoder] is immutable, pure and safe for concurrent use, and needs the bundle's
-// files no more. A user's vector is computed from the last [Encoder.Window] events anew;
-// this takes a fraction of a millisecond and, once as many calls have run as run at once,
-// allocates nothing.
+// files no more. A user's vector is computed anew from the last events of those that each
+// part reads; this takes a fraction of a millisecond and, once as many calls have run as
+// run at once, allocates nothing.
 package learned

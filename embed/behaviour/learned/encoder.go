@@ -75,7 +75,8 @@ func (e *Encoder) PlainDim() int { return e.plain }
 // TextDim is the number of components of the text vectors that it reads. 0: it reads none.
 func (e *Encoder) TextDim() int { return e.textDim }
 
-// Window is how many of a user's last events can matter.
+// Window is how many events a part reads at most. Who gives [Encoder.User] more has the
+// older ones read where it leaves out newer ones, such as those that do not attract.
 func (e *Encoder) Window() int { return e.window }
 
 // row is that of an item; -1: it has none.
@@ -158,11 +159,11 @@ func (e *Encoder) User(dst []float32, events []Event) (ok bool, err error) {
 	for i, t := range e.towers {
 		part := dst[at : at+t.Config().Dim]
 		at += len(part)
-		w.choose(t.Config())
-		if len(w.some) == 0 {
+		read := w.choose(t.Config())
+		if len(read) == 0 {
 			continue
 		}
-		if err := t.Encode(w.scratch[i], w.states[i], part, w.some, 0); err != nil {
+		if err := t.Encode(w.scratch[i], w.states[i], part, read, 0); err != nil {
 			clear(dst)
 			return false, fmt.Errorf("tower %d: %w", i, err)
 		}
@@ -182,11 +183,10 @@ func (e *Encoder) User(dst []float32, events []Event) (ok bool, err error) {
 	return toUnit(dst)
 }
 
-// number gives the last events that can matter their rows.
+// number gives the events their rows.
 func (e *Encoder) number(w *workspace, events []Event) error {
 	w.all, w.attract = w.all[:0], w.attract[:0]
-	first := max(0, len(events)-e.window)
-	for i := first; i < len(events); i++ {
+	for i := range events {
 		v := &events[i]
 		if err := e.fitsText(v.Text); err != nil {
 			return fmt.Errorf("event %d of %d: %w", i, len(events), err)

@@ -240,9 +240,9 @@ func TestVectorsScoreAsThePartsDoTogether(t *testing.T) {
 					t.Errorf("the longest plain vector is scaled to %g", longest)
 				}
 				for range 30 {
-					events := w.events(rng, rng.IntN(20))
+					events := w.events(rng, rng.IntN(40))
 					user := make([]float32, e.Dim())
-					ok, err := e.User(user, events[max(0, len(events)-e.Window()):])
+					ok, err := e.User(user, events)
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -253,7 +253,7 @@ func TestVectorsScoreAsThePartsDoTogether(t *testing.T) {
 					}
 					var got, want []float64
 					for id, v := range vectors {
-						score, _ := w.score(t, m, events[max(0, len(events)-e.Window()):], id)
+						score, _ := w.score(t, m, events, id)
 						got, want = append(got, inner(user, v)), append(want, score)
 					}
 					checkProportional(t, got, want)

@@ -35,17 +35,17 @@ func (e *Encoder) take() *workspace {
 }
 
 func (e *Encoder) put(w *workspace) {
-	clear(w.all) // they point at the caller's vectors
-	clear(w.some)
-	clear(w.steps)
+	clear(w.all[:cap(w.all)]) // they point at the caller's vectors
+	clear(w.some[:cap(w.some)])
+	clear(w.steps[:cap(w.steps)])
 	select {
 	case e.idle <- w:
 	default:
 	}
 }
 
-// choose sets some to the last events that a tower reads.
-func (w *workspace) choose(c causal.Config) {
+// choose returns the last events that a tower reads.
+func (w *workspace) choose(c causal.Config) []causal.Event {
 	w.some = w.some[:0]
 	for i, v := range w.all {
 		known := v.Item >= 0 && c.Items > 0 || len(v.Text) > 0 && c.TextDim > 0
@@ -53,7 +53,7 @@ func (w *workspace) choose(c causal.Config) {
 			w.some = append(w.some, v)
 		}
 	}
-	w.some = w.some[max(0, len(w.some)-c.Window):]
+	return w.some[max(0, len(w.some)-c.Window):]
 }
 
 // step sets steps to the events that a head reads.
