@@ -239,7 +239,7 @@ func TestVectorsScoreAsThePartsDoTogether(t *testing.T) {
 				if measured && longest < 0.9999 {
 					t.Errorf("the longest plain vector is scaled to %g", longest)
 				}
-				for range 30 {
+				for range 6 {
 					events := w.events(rng, rng.IntN(40))
 					user := make([]float32, e.Dim())
 					ok, err := e.User(user, events)
