@@ -111,7 +111,7 @@ func (o Options) longest() int {
 
 func (o Options) workers() int {
 	if o.Workers == 0 {
-		return runtime.GOMAXPROCS(0)
+		return min(runtime.GOMAXPROCS(0), 256)
 	}
 	return o.Workers
 }

@@ -172,8 +172,7 @@ func (r *run) step(sequences []int, perEpoch int) error {
 		if o.Clip > 0 && norm > o.Clip {
 			scale = o.Clip / norm
 		}
-		r.state.Apply(r.team, rows, optimize.Step{Average: optimize.Warming(o.EMA, number), Adam: kernel.Adam{
-			GradScale: float32(scale), Beta1: o.Beta1, Beta2: o.Beta2, Epsilon: 1e-8, Rate: r.Rate, Decay: o.WeightDecay, Step: number}})
+		r.state.Apply(r.team, rows, r.optimizerStep(number, scale))
 		r.Loss += loss
 	}
 	r.Step++
@@ -181,6 +180,13 @@ func (r *run) step(sequences []int, perEpoch int) error {
 	r.Tokens += len(r.batch.events)
 	r.Seconds += time.Since(start).Seconds()
 	return nil
+}
+
+// optimizerStep is how the weights change, given what gradients are multiplied by.
+func (r *run) optimizerStep(number int, scale float64) optimize.Step {
+	o := r.options
+	return optimize.Step{Average: optimize.Warming(o.EMA, number), Adam: kernel.Adam{
+		GradScale: float32(scale), Beta1: o.Beta1, Beta2: o.Beta2, Epsilon: 1e-8, Rate: r.Rate, Decay: o.WeightDecay, Step: number}}
 }
 
 func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
