@@ -7,22 +7,26 @@ import (
 	"log/slog"
 	"text/tabwriter"
 
+	"github.com/kindred-rec/kindred/embed/train"
+	"github.com/kindred-rec/kindred/embed/train/sequence"
 	"github.com/kindred-rec/kindred/loadtest/evaluate"
 	"github.com/kindred-rec/kindred/server/worker"
 )
 
 // evaluateCommand is `loadtest evaluate`.
 type evaluateCommand struct {
-	logFlags `embed:""`
-	Stage    string  `enum:"retrieval,full" default:"full" help:"full: serving without exploration. retrieval: the inner product of behaviour and item vectors alone."`
-	Split    string  `enum:"test,valid" default:"test" help:"Which questions: test, which figures are quoted for, or valid, for tuning."`
-	Cold     float64 `placeholder:"SHARE" help:"Share of the items to leave out of training and report apart, as 0.2."`
-	Seed     uint64  `default:"1" help:"Decides which items are cold."`
-	Fit      bool    `help:"Fit the weights on the validation questions first, as a tenant's refresh does on its own log."`
-	Encoder  string  `default:"static" placeholder:"static|DIR|OWNER/MODEL" help:"What encodes item texts: the embedded encoder, the folder of a static table or a transformer, or a transformer of the hub."`
-	Backend  string  `enum:"auto,go,xla:cpu,xla:cuda" default:"auto" help:"What computes a transformer: auto, go, xla:cpu or xla:cuda. A static table is always computed in Go."`
-	Workers  int     `placeholder:"N" help:"Questions answered side by side; one a processor if not given. The figures do not depend on it."`
-	JSON     bool    `name:"json" help:"Print the figures as one line of JSON."`
+	logFlags  `embed:""`
+	Stage     string  `enum:"retrieval,full" default:"full" help:"full: serving without exploration. retrieval: the inner product of behaviour and item vectors alone."`
+	Split     string  `enum:"test,valid" default:"test" help:"Which questions: test, which figures are quoted for, or valid, for tuning."`
+	Cold      float64 `placeholder:"SHARE" help:"Share of the items to leave out of training and report apart, as 0.2."`
+	Seed      uint64  `default:"1" help:"Decides how training goes, and which items are cold."`
+	Fit       bool    `help:"Fit the weights on the validation questions first, as a tenant's refresh does on its own log."`
+	Behaviour string  `enum:"learned,mean" default:"learned" help:"What makes users' vectors: learned on the train part, or the mean of text vectors."`
+	Epochs    int     `placeholder:"N" help:"Train for at most so many epochs; the trainer's default if not given."`
+	Encoder   string  `default:"static" placeholder:"static|DIR|OWNER/MODEL" help:"What encodes item texts: the embedded encoder, the folder of a static table or a transformer, or a transformer of the hub."`
+	Backend   string  `enum:"auto,go,xla:cpu,xla:cuda" default:"auto" help:"What computes a transformer: auto, go, xla:cpu or xla:cuda. A static table is always computed in Go."`
+	Workers   int     `placeholder:"N" help:"Questions answered side by side; one a processor if not given. The figures do not depend on it."`
+	JSON      bool    `name:"json" help:"Print the figures as one line of JSON."`
 }
 
 // Help is what --help says beyond the flags.
@@ -53,6 +57,13 @@ func (c *evaluateCommand) Run(ctx context.Context, to output) error {
 	options := evaluate.Options{Encoder: worker.WithPrompt(model.Encoder, model.DocumentPrompt), Backend: model.Backend,
 		Format: format, Dir: c.Data, Reader: reader, Stage: evaluate.Stage(c.Stage), Split: evaluate.Part(c.Split),
 		Cold: c.Cold, Seed: c.Seed, Fit: c.Fit, Workers: c.Workers}
+	options.Behaviour = evaluate.Behaviour(c.Behaviour)
+	if c.Epochs > 0 {
+		settings := train.DefaultOptions()
+		settings.Sequence.Epochs = c.Epochs
+		options.Train = &settings
+	}
+	options.Epoch = func(e sequence.Epoch, most int) { bars.show("training", float64(e.Number)/float64(most)) }
 	result, err := evaluate.Run(ctx, options, func(done, all int) { bars.show("questions", float64(done)/float64(all)) })
 	bars.finish()
 	if err != nil {
@@ -66,8 +77,8 @@ func (c *evaluateCommand) Run(ctx context.Context, to output) error {
 
 func writeFigures(to output, r evaluate.Result) error {
 	t := tabwriter.NewWriter(to.out, 2, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(t, "%s: %s, stage %s, split %s, seed %d, encoder %s, weights %s, %d items\n\n", r.Format, r.Protocol, r.Stage, r.Split, r.Seed,
-		r.Encoder, cmp.Or(r.Weights, "none"), r.Items)
+	fmt.Fprintf(t, "%s: %s, stage %s, split %s, seed %d, encoder %s, behaviour %s, weights %s, %d items\n\n", r.Format, r.Protocol, r.Stage, r.Split, r.Seed,
+		r.Encoder, r.Behaviour, cmp.Or(r.Weights, "none"), r.Items)
 	fmt.Fprint(t, "\tquestions\tHR@5\tHR@10\tNDCG@10\tMRR\t\n")
 	row := func(name string, f evaluate.Figures) {
 		fmt.Fprintf(t, "%s\t%d\t%.4f\t%.4f\t%.4f\t%.4f\t\n", name, f.Cases, f.HR5, f.HR10, f.NDCG10, f.MRR)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"time"
 
 	"github.com/kindred-rec/kindred/embed/behaviour/causal"
@@ -22,8 +23,13 @@ func Behaviour(ctx context.Context, d Data, o Options) (Result, error) {
 	if err := d.check(); err != nil {
 		return Result{}, err
 	}
-	o = o.over(d)
 	var r Result
+	before := len(d.Items)
+	if d = d.known(o.MinEvents); len(d.Items) == 0 {
+		return r, fmt.Errorf("%w: none of %d items has %d events or more: there is nothing to learn", ErrData, before, o.MinEvents)
+	}
+	r.Report.Rows, r.Report.Cases = len(d.Items), len(d.Valid)
+	o = o.over(d)
 	o.say(Transitions)
 	head, err := countHead(ctx, d, o, &r.Report)
 	if err != nil {
@@ -124,16 +130,22 @@ func weigh(ctx context.Context, d Data, o Options, t learned.Tower, h heads.Head
 	if err != nil {
 		return 0, fmt.Errorf("train: %w", err)
 	}
-	values, err := j.gains(ctx, o.Sequence.Workers)
+	gains, err := j.gains(ctx, o.Sequence.Workers)
 	if err != nil {
 		return 0, err
 	}
+	chosen, mean := choose(gains, nearest(o.Counts))
+	report.Counts, report.Valid, report.Alone = weights[chosen], mean[chosen], mean[0]
+	return weights[chosen], nil
+}
+
+// nearest is the weight of the grid that is nearest to w.
+func nearest(w float32) int {
 	best := 0
-	for i, v := range values {
-		if v > values[best] {
+	for i, v := range weights {
+		if math.Abs(float64(v-w)) < math.Abs(float64(weights[best]-w)) {
 			best = i
 		}
 	}
-	report.Counts, report.Valid, report.Alone = weights[best], values[best], values[0]
-	return weights[best], nil
+	return best
 }

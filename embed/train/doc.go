@@ -17,9 +17,9 @@
 //     them.
 //
 // How much the counts weigh beside the transformer is chosen on the validation cases, by
-// the mean of 1/log2(1+rank) over all items: a grid, the transformer at 1. A part that
-// does not pay is left out. Without validation cases the weights are those of
-// [DefaultOptions].
+// the mean of 1/log2(1+rank) over all items: a grid, the transformer at 1, where the usual
+// weight is left only for one that is better by more than a standard error. Without
+// validation cases it is the usual one, [Options.Counts].
 //
 // # How to use it
 //

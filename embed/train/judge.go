@@ -51,8 +51,8 @@ func newJudge(d Data, t learned.Tower, h heads.Head) (*judge, error) {
 	return j, nil
 }
 
-// gains is the mean of 1/log2(1+rank) under each of the weights.
-func (j *judge) gains(ctx context.Context, workers int) ([]float64, error) {
+// gains is 1/log2(1+rank) of each case under each of the weights, [cases][weights].
+func (j *judge) gains(ctx context.Context, workers int) ([][]float64, error) {
 	if workers == 0 {
 		workers = runtime.GOMAXPROCS(0)
 	}
@@ -80,13 +80,36 @@ func (j *judge) gains(ctx context.Context, workers int) ([]float64, error) {
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
-	mean := make([]float64, len(weights))
+	return gains, nil
+}
+
+// choose picks a weight: the one with the highest mean gain, if it is better than that of
+// the usual weight by more than the standard error of their difference; else the usual
+// one, for small differences on few cases are chance.
+func choose(gains [][]float64, usual int) (chosen int, mean []float64) {
+	mean = make([]float64, len(weights))
 	for _, g := range gains { // in order, so that the sum does not depend on the workers
 		for i, v := range g {
-			mean[i] += v / float64(len(j.cases))
+			mean[i] += v / float64(len(gains))
 		}
 	}
-	return mean, nil
+	best := usual
+	for i, v := range mean {
+		if v > mean[best] {
+			best = i
+		}
+	}
+	difference := mean[best] - mean[usual]
+	squares := 0.0
+	for _, g := range gains {
+		off := g[best] - g[usual] - difference
+		squares += off * off
+	}
+	n := float64(len(gains))
+	if difference > math.Sqrt(squares/max(1, n-1)/n) {
+		return best, mean
+	}
+	return usual, mean
 }
 
 // scores are one goroutine's.

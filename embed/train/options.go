@@ -49,13 +49,17 @@ type Options struct {
 	// Transition is the counts'. Their Seed and Workers are the transformer's.
 	Transition transition.Options
 
+	// MinEvents is how many events an item needs for a row of its own, at least 1. Others
+	// are served by their texts.
+	MinEvents int
+
 	// Decay is what an event counts for the factored counts relative to the one after it,
 	// above 0, to 1; Recent how many of the last events do.
 	Decay  float32
 	Recent int
 
-	// Counts is the weight of the counts beside the transformer where there is no
-	// validation, at least 0; 0 leaves them out.
+	// Counts is the usual weight of the counts beside the transformer, at least 0; 0 leaves
+	// them out, unless validation says otherwise.
 	Counts float32
 
 	// Ridge holds what a text predicts of an item's factors back, above 0.
@@ -78,7 +82,7 @@ const (
 // DefaultOptions are those that were chosen on validation parts of public logs. The size
 // of the transformer's tables is filled in from the data.
 func DefaultOptions() Options {
-	o := Options{Sequence: sequence.DefaultOptions(causal.DefaultConfig(1, 0)), Decay: 0.6, Recent: 10, Counts: 16, Ridge: 10}
+	o := Options{Sequence: sequence.DefaultOptions(causal.DefaultConfig(1, 0)), MinEvents: 1, Decay: 0.6, Recent: 10, Counts: 16, Ridge: 10}
 	o.Sequence.Seed = 1
 	o.Sequence.EventDropout = 0.2
 	return o
@@ -88,6 +92,8 @@ func DefaultOptions() Options {
 type Report struct {
 	Transformer sequence.Result `json:"-"`
 	Curve       []sequence.Epoch
+	Rows        int     // items with enough events
+	Cases       int     // validation cases that were asked
 	Stopped     string  // why the transformer's training ended
 	Pairs       int64   // that were factored
 	Dropped     int64   // pairs that were given up for want of memory

@@ -23,7 +23,13 @@ type asker interface {
 	ask(q dataset.Query) (rank int, shown []uint32, err error)
 }
 
-// profile turns a history into what the stages take in.
+// A profiler turns a history into a vector among the items', nil where it says nothing,
+// valid until the next call.
+type profiler interface {
+	encode(history []dataset.Interaction) ([]float32, error)
+}
+
+// profile is the weighted mean of the vectors of texts.
 type profile struct {
 	mean    behaviour.Mean
 	vectors *matrix
@@ -60,7 +66,8 @@ func (p *profile) encode(history []dataset.Interaction) ([]float32, error) {
 
 // retrieval ranks by the inner product alone.
 type retrieval struct {
-	profile profile
+	profile profiler
+	space   *matrix
 	exact   *flat.Index
 	items   int
 	repeats bool
@@ -102,12 +109,12 @@ func (s *retrieval) allowAll() {
 
 // rank is one more than how many items are at least as near as the target.
 func (s *retrieval) rank(user []float32, target uint32) int {
-	want := s.profile.vectors.Vector(target)
+	want := s.space.Vector(target)
 	if want == nil || s.allow[target/64]&(1<<(target%64)) == 0 {
 		return s.items
 	}
 	least, rank := vek32.Dot(user, want), 1
-	for item, v := range s.profile.vectors.rows {
+	for item, v := range s.space.rows {
 		if v != nil && uint32(item) != target && s.allow[item/64]&(1<<(item%64)) != 0 && vek32.Dot(user, v) >= least {
 			rank++
 		}
@@ -117,7 +124,7 @@ func (s *retrieval) rank(user []float32, target uint32) int {
 
 // full asks the serving pipeline.
 type full struct {
-	profile  profile
+	profile  profiler
 	pipeline *ranker.Pipeline
 	items    int
 	repeats  bool

@@ -7,6 +7,8 @@ import (
 	"io"
 
 	"github.com/kindred-rec/kindred/embed"
+	"github.com/kindred-rec/kindred/embed/train"
+	"github.com/kindred-rec/kindred/embed/train/sequence"
 	"github.com/kindred-rec/kindred/loadtest/dataset"
 	"github.com/kindred-rec/kindred/ranker"
 )
@@ -34,6 +36,16 @@ const (
 	Valid Part = "valid"
 )
 
+// Behaviour is what makes a user's vector.
+type Behaviour string
+
+const (
+	// Learned is trained on the train part; the default.
+	Learned Behaviour = "learned"
+	// Mean is the weighted mean of the items' text vectors, of which nothing is learned.
+	Mean Behaviour = "mean"
+)
+
 // Protocols, as they stand in [Result.Protocol].
 const (
 	Published   = "published rows, repeats allowed"
@@ -48,7 +60,13 @@ type Options struct {
 	Dir    string
 	Stage  Stage
 	Split  Part
-	// Seed of what is drawn: the cold items. 0 means 1.
+	// Behaviour is what makes users' vectors. Default Learned.
+	Behaviour Behaviour
+	// Train is how a learned one is trained; its seed is Seed. nil: the defaults.
+	Train *train.Options
+	// Epoch, if not nil, is told of each epoch, of at most so many.
+	Epoch func(e sequence.Epoch, most int)
+	// Seed of what is drawn: the cold items, and training. 0 means 1.
 	Seed uint64
 	// Cold is the share of items to remove from training, 0 to below 1.
 	Cold float64
@@ -74,6 +92,9 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Stage == "" {
 		o.Stage = Full
 	}
+	if o.Behaviour == "" {
+		o.Behaviour = Learned
+	}
 	if o.Split == "" {
 		o.Split = Test
 	}
@@ -83,6 +104,8 @@ func (o Options) withDefaults() (Options, error) {
 	switch {
 	case o.Stage != Full && o.Stage != Retrieval:
 		return o, fmt.Errorf("%w: stage %q; it must be %q or %q", ErrOptions, o.Stage, Full, Retrieval)
+	case o.Behaviour != Learned && o.Behaviour != Mean:
+		return o, fmt.Errorf("%w: behaviour %q; it must be %q or %q", ErrOptions, o.Behaviour, Learned, Mean)
 	case o.Split != Test && o.Split != Valid:
 		return o, fmt.Errorf("%w: split %q; it must be %q or %q", ErrOptions, o.Split, Test, Valid)
 	case o.Fit && (o.Stage != Full || o.Split != Test):
@@ -120,6 +143,9 @@ type Result struct {
 	Items         int            `json:"items"`
 	Encoder       string         `json:"encoder"`
 	Backend       string         `json:"backend"` // what encoded: go
+	// Behaviour made the users' vectors; Trained says how, if it was trained.
+	Behaviour Behaviour `json:"behaviour"`
+	Trained   *Trained  `json:"trained,omitempty"`
 	// Weights of the pipeline: "default", "given", "fitted on validation", or absent
 	// where it was not asked.
 	Weights string `json:"weights,omitempty"`
@@ -128,6 +154,14 @@ type Result struct {
 	ColdFraction float64  `json:"cold_fraction,omitempty"`
 	Cold         *Figures `json:"cold,omitempty"`
 	Warm         *Figures `json:"warm,omitempty"`
+}
+
+// Trained is what became of training.
+type Trained struct {
+	Epoch        int     `json:"epoch"`         // whose weights were best on the validation part
+	EpochSeconds float64 `json:"epoch_seconds"` // mean, without validation
+	Counts       float32 `json:"counts"`        // weight of the factored counts beside the transformer
+	Seconds      float64 `json:"seconds"`       // of all training
 }
 
 // WriteJSON writes the result as one line.

@@ -108,15 +108,27 @@ func (o Options) stage(ctx context.Context, split *dataset.Split, result *Result
 	if err != nil {
 		return nil, err
 	}
-	newProfile := func() profile { return profile{mean: behaviour.DefaultMean(), vectors: vectors} }
+	newProfile, space, err := o.behaviour(ctx, split, vectors, result)
+	if err != nil {
+		return nil, err
+	}
+	inSpace := exact
+	if space != vectors {
+		if inSpace, err = newIndex(space); err != nil {
+			return nil, err
+		}
+	}
 	if o.Stage == Retrieval {
 		return func() asker {
-			return &retrieval{profile: newProfile(), exact: exact, items: len(split.Items), repeats: split.Repeats}
+			return &retrieval{profile: newProfile(), space: space, exact: inSpace, items: len(split.Items), repeats: split.Repeats}
 		}, nil
 	}
 	world, err := newWorld(split, vectors, exact, o)
 	if err != nil {
 		return nil, err
+	}
+	if space != vectors {
+		world.Nearest, world.UserSpace = searcher{inSpace}, space
 	}
 	result.Weights = "default"
 	if o.Weights != nil {
@@ -145,6 +157,23 @@ func (o Options) stage(ctx context.Context, split *dataset.Split, result *Result
 		}
 	}
 	return func() asker { return newFull(pipeline) }, nil
+}
+
+// behaviour makes what turns histories into vectors, and the items among them.
+func (o Options) behaviour(ctx context.Context, split *dataset.Split, texts *matrix, result *Result) (func() profiler, *matrix, error) {
+	result.Behaviour = o.Behaviour
+	if o.Behaviour == Mean {
+		return func() profiler { return &profile{mean: behaviour.DefaultMean(), vectors: texts} }, texts, nil
+	}
+	t, err := learn(ctx, split, texts, o)
+	if err != nil {
+		return nil, nil, fmt.Errorf("training: %w", err)
+	}
+	result.Trained = &Trained{Epoch: t.report.Transformer.Best.Number, Counts: t.report.Counts, Seconds: t.report.Seconds}
+	for _, e := range t.report.Curve {
+		result.Trained.EpochSeconds += e.Seconds / float64(len(t.report.Curve))
+	}
+	return func() profiler { return &learnedProfile{trained: t, split: split, texts: texts} }, t.items, nil
 }
 
 // askAll puts all questions and returns the answers in their order, and how many
