@@ -76,8 +76,9 @@ type Options struct {
 	Backend string
 	// Weights of the pipeline. nil: the defaults.
 	Weights *ranker.Weights
-	// Fit fits the weights on the validation part before the test is taken, as a
-	// tenant's refresh does on its own log. Counts stay those of the train part.
+	// Fit fits the weights on the validation part before the test is taken. Counts stay
+	// those of the train part. Where the validation part is what is asked, each half of
+	// its users is asked with weights fitted on the other half.
 	Fit bool
 	// Settings of the pipeline, such as how many candidates each source proposes.
 	Settings ranker.Settings
@@ -108,8 +109,8 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("%w: behaviour %q; it must be %q or %q", ErrOptions, o.Behaviour, Learned, Mean)
 	case o.Split != Test && o.Split != Valid:
 		return o, fmt.Errorf("%w: split %q; it must be %q or %q", ErrOptions, o.Split, Test, Valid)
-	case o.Fit && (o.Stage != Full || o.Split != Test):
-		return o, fmt.Errorf("%w: weights are fitted on validation, for stage %q and split %q only", ErrOptions, Full, Test)
+	case o.Fit && o.Stage != Full:
+		return o, fmt.Errorf("%w: weights are fitted for stage %q only", ErrOptions, Full)
 	case !(o.Cold >= 0 && o.Cold < 1):
 		return o, fmt.Errorf("%w: cold is %v; it must be at least 0 and below 1", ErrOptions, o.Cold)
 	case o.Workers < 0 || o.Workers > 1024:
@@ -149,6 +150,8 @@ type Result struct {
 	// Weights of the pipeline: "default", "given", "fitted on validation", or absent
 	// where it was not asked.
 	Weights string `json:"weights,omitempty"`
+	// Fitted are the weights, in the order of the features, if they were.
+	Fitted ranker.Weights `json:"-"`
 	// ColdFraction of the items was unknown to training; Cold and Warm are the
 	// figures of the questions for those and for the other items. Absent without.
 	ColdFraction float64  `json:"cold_fraction,omitempty"`

@@ -141,22 +141,36 @@ func (o Options) stage(ctx context.Context, split *dataset.Split, result *Result
 	if err != nil {
 		return nil, err
 	}
-	if o.Fit {
-		result.Weights = "fitted on validation"
+	if !o.Fit {
+		return func() asker { return newFull(pipeline) }, nil
+	}
+	fitted := func(questions []dataset.Query) (*ranker.Pipeline, error) {
 		prior := ranker.DefaultWeights()
 		if o.Weights != nil {
 			prior = *o.Weights
 		}
-		weights, err := fitWeights(ctx, split.Valid, newFull(pipeline), prior)
+		weights, err := fitWeights(ctx, questions, newFull(pipeline), prior)
 		if err != nil {
 			return nil, err
 		}
-		world.Weights = &weights
-		if pipeline, err = ranker.New(world); err != nil {
+		result.Fitted = weights
+		own := world
+		own.Weights = &weights
+		return ranker.New(own)
+	}
+	if o.Split == Test {
+		result.Weights = "fitted on validation"
+		p, err := fitted(split.Valid)
+		return func() asker { return newFull(p) }, err
+	}
+	result.Weights = "fitted on the other half of validation"
+	var halves [2]*ranker.Pipeline
+	for h := range halves {
+		if halves[h], err = fitted(otherHalf(split.Valid, h)); err != nil {
 			return nil, err
 		}
 	}
-	return func() asker { return newFull(pipeline) }, nil
+	return func() asker { return &crossed{newFull(halves[0]), newFull(halves[1])} }, nil
 }
 
 // behaviour makes what turns histories into vectors, and the items among them.

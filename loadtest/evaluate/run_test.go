@@ -59,7 +59,7 @@ func TestWhatAlwaysFollowsIsFound(t *testing.T) {
 }
 
 func TestRetrievalSeesTextAndNothingElse(t *testing.T) {
-	result := run(t, Options{Format: dataset.Amazon, Dir: ringDir(t), Stage: Retrieval})
+	result := run(t, Options{Format: dataset.Amazon, Dir: ringDir(t), Stage: Retrieval, Behaviour: Mean})
 	// The target is of the family of the last item in nine of ten questions, and a family has ten.
 	if result.HR10 < 0.85 || result.HR10 > 0.95 {
 		t.Errorf("hr@10 %v, want about .9", result.HR10)
@@ -96,7 +96,7 @@ func TestLeaveOneOutHidesWhatWasSeen(t *testing.T) {
 	_ = os.WriteFile(filepath.Join(dir, "sequences.txt"), []byte(sequences.String()), 0o600)
 	_ = os.WriteFile(filepath.Join(dir, "item_attributes.json"), []byte(strings.TrimSuffix(attributes.String(), ",")+"}"), 0o600)
 	for _, stage := range []Stage{Full, Retrieval} {
-		result := run(t, Options{Format: dataset.S3Rec, Dir: dir, Stage: stage})
+		result := run(t, Options{Format: dataset.S3Rec, Dir: dir, Stage: stage, Behaviour: Mean})
 		if result.Protocol != LeaveOneOut {
 			t.Errorf("protocol %q, want leave one out", result.Protocol)
 		}
@@ -168,7 +168,7 @@ func TestPublishedLogIsRankedWellWithNothingLearned(t *testing.T) {
 	if _, err := os.Stat(dir); err != nil {
 		t.Skip("the published log is not beside the repository")
 	}
-	result := run(t, Options{Format: dataset.Amazon, Dir: dir, Split: Valid})
+	result := run(t, Options{Format: dataset.Amazon, Dir: dir, Split: Valid, Behaviour: Mean})
 	if result.Cases != 526 || result.HR10 < 0.19 || result.NDCG10 < 0.15 {
 		t.Errorf("%+v, want hr@10 of .19 and ndcg@10 of .15 at least", result.Figures)
 	}
@@ -182,8 +182,8 @@ func TestFittedWeightsMakeUpForBadOnes(t *testing.T) {
 	if bad.HR5 > 0.1 || fitted.HR5 < 0.9 || bad.Weights != "given" || fitted.Weights != "fitted on validation" {
 		t.Errorf("hr@5 %v with %s weights, %v with those %s", bad.HR5, bad.Weights, fitted.HR5, fitted.Weights)
 	}
-	o.Split = Valid
+	o.Stage = Retrieval
 	if _, err := Run(t.Context(), o, nil); !errors.Is(err, ErrOptions) {
-		t.Errorf("fitted and measured on the same part: %v, want ErrOptions", err)
+		t.Errorf("weights of a stage without any: %v, want ErrOptions", err)
 	}
 }
