@@ -56,7 +56,7 @@ func (c *evaluateCommand) Run(ctx context.Context, to output) error {
 	defer bars.finish()
 	options := evaluate.Options{Encoder: worker.WithPrompt(model.Encoder, model.DocumentPrompt), Backend: model.Backend,
 		Format: format, Dir: c.Data, Reader: reader, Stage: evaluate.Stage(c.Stage), Split: evaluate.Part(c.Split),
-		Cold: c.Cold, Seed: c.Seed, Fit: c.Fit, Workers: c.Workers}
+		Cold: c.Cold, Seed: c.Seed, Fit: c.Fit && c.Stage == "full", Workers: c.Workers}
 	options.Behaviour = evaluate.Behaviour(c.Behaviour)
 	if c.Epochs > 0 {
 		settings := train.DefaultOptions()

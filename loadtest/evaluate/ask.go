@@ -129,7 +129,6 @@ type full struct {
 	items    int
 	repeats  bool
 	seed     uint64
-	losers   int // to draw
 	request  ranker.Request
 	response ranker.Response
 	shown    []uint32
@@ -146,15 +145,9 @@ func (s *full) ask(q dataset.Query) (int, []uint32, error) {
 		return 0, nil, err
 	}
 	req := &s.request
-	*req = ranker.Request{History: req.History[:0], UserVector: user, Limit: min(deep, s.items), Seed: s.seed, Losers: s.losers, Seen: ranker.HideInteracted}
-	if s.repeats {
-		req.Seen = ranker.Keep
-	}
-	for _, e := range q.History {
-		if kind, positive := kindOf(e); positive {
-			req.History = append(req.History, ranker.Touch{Item: e.Item, Kind: kind, Time: micros(e)})
-			req.Now = max(req.Now, micros(e))
-		}
+	*req = ranker.Request{History: touches(req.History[:0], q.History), UserVector: user, Limit: min(deep, s.items), Seed: s.seed, Seen: seenPolicy(s.repeats)}
+	for _, t := range req.History {
+		req.Now = max(req.Now, t.Time)
 	}
 	if err := s.pipeline.Recommend(req, &s.response); err != nil {
 		return 0, nil, err
@@ -164,6 +157,23 @@ func (s *full) ask(q dataset.Query) (int, []uint32, error) {
 		s.shown = append(s.shown, x.Item)
 	}
 	return rankAmong(s.response.Items, q.Target, s.items), s.shown, nil
+}
+
+// touches appends what speaks for items.
+func touches(to []ranker.Touch, history []dataset.Interaction) []ranker.Touch {
+	for _, e := range history {
+		if kind, positive := kindOf(e); positive {
+			to = append(to, ranker.Touch{Item: e.Item, Kind: kind, Time: micros(e)})
+		}
+	}
+	return to
+}
+
+func seenPolicy(repeats bool) ranker.SeenPolicy {
+	if repeats {
+		return ranker.Keep
+	}
+	return ranker.HideInteracted
 }
 
 // rankAmong is the place of the target, after all that have its score; last where

@@ -149,7 +149,7 @@ func (o Options) stage(ctx context.Context, split *dataset.Split, result *Result
 		if o.Weights != nil {
 			prior = *o.Weights
 		}
-		weights, err := fitWeights(ctx, questions, newFull(pipeline), prior)
+		weights, err := fitWeights(ctx, questions, world, newProfile(), prior, split.Repeats)
 		if err != nil {
 			return nil, err
 		}

@@ -8,8 +8,7 @@ import (
 	"github.com/kindred-rec/kindred/loadtest/dataset"
 	"github.com/kindred-rec/kindred/ranker"
 	"github.com/kindred-rec/kindred/ranker/catalog"
-	"github.com/kindred-rec/kindred/ranker/covisit"
-	"github.com/kindred-rec/kindred/ranker/popularity"
+	"github.com/kindred-rec/kindred/ranker/holdout"
 )
 
 // kinds of acts by event type. Types that are not here do not speak for an item.
@@ -83,39 +82,21 @@ func newWorld(split *dataset.Split, vectors *matrix, exact *flat.Index, o Option
 		}
 	}
 	w.Catalog = table
-	if w.CoVisited, err = covisit.New(covisit.Options{MaxItems: n}); err != nil {
-		return w, err
-	}
-	if w.Popular, err = popularity.New(popularity.Options{MaxItems: n}); err != nil {
-		return w, err
-	}
-	for _, sequence := range split.Train {
-		if err := countSequence(w, sequence.Events); err != nil {
-			return w, err
+	counts, err := holdout.Count(n, func(yield func([]ranker.Touch) bool) {
+		var t []ranker.Touch
+		for _, sequence := range split.Train {
+			if t = touches(t[:0], sequence.Events); !yield(t) {
+				return
+			}
 		}
+	})
+	if err != nil {
+		return w, err
 	}
-	w.Popular.Publish()
+	w.CoVisited, w.Popular = counts.CoVisited, counts.Popular
 	w.Neighbours, err = ranker.NewNeighbourCache(w.Nearest, vectors, n, neighbours)
 	return w, err
 }
 
 // neighbours an item, as the service keeps them.
 const neighbours = 150
-
-func countSequence(w ranker.World, events []dataset.Interaction) error {
-	trail := make([]covisit.Step, 0, len(events))
-	for _, e := range events {
-		if _, positive := kindOf(e); !positive {
-			continue
-		}
-		step := covisit.Step{Item: e.Item, Weight: 1, Time: micros(e)}
-		if err := w.CoVisited.Add(trail, step); err != nil {
-			return err
-		}
-		if err := w.Popular.Add(e.Item, 1, micros(e)); err != nil {
-			return err
-		}
-		trail = append(trail, step)
-	}
-	return nil
-}
