@@ -18,12 +18,14 @@
 package learned
 
 import (
+	"bytes"
 	"fmt"
 	"runtime"
 
 	"github.com/kindred-rec/kindred/embed/behaviour/learned"
 	"github.com/kindred-rec/kindred/embed/bundle"
 	"github.com/kindred-rec/kindred/ranker"
+	"github.com/kindred-rec/kindred/ranker/holdout"
 	"github.com/kindred-rec/kindred/server/record"
 	"github.com/kindred-rec/kindred/server/shop"
 )
@@ -34,7 +36,8 @@ type model struct {
 	idle    chan *[]learned.Event
 }
 
-// Load reads the behaviour encoder of a verified bundle. Errors wrap [shop.ErrUnfit], or
+// Load reads the behaviour encoder of a verified bundle and, where it has them, the weights
+// of the ranker; what it returns is then a [shop.Weighed]. Errors wrap [shop.ErrUnfit], or
 // are those of [learned.Open].
 func Load(b *bundle.Bundle) (shop.Behaviour, error) {
 	e, err := learned.Open(b)
@@ -48,8 +51,29 @@ func Load(b *bundle.Bundle) (shop.Behaviour, error) {
 		return nil, fmt.Errorf("%w: it reads texts of dimension %d, the manifest's encoder %q has %d",
 			shop.ErrUnfit, e.TextDim(), about.TextEncoder.Name, about.TextEncoder.Dim)
 	}
-	return &model{encoder: e, idle: make(chan *[]learned.Event, runtime.GOMAXPROCS(0))}, nil
+	m := &model{encoder: e, idle: make(chan *[]learned.Event, runtime.GOMAXPROCS(0))}
+	if !b.Has(bundle.RankerFile) {
+		return m, nil
+	}
+	text, err := b.ReadFile(bundle.RankerFile)
+	if err != nil {
+		return nil, err
+	}
+	weights, err := holdout.Read(bytes.NewReader(text))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", shop.ErrUnfit, bundle.RankerFile, err)
+	}
+	return &weighed{model: m, weights: weights}, nil
 }
+
+// weighed is a model with weights of the ranker.
+type weighed struct {
+	*model
+	weights ranker.Weights
+}
+
+// Weights implements shop.Weighed.
+func (w *weighed) Weights() ranker.Weights { return w.weights }
 
 // Dim implements shop.Behaviour.
 func (m *model) Dim() int { return m.encoder.Dim() }

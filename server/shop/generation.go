@@ -56,6 +56,10 @@ func (s *Shop) assemble(g *generation, m *model) error {
 	}
 	if m != nil {
 		world.UserSpace, world.Nearest = m.vectors, m.nearest
+		if fitted, ok := m.behaviour.(Weighed); ok {
+			weights := fitted.Weights()
+			world.Weights = &weights
+		}
 	}
 	pipeline, err := ranker.New(world)
 	if err != nil {

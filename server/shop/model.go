@@ -30,6 +30,13 @@ type Behaviour interface {
 	Encode(dst []float32, acts []Act) bool
 }
 
+// Weighed is a [Behaviour] that comes with the weights of the ranker that were fitted to it.
+type Weighed interface {
+	Behaviour
+	// Weights of the ranker for recommendations.
+	Weights() ranker.Weights
+}
+
 // Act is one event of a user, as a behaviour encoder reads it.
 type Act struct {
 	Item   string    // id; empty: the item is not in the catalog any more
