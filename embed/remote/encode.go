@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/kindred-rec/kindred/embed"
+	"github.com/kindred-rec/kindred/embed/remote/internal/wire"
 	kindredv1 "github.com/kindred-rec/kindred/proto/kindred/v1"
 )
 
@@ -103,7 +104,7 @@ func (c *Client) send(ctx context.Context, kind kindredv1.EmbedKind, texts []str
 		}
 		if w == nil { // all were tried or are closed off: a new round after a pause
 			clear(tried)
-			hint, _ := retryHint(last.err)
+			hint, _ := wire.RetryHint(last.err)
 			if !sleep(ctx, c.jitter.backoff(n-1, hint)) {
 				return last.public(ctx)
 			}
@@ -187,7 +188,7 @@ func (c *Client) accept(w *worker, reply *kindredv1.EmbedResponse, out []float32
 		return fmt.Errorf("%w: %s answered with %q of dimension %d, expected is %q of dimension %d",
 			ErrModelMismatch, w.addr, reply.GetModel(), reply.GetDimension(), c.info.Model, c.info.Dim)
 	}
-	if err := unpackVectors(reply.GetVectors(), out); err != nil {
+	if err := wire.UnpackVectors(reply.GetVectors(), out); err != nil {
 		return fmt.Errorf("%s: %w", w.addr, err)
 	}
 	c.truncated.Add(uint64(max(reply.GetTruncated(), 0)))

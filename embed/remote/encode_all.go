@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/kindred-rec/kindred/embed/remote/internal/wire"
 	kindredv1 "github.com/kindred-rec/kindred/proto/kindred/v1"
 )
 
@@ -177,7 +178,7 @@ func (f *flow) serve(w *worker) {
 			f.cancel(errorOf(w.addr, err))
 			return
 		}
-		hint, _ := retryHint(err)
+		hint, _ := wire.RetryHint(err)
 		if !f.sleep(f.client.jitter.backoff(lost, hint)) {
 			return
 		}

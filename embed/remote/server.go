@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/kindred-rec/kindred/embed/batch"
+	"github.com/kindred-rec/kindred/embed/remote/internal/wire"
 	kindredv1 "github.com/kindred-rec/kindred/proto/kindred/v1"
 )
 
@@ -44,8 +45,25 @@ type ServerConfig struct {
 	QueryPrefix, DocumentPrefix string
 	OwnPrompts                  bool
 
+	// Histories serves EmbedHistories and UploadBundle. Nil: they are UNIMPLEMENTED.
+	Histories Histories
+
 	// Log gets the encoder's failures, without any text. Default none.
 	Log *slog.Logger
+}
+
+// Histories is the part of the service that makes vectors of what users did, such as
+// histories.Server.
+type Histories interface {
+	EmbedHistories(grpc.BidiStreamingServer[kindredv1.EmbedHistoriesRequest, kindredv1.EmbedHistoriesResponse]) error
+	UploadBundle(grpc.ClientStreamingServer[kindredv1.UploadBundleRequest, kindredv1.UploadBundleResponse]) error
+	// Info is what the worker says of it.
+	Info() *kindredv1.HistoriesInfo
+	// MaxMessage is the size of the largest message that it takes.
+	MaxMessage() int
+	// Drain and Wait are as the Server's.
+	Drain()
+	Wait()
 }
 
 // MaxReplyBytes bounds the vectors of one reply.
@@ -133,7 +151,7 @@ func (c ServerConfig) resolve(dim int) (ServerConfig, error) {
 		return c, fmt.Errorf("%w: MaxTextBytes is %d and MaxRequestBytes %d; a request must hold one text and %d bytes",
 			ErrConfig, c.MaxTextBytes, c.MaxRequestBytes, utf8.UTFMax)
 	}
-	c.MaxTexts = max(1, min(c.MaxTexts, MaxReplyBytes/(dim*float32Bytes)))
+	c.MaxTexts = max(1, min(c.MaxTexts, MaxReplyBytes/(dim*wire.Float32Bytes)))
 	return c, nil
 }
 
@@ -143,7 +161,11 @@ func (s *Server) Register(r grpc.ServiceRegistrar) { kindredv1.RegisterEmbedding
 // MaxMessage is the size of the largest message that the worker takes, for
 // grpc.MaxRecvMsgSize.
 func (s *Server) MaxMessage() int {
-	return s.config.MaxRequestBytes + messageOverhead(s.config.MaxTexts)
+	most := s.config.MaxRequestBytes + messageOverhead(s.config.MaxTexts)
+	if s.config.Histories != nil {
+		most = max(most, s.config.Histories.MaxMessage())
+	}
+	return most
 }
 
 // Model is the name of what is served, prefixes included.
@@ -151,11 +173,21 @@ func (s *Server) Model() string { return s.model }
 
 // Drain ends the open streams once what they sent is answered, and refuses what comes
 // later with UNAVAILABLE. Call it before grpc.Server.GracefulStop, which waits for them.
-func (s *Server) Drain() { s.drain.Do(func() { close(s.draining) }) }
+func (s *Server) Drain() {
+	s.drain.Do(func() { close(s.draining) })
+	if s.config.Histories != nil {
+		s.config.Histories.Drain()
+	}
+}
 
 // Wait returns when no goroutine of a stream is left. Call it after the gRPC server
 // stopped.
-func (s *Server) Wait() { s.readers.Wait() }
+func (s *Server) Wait() {
+	s.readers.Wait()
+	if s.config.Histories != nil {
+		s.config.Histories.Wait()
+	}
+}
 
 var errDraining = status.Error(codes.Unavailable, "the worker stops: ask another")
 
@@ -188,21 +220,21 @@ func (s *Server) Embed(ctx context.Context, req *kindredv1.EmbedRequest) (*kindr
 func (s *Server) check(path string, req *kindredv1.EmbedRequest) error {
 	texts := req.GetTexts()
 	if len(texts) > s.config.MaxTexts {
-		return invalid(path+"texts", fmt.Sprintf("%d texts, at most %d may be in a request: send several", len(texts), s.config.MaxTexts))
+		return wire.Invalid(path+"texts", fmt.Sprintf("%d texts, at most %d may be in a request: send several", len(texts), s.config.MaxTexts))
 	}
 	if kind := req.GetKind(); kind < 0 || int(kind) >= len(kindredv1.EmbedKind_name) {
-		return invalid(path+"kind", fmt.Sprintf("%d is unknown: use QUERY or DOCUMENT", kind))
+		return wire.Invalid(path+"kind", fmt.Sprintf("%d is unknown: use QUERY or DOCUMENT", kind))
 	}
 	total := 0
 	for i, text := range texts {
 		if most := s.maxBytes + utf8.UTFMax; len(text) > most {
-			return invalid(fmt.Sprintf("%stexts[%d]", path, i), fmt.Sprintf(
+			return wire.Invalid(fmt.Sprintf("%stexts[%d]", path, i), fmt.Sprintf(
 				"%d bytes, at most %d may be: cut it, the model reads the first %d", len(text), most, s.maxBytes))
 		}
 		total += len(text)
 	}
 	if total > s.config.MaxRequestBytes {
-		return invalid(path+"texts", fmt.Sprintf("%d bytes together, at most %d may be in a request: send several", total, s.config.MaxRequestBytes))
+		return wire.Invalid(path+"texts", fmt.Sprintf("%d bytes together, at most %d may be in a request: send several", total, s.config.MaxRequestBytes))
 	}
 	return nil
 }
@@ -240,7 +272,7 @@ func (s *Server) encode(ctx context.Context, call batch.Call) (*kindredv1.EmbedR
 		return nil, err
 	}
 	return &kindredv1.EmbedResponse{
-		Model: s.model, Dimension: int32(dim), Vectors: packVectors(*buffer), Truncated: int32(receipt.Truncated),
+		Model: s.model, Dimension: int32(dim), Vectors: wire.PackVectors(*buffer), Truncated: int32(receipt.Truncated),
 		Times: &kindredv1.EmbedTimes{
 			QueueTimeNs: receipt.Queue.Nanoseconds(), TokenizeTimeNs: receipt.Tokenize.Nanoseconds(), RunTimeNs: receipt.Run.Nanoseconds(),
 		},
@@ -255,10 +287,28 @@ func (s *Server) logged(ctx context.Context, err error) error {
 	return st
 }
 
+// EmbedHistories makes vectors of what users did.
+func (s *Server) EmbedHistories(stream grpc.BidiStreamingServer[kindredv1.EmbedHistoriesRequest, kindredv1.EmbedHistoriesResponse]) error {
+	if s.config.Histories == nil {
+		return errNoHistories
+	}
+	return s.config.Histories.EmbedHistories(stream)
+}
+
+// UploadBundle takes a bundle to make them by.
+func (s *Server) UploadBundle(stream grpc.ClientStreamingServer[kindredv1.UploadBundleRequest, kindredv1.UploadBundleResponse]) error {
+	if s.config.Histories == nil {
+		return errNoHistories
+	}
+	return s.config.Histories.UploadBundle(stream)
+}
+
+var errNoHistories = status.Error(codes.Unimplemented, "this worker makes no vectors of histories: start it with --bundles DIR")
+
 // Info tells the model, the limits and the counters.
 func (s *Server) Info(context.Context, *kindredv1.EmbeddingServiceInfoRequest) (*kindredv1.EmbeddingServiceInfoResponse, error) {
 	info, stats := s.batcher.Info(), s.batcher.Stats()
-	return &kindredv1.EmbeddingServiceInfoResponse{
+	reply := &kindredv1.EmbeddingServiceInfoResponse{
 		Model: s.model, Dimension: int32(info.Dim), MaxTokens: int32(info.MaxTokens), MaxBytes: int32(s.maxBytes),
 		Backend: s.config.Backend, MaxTexts: int32(s.config.MaxTexts), MaxTextBytes: int32(s.maxBytes + utf8.UTFMax),
 		MaxRequestBytes: int32(s.config.MaxRequestBytes), StreamWindow: int32(s.config.StreamWindow),
@@ -269,5 +319,9 @@ func (s *Server) Info(context.Context, *kindredv1.EmbeddingServiceInfoRequest) (
 			Refused:      int64(stats.Interactive.Refused + stats.Bulk.Refused),
 			PaddingShare: stats.PaddingShare(), MeanFill: stats.MeanFill(), Shapes: int32(stats.Shapes),
 		},
-	}, nil
+	}
+	if s.config.Histories != nil {
+		reply.Histories = s.config.Histories.Info()
+	}
+	return reply, nil
 }

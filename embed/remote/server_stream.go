@@ -7,12 +7,10 @@ import (
 	"io"
 	"sync"
 
-	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/kindred-rec/kindred/embed/batch"
+	"github.com/kindred-rec/kindred/embed/remote/internal/wire"
 	kindredv1 "github.com/kindred-rec/kindred/proto/kindred/v1"
 )
 
@@ -36,8 +34,7 @@ func (s *Server) EmbedStream(stream embedStream) error {
 	case s.streams <- struct{}{}:
 		defer func() { <-s.streams }()
 	default:
-		return detailed(codes.ResourceExhausted, fmt.Sprintf("%d streams are open, as many as may be", s.config.MaxStreams),
-			&errdetails.RetryInfo{RetryDelay: durationpb.New(retryAfter)})
+		return wire.Exhausted(fmt.Sprintf("%d streams are open, as many as may be", s.config.MaxStreams))
 	}
 	ctx, cancel := context.WithCancel(stream.Context())
 	var encoders sync.WaitGroup
@@ -116,7 +113,7 @@ func (s *Server) read(ctx context.Context, stream embedStream) (chan *kindredv1.
 
 func (s *Server) checkNext(req *kindredv1.EmbedStreamRequest, last int64) error {
 	if req.Id <= last {
-		return invalid("id", fmt.Sprintf("%d after %d: ids are at least 1 and rise", req.Id, last))
+		return wire.Invalid("id", fmt.Sprintf("%d after %d: ids are at least 1 and rise", req.Id, last))
 	}
 	return s.check(fmt.Sprintf("(id %d) request.", req.Id), req.Request)
 }

@@ -9,11 +9,11 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/protoadapt"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/kindred-rec/kindred/embed"
 	"github.com/kindred-rec/kindred/embed/batch"
+	"github.com/kindred-rec/kindred/embed/remote/internal/wire"
 )
 
 var (
@@ -45,9 +45,9 @@ func statusOf(err error) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &full):
-		return detailed(codes.ResourceExhausted, err.Error(), &errdetails.RetryInfo{RetryDelay: durationpb.New(full.RetryAfter)})
+		return wire.Detailed(codes.ResourceExhausted, err.Error(), &errdetails.RetryInfo{RetryDelay: durationpb.New(full.RetryAfter)})
 	case errors.Is(err, embed.ErrOverloaded):
-		return detailed(codes.ResourceExhausted, err.Error(), &errdetails.RetryInfo{RetryDelay: durationpb.New(retryAfter)})
+		return wire.Detailed(codes.ResourceExhausted, err.Error(), &errdetails.RetryInfo{RetryDelay: durationpb.New(wire.RetryAfter)})
 	case errors.Is(err, batch.ErrOutOfMemory):
 		return status.Error(codes.ResourceExhausted, err.Error()) // without RetryInfo: a retry does not help
 	case errors.Is(err, batch.ErrTooLarge):
@@ -62,37 +62,6 @@ func statusOf(err error) error {
 	return status.Error(codes.Internal, "the encoder failed; the worker's log has the cause")
 }
 
-// retryAfter is what is asked for where nothing better is known.
-const retryAfter = 100 * time.Millisecond
-
-func detailed(code codes.Code, message string, details ...protoadapt.MessageV1) error {
-	st := status.New(code, message)
-	if with, err := st.WithDetails(details...); err == nil {
-		st = with
-	}
-	return st.Err()
-}
-
-// invalid is INVALID_ARGUMENT with its field violation.
-func invalid(field, description string) error {
-	return detailed(codes.InvalidArgument, field+": "+description, &errdetails.BadRequest{
-		FieldViolations: []*errdetails.BadRequest_FieldViolation{{Field: field, Description: description}},
-	})
-}
-
-// retryHint is what a status says of when to come back; false: nothing.
-func retryHint(err error) (time.Duration, bool) {
-	for _, detail := range status.Convert(err).Details() {
-		if info, ok := detail.(*errdetails.RetryInfo); ok {
-			return min(max(info.GetRetryDelay().AsDuration(), 0), longestHint), true
-		}
-	}
-	return 0, false
-}
-
-// longestHint bounds what a worker may ask for, so that a wrong figure stalls nobody.
-const longestHint = 10 * time.Second
-
 // retriable reports whether the same call may work a little later or elsewhere: the
 // worker cannot be reached, or says itself when to come back.
 func retriable(err error) bool {
@@ -100,7 +69,7 @@ func retriable(err error) bool {
 	case codes.Unavailable:
 		return true
 	case codes.ResourceExhausted:
-		_, ok := retryHint(err)
+		_, ok := wire.RetryHint(err)
 		return ok
 	}
 	return errors.Is(err, ErrModelMismatch) || errors.Is(err, errSmaller) // another worker may do
@@ -123,7 +92,7 @@ func errorOf(addr string, err error) error {
 	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled:
 		kind = embed.ErrUnavailable
 	case codes.ResourceExhausted:
-		if hint, ok := retryHint(err); ok {
+		if hint, ok := wire.RetryHint(err); ok {
 			return fmt.Errorf("remote: worker %s: %w", addr, &OverloadError{RetryAfter: hint})
 		}
 		kind = ErrWorker
@@ -137,6 +106,15 @@ func errorOf(addr string, err error) error {
 		kind = ErrWorker
 	}
 	return fmt.Errorf("%w: %s: %v: %s", kind, addr, st.Code(), st.Message())
+}
+
+// ErrorOf returns the error for what a worker answered to a call that [Client] did not
+// make. Nil for nil.
+func ErrorOf(addr string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return errorOf(addr, err)
 }
 
 // OverloadError: every worker that was asked has no room. Nothing was encoded of what

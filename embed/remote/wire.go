@@ -1,45 +1,15 @@
 package remote
 
 import (
-	"encoding/binary"
-	"errors"
-	"fmt"
-	"math"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/kindred-rec/kindred/embed/remote/internal/wire"
 )
 
 // ErrProtocol is wrapped by errors about replies that do not say what they must: vectors
 // of a wrong size, numbers that are not finite, ids out of order.
-var ErrProtocol = errors.New("remote: worker broke the protocol")
-
-const float32Bytes = 4
-
-// packVectors makes the wire's form of vectors: float32, little-endian.
-func packVectors(vectors []float32) []byte {
-	raw := make([]byte, len(vectors)*float32Bytes)
-	for i, x := range vectors {
-		binary.LittleEndian.PutUint32(raw[i*float32Bytes:], math.Float32bits(x))
-	}
-	return raw
-}
-
-// unpackVectors reads the wire's form into out, which it fills exactly. It refuses what
-// is not finite, since one such number spoils every comparison later on.
-func unpackVectors(raw []byte, out []float32) error {
-	if len(raw) != len(out)*float32Bytes {
-		return fmt.Errorf("%w: %d bytes of vectors, want %d float32 of %d bytes", ErrProtocol, len(raw), len(out), float32Bytes)
-	}
-	const exponent = 0xff << 23 // all ones: infinite, or not a number
-	for i := range out {
-		bits := binary.LittleEndian.Uint32(raw[i*float32Bytes:])
-		if bits&exponent == exponent {
-			return fmt.Errorf("%w: component %d is %g; vectors are finite", ErrProtocol, i, math.Float32frombits(bits))
-		}
-		out[i] = math.Float32frombits(bits)
-	}
-	return nil
-}
+var ErrProtocol = wire.ErrProtocol
 
 // sendable returns what of a text goes over the wire: valid UTF-8, since the wire's
 // strings are, and no more than the model reads, with one character beyond so that the

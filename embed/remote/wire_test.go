@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/kindred-rec/kindred/embed/remote/internal/wire"
 	kindredv1 "github.com/kindred-rec/kindred/proto/kindred/v1"
 	"google.golang.org/protobuf/proto"
 )
@@ -23,7 +24,7 @@ func FuzzUnpackVectors(f *testing.F) {
 			return
 		}
 		out := make([]float32, n)
-		if err := unpackVectors(raw, out); err != nil {
+		if err := wire.UnpackVectors(raw, out); err != nil {
 			return
 		}
 		for _, x := range out {
@@ -31,7 +32,7 @@ func FuzzUnpackVectors(f *testing.F) {
 				t.Fatalf("%g was taken", x)
 			}
 		}
-		if !slices.Equal(packVectors(out), raw) {
+		if !slices.Equal(wire.PackVectors(out), raw) {
 			t.Fatal("packing what was unpacked gives other bytes")
 		}
 	})
@@ -79,7 +80,7 @@ func FuzzLimits(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if l.texts < 1 || l.bytes < l.info.MaxBytes || l.info.Dim < 1 || l.window < 1 || l.texts*l.info.Dim > max(l.info.Dim, MaxReplyBytes/float32Bytes) {
+		if l.texts < 1 || l.bytes < l.info.MaxBytes || l.info.Dim < 1 || l.window < 1 || l.texts*l.info.Dim > max(l.info.Dim, MaxReplyBytes/wire.Float32Bytes) {
 			t.Fatalf("took %+v", l)
 		}
 	})

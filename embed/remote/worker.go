@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/kindred-rec/kindred/embed"
+	"github.com/kindred-rec/kindred/embed/remote/internal/wire"
 	kindredv1 "github.com/kindred-rec/kindred/proto/kindred/v1"
 )
 
@@ -43,6 +44,39 @@ type worker struct {
 }
 
 func newWorker(addr string, c Config, j *jitter) (*worker, error) {
+	conn, err := connect(addr, c)
+	if err != nil {
+		return nil, err
+	}
+	return &worker{
+		addr: addr, conn: conn, service: kindredv1.NewEmbeddingServiceClient(conn),
+		breaker: breaker{failures: c.BreakerFailures, pause: c.BreakerPause, longest: max(longestBreakerPause, c.BreakerPause), jitter: j},
+	}, nil
+}
+
+// Connect makes a connection to each of Config.Addrs, in their order, for calls that
+// [Client] does not make, and returns the configuration with its defaults. It waits for no
+// worker. Errors wrap [ErrConfig].
+func Connect(config Config) ([]*grpc.ClientConn, Config, error) {
+	config, err := config.resolve()
+	if err != nil {
+		return nil, config, err
+	}
+	var conns []*grpc.ClientConn
+	for _, addr := range config.Addrs {
+		conn, err := connect(addr, config)
+		if err != nil {
+			for _, c := range conns {
+				err = errors.Join(err, c.Close())
+			}
+			return nil, config, err
+		}
+		conns = append(conns, conn)
+	}
+	return conns, config, nil
+}
+
+func connect(addr string, c Config) (*grpc.ClientConn, error) {
 	transport := insecure.NewCredentials()
 	if c.TLS != nil {
 		transport = credentials.NewTLS(c.TLS.Clone())
@@ -64,10 +98,7 @@ func newWorker(addr string, c Config, j *jitter) (*worker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: address %q: %w", ErrConfig, addr, err)
 	}
-	return &worker{
-		addr: addr, conn: conn, service: kindredv1.NewEmbeddingServiceClient(conn),
-		breaker: breaker{failures: c.BreakerFailures, pause: c.BreakerPause, longest: max(longestBreakerPause, c.BreakerPause), jitter: j},
-	}, nil
+	return conn, nil
 }
 
 // bearer sends the key with every call.
@@ -130,11 +161,11 @@ func limitsOf(r *kindredv1.EmbeddingServiceInfoResponse) (*limits, error) {
 		return nil, fmt.Errorf("info: max_request_bytes is %d and max_bytes %d: one text must fit", r.GetMaxRequestBytes(), r.GetMaxBytes())
 	}
 	texts, dim := int(r.GetMaxTexts()), int(r.GetDimension())
-	texts = min(texts, max(1, MaxReplyBytes/(dim*float32Bytes)))
+	texts = min(texts, max(1, MaxReplyBytes/(dim*wire.Float32Bytes)))
 	return &limits{
 		info:    embed.Info{Model: r.GetModel(), Dim: dim, MaxTokens: int(r.GetMaxTokens()), MaxBytes: int(r.GetMaxBytes())},
 		backend: r.GetBackend(), texts: texts, bytes: int(r.GetMaxRequestBytes()), window: int(r.GetStreamWindow()),
-		replyAndRequest: max(texts*dim*float32Bytes, int(r.GetMaxRequestBytes())) + messageOverhead(texts),
+		replyAndRequest: max(texts*dim*wire.Float32Bytes, int(r.GetMaxRequestBytes())) + messageOverhead(texts),
 	}, nil
 }
 

@@ -382,6 +382,355 @@ func (x *EmbedStreamResponse) GetResponse() *EmbedResponse {
 	return nil
 }
 
+type EmbedHistoriesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Larger than that of the request before, at least 1.
+	Id int64 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Hash of the bundle, 64 hexadecimal digits. Required in the first request; later ones
+	// may leave it out, and must not name another.
+	Bundle string `protobuf:"bytes,2,opt,name=bundle,proto3" json:"bundle,omitempty"`
+	// Ids of items that are added to the end of the stream's table, whose rows count from 0.
+	// Empty: an item that the catalog does not have any more. The table has at most
+	// max_table_items, and max_table_bytes of ids and texts.
+	Items []string `protobuf:"bytes,3,rep,name=items,proto3" json:"items,omitempty"`
+	// [items, text_dimension] float32, little-endian: vectors of the texts of those items; a
+	// row of zeros where there is none. Empty where the bundle reads no texts.
+	Texts []byte `protobuf:"bytes,4,opt,name=texts,proto3" json:"texts,omitempty"`
+	// Names of event types, such as "view", which the events refer to; at most max_types.
+	Types []string `protobuf:"bytes,5,rep,name=types,proto3" json:"types,omitempty"`
+	// 0 to max_users, of at most max_request_events together. Whole requests are of at most
+	// max_request_bytes.
+	Histories     []*History `protobuf:"bytes,6,rep,name=histories,proto3" json:"histories,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EmbedHistoriesRequest) Reset() {
+	*x = EmbedHistoriesRequest{}
+	mi := &file_kindred_v1_embedding_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EmbedHistoriesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EmbedHistoriesRequest) ProtoMessage() {}
+
+func (x *EmbedHistoriesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_v1_embedding_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EmbedHistoriesRequest.ProtoReflect.Descriptor instead.
+func (*EmbedHistoriesRequest) Descriptor() ([]byte, []int) {
+	return file_kindred_v1_embedding_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *EmbedHistoriesRequest) GetId() int64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *EmbedHistoriesRequest) GetBundle() string {
+	if x != nil {
+		return x.Bundle
+	}
+	return ""
+}
+
+func (x *EmbedHistoriesRequest) GetItems() []string {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+func (x *EmbedHistoriesRequest) GetTexts() []byte {
+	if x != nil {
+		return x.Texts
+	}
+	return nil
+}
+
+func (x *EmbedHistoriesRequest) GetTypes() []string {
+	if x != nil {
+		return x.Types
+	}
+	return nil
+}
+
+func (x *EmbedHistoriesRequest) GetHistories() []*History {
+	if x != nil {
+		return x.Histories
+	}
+	return nil
+}
+
+// What one user did, the newest event last: lists of one length. A bundle reads as many of
+// the last events as it was trained for.
+type History struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Rows of the stream's table.
+	Items []uint32 `protobuf:"varint,1,rep,packed,name=items,proto3" json:"items,omitempty"`
+	// Rows of the request's types.
+	Types []uint32 `protobuf:"varint,2,rep,packed,name=types,proto3" json:"types,omitempty"`
+	// How much each event attracts to the item, finite; 0 or below: it does not.
+	Weights []float32 `protobuf:"fixed32,3,rep,packed,name=weights,proto3" json:"weights,omitempty"`
+	// Unix microseconds; 0: not known. Empty: none is.
+	Times         []int64 `protobuf:"varint,4,rep,packed,name=times,proto3" json:"times,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *History) Reset() {
+	*x = History{}
+	mi := &file_kindred_v1_embedding_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *History) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*History) ProtoMessage() {}
+
+func (x *History) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_v1_embedding_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use History.ProtoReflect.Descriptor instead.
+func (*History) Descriptor() ([]byte, []int) {
+	return file_kindred_v1_embedding_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *History) GetItems() []uint32 {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+func (x *History) GetTypes() []uint32 {
+	if x != nil {
+		return x.Types
+	}
+	return nil
+}
+
+func (x *History) GetWeights() []float32 {
+	if x != nil {
+		return x.Weights
+	}
+	return nil
+}
+
+func (x *History) GetTimes() []int64 {
+	if x != nil {
+		return x.Times
+	}
+	return nil
+}
+
+type EmbedHistoriesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Of the request.
+	Id int64 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Components of a user's vector.
+	Dimension int32 `protobuf:"varint,2,opt,name=dimension,proto3" json:"dimension,omitempty"`
+	// Components of a text's vector that the bundle reads. 0: it reads none.
+	TextDimension int32 `protobuf:"varint,3,opt,name=text_dimension,json=textDimension,proto3" json:"text_dimension,omitempty"`
+	// [histories, dimension] float32, little-endian, each of unit length or all zeros: the
+	// history says nothing.
+	Vectors []byte `protobuf:"bytes,4,opt,name=vectors,proto3" json:"vectors,omitempty"`
+	// Users whose vector was not finite, and is zeros.
+	Failed int32 `protobuf:"varint,5,opt,name=failed,proto3" json:"failed,omitempty"`
+	// From the request's arrival to its last vector, in nanoseconds.
+	RunTimeNs     int64 `protobuf:"varint,6,opt,name=run_time_ns,json=runTimeNs,proto3" json:"run_time_ns,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EmbedHistoriesResponse) Reset() {
+	*x = EmbedHistoriesResponse{}
+	mi := &file_kindred_v1_embedding_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EmbedHistoriesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EmbedHistoriesResponse) ProtoMessage() {}
+
+func (x *EmbedHistoriesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_v1_embedding_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EmbedHistoriesResponse.ProtoReflect.Descriptor instead.
+func (*EmbedHistoriesResponse) Descriptor() ([]byte, []int) {
+	return file_kindred_v1_embedding_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *EmbedHistoriesResponse) GetId() int64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *EmbedHistoriesResponse) GetDimension() int32 {
+	if x != nil {
+		return x.Dimension
+	}
+	return 0
+}
+
+func (x *EmbedHistoriesResponse) GetTextDimension() int32 {
+	if x != nil {
+		return x.TextDimension
+	}
+	return 0
+}
+
+func (x *EmbedHistoriesResponse) GetVectors() []byte {
+	if x != nil {
+		return x.Vectors
+	}
+	return nil
+}
+
+func (x *EmbedHistoriesResponse) GetFailed() int32 {
+	if x != nil {
+		return x.Failed
+	}
+	return 0
+}
+
+func (x *EmbedHistoriesResponse) GetRunTimeNs() int64 {
+	if x != nil {
+		return x.RunTimeNs
+	}
+	return 0
+}
+
+type UploadBundleRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The next bytes of the archive, at most 4 MiB a message.
+	Chunk         []byte `protobuf:"bytes,1,opt,name=chunk,proto3" json:"chunk,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UploadBundleRequest) Reset() {
+	*x = UploadBundleRequest{}
+	mi := &file_kindred_v1_embedding_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UploadBundleRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UploadBundleRequest) ProtoMessage() {}
+
+func (x *UploadBundleRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_v1_embedding_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UploadBundleRequest.ProtoReflect.Descriptor instead.
+func (*UploadBundleRequest) Descriptor() ([]byte, []int) {
+	return file_kindred_v1_embedding_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *UploadBundleRequest) GetChunk() []byte {
+	if x != nil {
+		return x.Chunk
+	}
+	return nil
+}
+
+type UploadBundleResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Hash          string                 `protobuf:"bytes,1,opt,name=hash,proto3" json:"hash,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UploadBundleResponse) Reset() {
+	*x = UploadBundleResponse{}
+	mi := &file_kindred_v1_embedding_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UploadBundleResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UploadBundleResponse) ProtoMessage() {}
+
+func (x *UploadBundleResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_v1_embedding_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UploadBundleResponse.ProtoReflect.Descriptor instead.
+func (*UploadBundleResponse) Descriptor() ([]byte, []int) {
+	return file_kindred_v1_embedding_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *UploadBundleResponse) GetHash() string {
+	if x != nil {
+		return x.Hash
+	}
+	return ""
+}
+
 type EmbeddingServiceInfoRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -390,7 +739,7 @@ type EmbeddingServiceInfoRequest struct {
 
 func (x *EmbeddingServiceInfoRequest) Reset() {
 	*x = EmbeddingServiceInfoRequest{}
-	mi := &file_kindred_v1_embedding_proto_msgTypes[5]
+	mi := &file_kindred_v1_embedding_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -402,7 +751,7 @@ func (x *EmbeddingServiceInfoRequest) String() string {
 func (*EmbeddingServiceInfoRequest) ProtoMessage() {}
 
 func (x *EmbeddingServiceInfoRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_embedding_proto_msgTypes[5]
+	mi := &file_kindred_v1_embedding_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -415,7 +764,7 @@ func (x *EmbeddingServiceInfoRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EmbeddingServiceInfoRequest.ProtoReflect.Descriptor instead.
 func (*EmbeddingServiceInfoRequest) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_embedding_proto_rawDescGZIP(), []int{5}
+	return file_kindred_v1_embedding_proto_rawDescGZIP(), []int{10}
 }
 
 type EmbeddingServiceInfoResponse struct {
@@ -437,15 +786,17 @@ type EmbeddingServiceInfoResponse struct {
 	// Bytes of the texts of one request together, at most.
 	MaxRequestBytes int32 `protobuf:"varint,8,opt,name=max_request_bytes,json=maxRequestBytes,proto3" json:"max_request_bytes,omitempty"`
 	// Requests of one stream that are under way at once, at most.
-	StreamWindow  int32          `protobuf:"varint,9,opt,name=stream_window,json=streamWindow,proto3" json:"stream_window,omitempty"`
-	Counters      *EmbedCounters `protobuf:"bytes,10,opt,name=counters,proto3" json:"counters,omitempty"`
+	StreamWindow int32          `protobuf:"varint,9,opt,name=stream_window,json=streamWindow,proto3" json:"stream_window,omitempty"`
+	Counters     *EmbedCounters `protobuf:"bytes,10,opt,name=counters,proto3" json:"counters,omitempty"`
+	// Of EmbedHistories. Not set: the worker does not serve it.
+	Histories     *HistoriesInfo `protobuf:"bytes,11,opt,name=histories,proto3" json:"histories,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *EmbeddingServiceInfoResponse) Reset() {
 	*x = EmbeddingServiceInfoResponse{}
-	mi := &file_kindred_v1_embedding_proto_msgTypes[6]
+	mi := &file_kindred_v1_embedding_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -457,7 +808,7 @@ func (x *EmbeddingServiceInfoResponse) String() string {
 func (*EmbeddingServiceInfoResponse) ProtoMessage() {}
 
 func (x *EmbeddingServiceInfoResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_embedding_proto_msgTypes[6]
+	mi := &file_kindred_v1_embedding_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -470,7 +821,7 @@ func (x *EmbeddingServiceInfoResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EmbeddingServiceInfoResponse.ProtoReflect.Descriptor instead.
 func (*EmbeddingServiceInfoResponse) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_embedding_proto_rawDescGZIP(), []int{6}
+	return file_kindred_v1_embedding_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *EmbeddingServiceInfoResponse) GetModel() string {
@@ -543,6 +894,159 @@ func (x *EmbeddingServiceInfoResponse) GetCounters() *EmbedCounters {
 	return nil
 }
 
+func (x *EmbeddingServiceInfoResponse) GetHistories() *HistoriesInfo {
+	if x != nil {
+		return x.Histories
+	}
+	return nil
+}
+
+// Bounds of EmbedHistories and UploadBundle, each at least 1, and what was done.
+type HistoriesInfo struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What computes, such as "go".
+	Backend          string `protobuf:"bytes,1,opt,name=backend,proto3" json:"backend,omitempty"`
+	MaxUsers         int32  `protobuf:"varint,2,opt,name=max_users,json=maxUsers,proto3" json:"max_users,omitempty"`
+	MaxRequestEvents int32  `protobuf:"varint,3,opt,name=max_request_events,json=maxRequestEvents,proto3" json:"max_request_events,omitempty"`
+	MaxRequestBytes  int32  `protobuf:"varint,4,opt,name=max_request_bytes,json=maxRequestBytes,proto3" json:"max_request_bytes,omitempty"`
+	MaxTypes         int32  `protobuf:"varint,5,opt,name=max_types,json=maxTypes,proto3" json:"max_types,omitempty"`
+	MaxTableItems    int32  `protobuf:"varint,6,opt,name=max_table_items,json=maxTableItems,proto3" json:"max_table_items,omitempty"`
+	MaxTableBytes    int64  `protobuf:"varint,7,opt,name=max_table_bytes,json=maxTableBytes,proto3" json:"max_table_bytes,omitempty"`
+	// Streams open at once, and requests of one that are under way, at most.
+	MaxStreams   int32 `protobuf:"varint,8,opt,name=max_streams,json=maxStreams,proto3" json:"max_streams,omitempty"`
+	StreamWindow int32 `protobuf:"varint,9,opt,name=stream_window,json=streamWindow,proto3" json:"stream_window,omitempty"`
+	// Bytes of a bundle's files together, at most.
+	MaxBundleBytes int64 `protobuf:"varint,10,opt,name=max_bundle_bytes,json=maxBundleBytes,proto3" json:"max_bundle_bytes,omitempty"`
+	// Hashes of the bundles that are in memory, the last used first.
+	Loaded []string `protobuf:"bytes,11,rep,name=loaded,proto3" json:"loaded,omitempty"`
+	// Since the start: users answered, and events of theirs.
+	Users         int64 `protobuf:"varint,12,opt,name=users,proto3" json:"users,omitempty"`
+	Events        int64 `protobuf:"varint,13,opt,name=events,proto3" json:"events,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HistoriesInfo) Reset() {
+	*x = HistoriesInfo{}
+	mi := &file_kindred_v1_embedding_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HistoriesInfo) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HistoriesInfo) ProtoMessage() {}
+
+func (x *HistoriesInfo) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_v1_embedding_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HistoriesInfo.ProtoReflect.Descriptor instead.
+func (*HistoriesInfo) Descriptor() ([]byte, []int) {
+	return file_kindred_v1_embedding_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *HistoriesInfo) GetBackend() string {
+	if x != nil {
+		return x.Backend
+	}
+	return ""
+}
+
+func (x *HistoriesInfo) GetMaxUsers() int32 {
+	if x != nil {
+		return x.MaxUsers
+	}
+	return 0
+}
+
+func (x *HistoriesInfo) GetMaxRequestEvents() int32 {
+	if x != nil {
+		return x.MaxRequestEvents
+	}
+	return 0
+}
+
+func (x *HistoriesInfo) GetMaxRequestBytes() int32 {
+	if x != nil {
+		return x.MaxRequestBytes
+	}
+	return 0
+}
+
+func (x *HistoriesInfo) GetMaxTypes() int32 {
+	if x != nil {
+		return x.MaxTypes
+	}
+	return 0
+}
+
+func (x *HistoriesInfo) GetMaxTableItems() int32 {
+	if x != nil {
+		return x.MaxTableItems
+	}
+	return 0
+}
+
+func (x *HistoriesInfo) GetMaxTableBytes() int64 {
+	if x != nil {
+		return x.MaxTableBytes
+	}
+	return 0
+}
+
+func (x *HistoriesInfo) GetMaxStreams() int32 {
+	if x != nil {
+		return x.MaxStreams
+	}
+	return 0
+}
+
+func (x *HistoriesInfo) GetStreamWindow() int32 {
+	if x != nil {
+		return x.StreamWindow
+	}
+	return 0
+}
+
+func (x *HistoriesInfo) GetMaxBundleBytes() int64 {
+	if x != nil {
+		return x.MaxBundleBytes
+	}
+	return 0
+}
+
+func (x *HistoriesInfo) GetLoaded() []string {
+	if x != nil {
+		return x.Loaded
+	}
+	return nil
+}
+
+func (x *HistoriesInfo) GetUsers() int64 {
+	if x != nil {
+		return x.Users
+	}
+	return 0
+}
+
+func (x *HistoriesInfo) GetEvents() int64 {
+	if x != nil {
+		return x.Events
+	}
+	return 0
+}
+
 // What a worker did since it started, and what waits now.
 type EmbedCounters struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -569,7 +1073,7 @@ type EmbedCounters struct {
 
 func (x *EmbedCounters) Reset() {
 	*x = EmbedCounters{}
-	mi := &file_kindred_v1_embedding_proto_msgTypes[7]
+	mi := &file_kindred_v1_embedding_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -581,7 +1085,7 @@ func (x *EmbedCounters) String() string {
 func (*EmbedCounters) ProtoMessage() {}
 
 func (x *EmbedCounters) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_embedding_proto_msgTypes[7]
+	mi := &file_kindred_v1_embedding_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -594,7 +1098,7 @@ func (x *EmbedCounters) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EmbedCounters.ProtoReflect.Descriptor instead.
 func (*EmbedCounters) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_embedding_proto_rawDescGZIP(), []int{7}
+	return file_kindred_v1_embedding_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *EmbedCounters) GetTexts() int64 {
@@ -692,8 +1196,31 @@ const file_kindred_v1_embedding_proto_rawDesc = "" +
 	"\arequest\x18\x02 \x01(\v2\x18.kindred.v1.EmbedRequestR\arequest\"\\\n" +
 	"\x13EmbedStreamResponse\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x125\n" +
-	"\bresponse\x18\x02 \x01(\v2\x19.kindred.v1.EmbedResponseR\bresponse\"\x1d\n" +
-	"\x1bEmbeddingServiceInfoRequest\"\xf3\x02\n" +
+	"\bresponse\x18\x02 \x01(\v2\x19.kindred.v1.EmbedResponseR\bresponse\"\xb4\x01\n" +
+	"\x15EmbedHistoriesRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x03R\x02id\x12\x16\n" +
+	"\x06bundle\x18\x02 \x01(\tR\x06bundle\x12\x14\n" +
+	"\x05items\x18\x03 \x03(\tR\x05items\x12\x14\n" +
+	"\x05texts\x18\x04 \x01(\fR\x05texts\x12\x14\n" +
+	"\x05types\x18\x05 \x03(\tR\x05types\x121\n" +
+	"\thistories\x18\x06 \x03(\v2\x13.kindred.v1.HistoryR\thistories\"e\n" +
+	"\aHistory\x12\x14\n" +
+	"\x05items\x18\x01 \x03(\rR\x05items\x12\x14\n" +
+	"\x05types\x18\x02 \x03(\rR\x05types\x12\x18\n" +
+	"\aweights\x18\x03 \x03(\x02R\aweights\x12\x14\n" +
+	"\x05times\x18\x04 \x03(\x03R\x05times\"\xbf\x01\n" +
+	"\x16EmbedHistoriesResponse\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x03R\x02id\x12\x1c\n" +
+	"\tdimension\x18\x02 \x01(\x05R\tdimension\x12%\n" +
+	"\x0etext_dimension\x18\x03 \x01(\x05R\rtextDimension\x12\x18\n" +
+	"\avectors\x18\x04 \x01(\fR\avectors\x12\x16\n" +
+	"\x06failed\x18\x05 \x01(\x05R\x06failed\x12\x1e\n" +
+	"\vrun_time_ns\x18\x06 \x01(\x03R\trunTimeNs\"+\n" +
+	"\x13UploadBundleRequest\x12\x14\n" +
+	"\x05chunk\x18\x01 \x01(\fR\x05chunk\"*\n" +
+	"\x14UploadBundleResponse\x12\x12\n" +
+	"\x04hash\x18\x01 \x01(\tR\x04hash\"\x1d\n" +
+	"\x1bEmbeddingServiceInfoRequest\"\xac\x03\n" +
 	"\x1cEmbeddingServiceInfoResponse\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\tR\x05model\x12\x1c\n" +
 	"\tdimension\x18\x02 \x01(\x05R\tdimension\x12\x1d\n" +
@@ -706,7 +1233,24 @@ const file_kindred_v1_embedding_proto_rawDesc = "" +
 	"\x11max_request_bytes\x18\b \x01(\x05R\x0fmaxRequestBytes\x12#\n" +
 	"\rstream_window\x18\t \x01(\x05R\fstreamWindow\x125\n" +
 	"\bcounters\x18\n" +
-	" \x01(\v2\x19.kindred.v1.EmbedCountersR\bcounters\"\xbe\x02\n" +
+	" \x01(\v2\x19.kindred.v1.EmbedCountersR\bcounters\x127\n" +
+	"\thistories\x18\v \x01(\v2\x19.kindred.v1.HistoriesInfoR\thistories\"\xc3\x03\n" +
+	"\rHistoriesInfo\x12\x18\n" +
+	"\abackend\x18\x01 \x01(\tR\abackend\x12\x1b\n" +
+	"\tmax_users\x18\x02 \x01(\x05R\bmaxUsers\x12,\n" +
+	"\x12max_request_events\x18\x03 \x01(\x05R\x10maxRequestEvents\x12*\n" +
+	"\x11max_request_bytes\x18\x04 \x01(\x05R\x0fmaxRequestBytes\x12\x1b\n" +
+	"\tmax_types\x18\x05 \x01(\x05R\bmaxTypes\x12&\n" +
+	"\x0fmax_table_items\x18\x06 \x01(\x05R\rmaxTableItems\x12&\n" +
+	"\x0fmax_table_bytes\x18\a \x01(\x03R\rmaxTableBytes\x12\x1f\n" +
+	"\vmax_streams\x18\b \x01(\x05R\n" +
+	"maxStreams\x12#\n" +
+	"\rstream_window\x18\t \x01(\x05R\fstreamWindow\x12(\n" +
+	"\x10max_bundle_bytes\x18\n" +
+	" \x01(\x03R\x0emaxBundleBytes\x12\x16\n" +
+	"\x06loaded\x18\v \x03(\tR\x06loaded\x12\x14\n" +
+	"\x05users\x18\f \x01(\x03R\x05users\x12\x16\n" +
+	"\x06events\x18\r \x01(\x03R\x06events\"\xbe\x02\n" +
 	"\rEmbedCounters\x12\x14\n" +
 	"\x05texts\x18\x01 \x01(\x03R\x05texts\x12\x1c\n" +
 	"\ttruncated\x18\x02 \x01(\x03R\ttruncated\x12\x18\n" +
@@ -722,10 +1266,12 @@ const file_kindred_v1_embedding_proto_rawDesc = "" +
 	"\tEmbedKind\x12\x1a\n" +
 	"\x16EMBED_KIND_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10EMBED_KIND_QUERY\x10\x01\x12\x17\n" +
-	"\x13EMBED_KIND_DOCUMENT\x10\x022\xff\x01\n" +
+	"\x13EMBED_KIND_DOCUMENT\x10\x022\xb1\x03\n" +
 	"\x10EmbeddingService\x12<\n" +
 	"\x05Embed\x12\x18.kindred.v1.EmbedRequest\x1a\x19.kindred.v1.EmbedResponse\x12R\n" +
-	"\vEmbedStream\x12\x1e.kindred.v1.EmbedStreamRequest\x1a\x1f.kindred.v1.EmbedStreamResponse(\x010\x01\x12Y\n" +
+	"\vEmbedStream\x12\x1e.kindred.v1.EmbedStreamRequest\x1a\x1f.kindred.v1.EmbedStreamResponse(\x010\x01\x12[\n" +
+	"\x0eEmbedHistories\x12!.kindred.v1.EmbedHistoriesRequest\x1a\".kindred.v1.EmbedHistoriesResponse(\x010\x01\x12S\n" +
+	"\fUploadBundle\x12\x1f.kindred.v1.UploadBundleRequest\x1a .kindred.v1.UploadBundleResponse(\x01\x12Y\n" +
 	"\x04Info\x12'.kindred.v1.EmbeddingServiceInfoRequest\x1a(.kindred.v1.EmbeddingServiceInfoResponseB;Z9github.com/kindred-rec/kindred/proto/kindred/v1;kindredv1b\x06proto3"
 
 var (
@@ -741,7 +1287,7 @@ func file_kindred_v1_embedding_proto_rawDescGZIP() []byte {
 }
 
 var file_kindred_v1_embedding_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_kindred_v1_embedding_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_kindred_v1_embedding_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_kindred_v1_embedding_proto_goTypes = []any{
 	(EmbedKind)(0),                       // 0: kindred.v1.EmbedKind
 	(*EmbedRequest)(nil),                 // 1: kindred.v1.EmbedRequest
@@ -749,27 +1295,39 @@ var file_kindred_v1_embedding_proto_goTypes = []any{
 	(*EmbedTimes)(nil),                   // 3: kindred.v1.EmbedTimes
 	(*EmbedStreamRequest)(nil),           // 4: kindred.v1.EmbedStreamRequest
 	(*EmbedStreamResponse)(nil),          // 5: kindred.v1.EmbedStreamResponse
-	(*EmbeddingServiceInfoRequest)(nil),  // 6: kindred.v1.EmbeddingServiceInfoRequest
-	(*EmbeddingServiceInfoResponse)(nil), // 7: kindred.v1.EmbeddingServiceInfoResponse
-	(*EmbedCounters)(nil),                // 8: kindred.v1.EmbedCounters
+	(*EmbedHistoriesRequest)(nil),        // 6: kindred.v1.EmbedHistoriesRequest
+	(*History)(nil),                      // 7: kindred.v1.History
+	(*EmbedHistoriesResponse)(nil),       // 8: kindred.v1.EmbedHistoriesResponse
+	(*UploadBundleRequest)(nil),          // 9: kindred.v1.UploadBundleRequest
+	(*UploadBundleResponse)(nil),         // 10: kindred.v1.UploadBundleResponse
+	(*EmbeddingServiceInfoRequest)(nil),  // 11: kindred.v1.EmbeddingServiceInfoRequest
+	(*EmbeddingServiceInfoResponse)(nil), // 12: kindred.v1.EmbeddingServiceInfoResponse
+	(*HistoriesInfo)(nil),                // 13: kindred.v1.HistoriesInfo
+	(*EmbedCounters)(nil),                // 14: kindred.v1.EmbedCounters
 }
 var file_kindred_v1_embedding_proto_depIdxs = []int32{
-	0, // 0: kindred.v1.EmbedRequest.kind:type_name -> kindred.v1.EmbedKind
-	3, // 1: kindred.v1.EmbedResponse.times:type_name -> kindred.v1.EmbedTimes
-	1, // 2: kindred.v1.EmbedStreamRequest.request:type_name -> kindred.v1.EmbedRequest
-	2, // 3: kindred.v1.EmbedStreamResponse.response:type_name -> kindred.v1.EmbedResponse
-	8, // 4: kindred.v1.EmbeddingServiceInfoResponse.counters:type_name -> kindred.v1.EmbedCounters
-	1, // 5: kindred.v1.EmbeddingService.Embed:input_type -> kindred.v1.EmbedRequest
-	4, // 6: kindred.v1.EmbeddingService.EmbedStream:input_type -> kindred.v1.EmbedStreamRequest
-	6, // 7: kindred.v1.EmbeddingService.Info:input_type -> kindred.v1.EmbeddingServiceInfoRequest
-	2, // 8: kindred.v1.EmbeddingService.Embed:output_type -> kindred.v1.EmbedResponse
-	5, // 9: kindred.v1.EmbeddingService.EmbedStream:output_type -> kindred.v1.EmbedStreamResponse
-	7, // 10: kindred.v1.EmbeddingService.Info:output_type -> kindred.v1.EmbeddingServiceInfoResponse
-	8, // [8:11] is the sub-list for method output_type
-	5, // [5:8] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	0,  // 0: kindred.v1.EmbedRequest.kind:type_name -> kindred.v1.EmbedKind
+	3,  // 1: kindred.v1.EmbedResponse.times:type_name -> kindred.v1.EmbedTimes
+	1,  // 2: kindred.v1.EmbedStreamRequest.request:type_name -> kindred.v1.EmbedRequest
+	2,  // 3: kindred.v1.EmbedStreamResponse.response:type_name -> kindred.v1.EmbedResponse
+	7,  // 4: kindred.v1.EmbedHistoriesRequest.histories:type_name -> kindred.v1.History
+	14, // 5: kindred.v1.EmbeddingServiceInfoResponse.counters:type_name -> kindred.v1.EmbedCounters
+	13, // 6: kindred.v1.EmbeddingServiceInfoResponse.histories:type_name -> kindred.v1.HistoriesInfo
+	1,  // 7: kindred.v1.EmbeddingService.Embed:input_type -> kindred.v1.EmbedRequest
+	4,  // 8: kindred.v1.EmbeddingService.EmbedStream:input_type -> kindred.v1.EmbedStreamRequest
+	6,  // 9: kindred.v1.EmbeddingService.EmbedHistories:input_type -> kindred.v1.EmbedHistoriesRequest
+	9,  // 10: kindred.v1.EmbeddingService.UploadBundle:input_type -> kindred.v1.UploadBundleRequest
+	11, // 11: kindred.v1.EmbeddingService.Info:input_type -> kindred.v1.EmbeddingServiceInfoRequest
+	2,  // 12: kindred.v1.EmbeddingService.Embed:output_type -> kindred.v1.EmbedResponse
+	5,  // 13: kindred.v1.EmbeddingService.EmbedStream:output_type -> kindred.v1.EmbedStreamResponse
+	8,  // 14: kindred.v1.EmbeddingService.EmbedHistories:output_type -> kindred.v1.EmbedHistoriesResponse
+	10, // 15: kindred.v1.EmbeddingService.UploadBundle:output_type -> kindred.v1.UploadBundleResponse
+	12, // 16: kindred.v1.EmbeddingService.Info:output_type -> kindred.v1.EmbeddingServiceInfoResponse
+	12, // [12:17] is the sub-list for method output_type
+	7,  // [7:12] is the sub-list for method input_type
+	7,  // [7:7] is the sub-list for extension type_name
+	7,  // [7:7] is the sub-list for extension extendee
+	0,  // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_kindred_v1_embedding_proto_init() }
@@ -783,7 +1341,7 @@ func file_kindred_v1_embedding_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kindred_v1_embedding_proto_rawDesc), len(file_kindred_v1_embedding_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   8,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -19,9 +19,11 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	EmbeddingService_Embed_FullMethodName       = "/kindred.v1.EmbeddingService/Embed"
-	EmbeddingService_EmbedStream_FullMethodName = "/kindred.v1.EmbeddingService/EmbedStream"
-	EmbeddingService_Info_FullMethodName        = "/kindred.v1.EmbeddingService/Info"
+	EmbeddingService_Embed_FullMethodName          = "/kindred.v1.EmbeddingService/Embed"
+	EmbeddingService_EmbedStream_FullMethodName    = "/kindred.v1.EmbeddingService/EmbedStream"
+	EmbeddingService_EmbedHistories_FullMethodName = "/kindred.v1.EmbeddingService/EmbedHistories"
+	EmbeddingService_UploadBundle_FullMethodName   = "/kindred.v1.EmbeddingService/UploadBundle"
+	EmbeddingService_Info_FullMethodName           = "/kindred.v1.EmbeddingService/Info"
 )
 
 // EmbeddingServiceClient is the client API for EmbeddingService service.
@@ -41,6 +43,19 @@ type EmbeddingServiceClient interface {
 	// without an answer when the stream ends with UNAVAILABLE may be sent again elsewhere;
 	// none of them is answered twice on one stream.
 	EmbedStream(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[EmbedStreamRequest, EmbedStreamResponse], error)
+	// Vectors of users, made from what they did by a trained bundle, many at a time, such as
+	// after a promotion. Requests are answered in their order, as those of EmbedStream. A
+	// stream is of one bundle, which its first request names, and has one table of items, to
+	// which each request may add. FAILED_PRECONDITION: the worker does not have the bundle;
+	// give it with UploadBundle and open another stream. INVALID_ARGUMENT names the field at
+	// fault. RESOURCE_EXHAUSTED with RetryInfo when as many streams are open as may be.
+	// UNIMPLEMENTED where Info has no histories.
+	EmbedHistories(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[EmbedHistoriesRequest, EmbedHistoriesResponse], error)
+	// Gives the worker a bundle, as the tar archive that ModelService.DownloadModel gives. It
+	// is kept whole and verified, or not at all: INVALID_ARGUMENT says what is wrong with it.
+	// One that is there already is answered the same. Older ones beyond those to keep are
+	// removed. RESOURCE_EXHAUSTED with RetryInfo while another one comes.
+	UploadBundle(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[UploadBundleRequest, UploadBundleResponse], error)
 	// The model, the limits, and what the worker did so far.
 	Info(ctx context.Context, in *EmbeddingServiceInfoRequest, opts ...grpc.CallOption) (*EmbeddingServiceInfoResponse, error)
 }
@@ -76,6 +91,32 @@ func (c *embeddingServiceClient) EmbedStream(ctx context.Context, opts ...grpc.C
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type EmbeddingService_EmbedStreamClient = grpc.BidiStreamingClient[EmbedStreamRequest, EmbedStreamResponse]
 
+func (c *embeddingServiceClient) EmbedHistories(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[EmbedHistoriesRequest, EmbedHistoriesResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &EmbeddingService_ServiceDesc.Streams[1], EmbeddingService_EmbedHistories_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[EmbedHistoriesRequest, EmbedHistoriesResponse]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type EmbeddingService_EmbedHistoriesClient = grpc.BidiStreamingClient[EmbedHistoriesRequest, EmbedHistoriesResponse]
+
+func (c *embeddingServiceClient) UploadBundle(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[UploadBundleRequest, UploadBundleResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &EmbeddingService_ServiceDesc.Streams[2], EmbeddingService_UploadBundle_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[UploadBundleRequest, UploadBundleResponse]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type EmbeddingService_UploadBundleClient = grpc.ClientStreamingClient[UploadBundleRequest, UploadBundleResponse]
+
 func (c *embeddingServiceClient) Info(ctx context.Context, in *EmbeddingServiceInfoRequest, opts ...grpc.CallOption) (*EmbeddingServiceInfoResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(EmbeddingServiceInfoResponse)
@@ -103,6 +144,19 @@ type EmbeddingServiceServer interface {
 	// without an answer when the stream ends with UNAVAILABLE may be sent again elsewhere;
 	// none of them is answered twice on one stream.
 	EmbedStream(grpc.BidiStreamingServer[EmbedStreamRequest, EmbedStreamResponse]) error
+	// Vectors of users, made from what they did by a trained bundle, many at a time, such as
+	// after a promotion. Requests are answered in their order, as those of EmbedStream. A
+	// stream is of one bundle, which its first request names, and has one table of items, to
+	// which each request may add. FAILED_PRECONDITION: the worker does not have the bundle;
+	// give it with UploadBundle and open another stream. INVALID_ARGUMENT names the field at
+	// fault. RESOURCE_EXHAUSTED with RetryInfo when as many streams are open as may be.
+	// UNIMPLEMENTED where Info has no histories.
+	EmbedHistories(grpc.BidiStreamingServer[EmbedHistoriesRequest, EmbedHistoriesResponse]) error
+	// Gives the worker a bundle, as the tar archive that ModelService.DownloadModel gives. It
+	// is kept whole and verified, or not at all: INVALID_ARGUMENT says what is wrong with it.
+	// One that is there already is answered the same. Older ones beyond those to keep are
+	// removed. RESOURCE_EXHAUSTED with RetryInfo while another one comes.
+	UploadBundle(grpc.ClientStreamingServer[UploadBundleRequest, UploadBundleResponse]) error
 	// The model, the limits, and what the worker did so far.
 	Info(context.Context, *EmbeddingServiceInfoRequest) (*EmbeddingServiceInfoResponse, error)
 	mustEmbedUnimplementedEmbeddingServiceServer()
@@ -120,6 +174,12 @@ func (UnimplementedEmbeddingServiceServer) Embed(context.Context, *EmbedRequest)
 }
 func (UnimplementedEmbeddingServiceServer) EmbedStream(grpc.BidiStreamingServer[EmbedStreamRequest, EmbedStreamResponse]) error {
 	return status.Error(codes.Unimplemented, "method EmbedStream not implemented")
+}
+func (UnimplementedEmbeddingServiceServer) EmbedHistories(grpc.BidiStreamingServer[EmbedHistoriesRequest, EmbedHistoriesResponse]) error {
+	return status.Error(codes.Unimplemented, "method EmbedHistories not implemented")
+}
+func (UnimplementedEmbeddingServiceServer) UploadBundle(grpc.ClientStreamingServer[UploadBundleRequest, UploadBundleResponse]) error {
+	return status.Error(codes.Unimplemented, "method UploadBundle not implemented")
 }
 func (UnimplementedEmbeddingServiceServer) Info(context.Context, *EmbeddingServiceInfoRequest) (*EmbeddingServiceInfoResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Info not implemented")
@@ -170,6 +230,20 @@ func _EmbeddingService_EmbedStream_Handler(srv interface{}, stream grpc.ServerSt
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type EmbeddingService_EmbedStreamServer = grpc.BidiStreamingServer[EmbedStreamRequest, EmbedStreamResponse]
 
+func _EmbeddingService_EmbedHistories_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(EmbeddingServiceServer).EmbedHistories(&grpc.GenericServerStream[EmbedHistoriesRequest, EmbedHistoriesResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type EmbeddingService_EmbedHistoriesServer = grpc.BidiStreamingServer[EmbedHistoriesRequest, EmbedHistoriesResponse]
+
+func _EmbeddingService_UploadBundle_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(EmbeddingServiceServer).UploadBundle(&grpc.GenericServerStream[UploadBundleRequest, UploadBundleResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type EmbeddingService_UploadBundleServer = grpc.ClientStreamingServer[UploadBundleRequest, UploadBundleResponse]
+
 func _EmbeddingService_Info_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(EmbeddingServiceInfoRequest)
 	if err := dec(in); err != nil {
@@ -209,6 +283,17 @@ var EmbeddingService_ServiceDesc = grpc.ServiceDesc{
 			StreamName:    "EmbedStream",
 			Handler:       _EmbeddingService_EmbedStream_Handler,
 			ServerStreams: true,
+			ClientStreams: true,
+		},
+		{
+			StreamName:    "EmbedHistories",
+			Handler:       _EmbeddingService_EmbedHistories_Handler,
+			ServerStreams: true,
+			ClientStreams: true,
+		},
+		{
+			StreamName:    "UploadBundle",
+			Handler:       _EmbeddingService_UploadBundle_Handler,
 			ClientStreams: true,
 		},
 	},
