@@ -4,6 +4,7 @@
 //	go run ./server           serve, with data in ./data
 //	go run ./server import    stream a catalog and events into a running service
 //	go run ./server embed     serve a text encoder to services on other machines
+//	go run ./server train     make a model of what people did
 //	go run ./server models    send, compare, promote and roll back trained models
 //	go run ./server keys      make, list and revoke API keys
 package main
@@ -28,6 +29,7 @@ type cli struct {
 	Demo   demoCommand      `cmd:"" help:"See it work on a simulated shop, without any set-up."`
 	Import importer.Command `cmd:"" help:"Stream a catalog and events from files into a running service."`
 	Embed  embedCommand     `cmd:"" help:"Serve a text encoder to services on other machines."`
+	Train  trainCommand     `cmd:"" help:"Make a trained model of what people did, from a service's log or from files."`
 	Models modelsCommand    `cmd:"" help:"List, send, compare, promote and roll back trained models."`
 	Keys   keysCommand      `cmd:"" help:"Make, list and revoke API keys."`
 }

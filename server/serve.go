@@ -15,21 +15,21 @@ import (
 )
 
 type serveCommand struct {
-	Data         string        `default:"data" type:"path" placeholder:"DIR" help:"Directory of the store; it is made if it does not exist."`
-	GRPC         string        `name:"grpc" default:"127.0.0.1:50051" placeholder:"HOST:PORT" help:"Address of the gRPC port. Beyond loopback an API key must exist."`
-	HTTP         string        `name:"http" default:"127.0.0.1:50052" placeholder:"HOST:PORT" help:"Address of health and metrics; empty for none."`
-	Pprof        string        `placeholder:"HOST:PORT" help:"Address of Go's profiles, on loopback alone. Not set: none."`
-	Engine       string        `default:"auto" enum:"auto,flat,hnsw,coder" help:"Index engine: flat (exact, a scan), hnsw (a graph, for large catalogs), auto (flat up to 10,000 items, then hnsw), or coder (coder/hnsw, for comparison)."`
-	IndexStorage string        `default:"float32" enum:"float32,int8" help:"How hnsw keeps vectors for its walk: float32, or int8 (a quarter of the memory; the float vectors lie in a file)."`
-	Encoder      string        `default:"static" placeholder:"MODEL" help:"Text encoder: static (the embedded table), a model's folder, owner/model on the hub, or remote (workers, see embed)."`
-	Backend      string        `default:"auto" enum:"auto,go,xla:cpu,xla:cuda" help:"What computes a transformer in this process: ${enum}."`
-	EmbedAddr    []string      `placeholder:"HOST:PORT,..." help:"Workers of --encoder remote."`
-	EmbedToken   string        `name:"embed-token-file" type:"path" placeholder:"FILE" help:"Key for the workers, in a file."`
-	EmbedTLS     bool          `name:"embed-tls" help:"Encrypt the way to the workers, whose certificates the system trusts."`
-	EmbedCA      string        `name:"embed-ca" type:"path" placeholder:"FILE" help:"Encrypt the way to the workers; authorities in PEM that their certificates come from."`
-	EmbedPlain   bool          `name:"embed-plaintext-token" help:"Send the key to workers beyond this machine without TLS: the network is trusted."`
-	RankingAge   time.Duration `default:"5s" placeholder:"DURATION" help:"How long a person's ranking serves the same request again while no event of theirs arrives; 0 ranks each request. At most 1m."`
-	Quiet        bool          `help:"Log warnings and errors alone."`
+	Data         string `default:"data" type:"path" placeholder:"DIR" help:"Directory of the store; it is made if it does not exist."`
+	GRPC         string `name:"grpc" default:"127.0.0.1:50051" placeholder:"HOST:PORT" help:"Address of the gRPC port. Beyond loopback an API key must exist."`
+	HTTP         string `name:"http" default:"127.0.0.1:50052" placeholder:"HOST:PORT" help:"Address of health and metrics; empty for none."`
+	Pprof        string `placeholder:"HOST:PORT" help:"Address of Go's profiles, on loopback alone. Not set: none."`
+	Engine       string `default:"auto" enum:"auto,flat,hnsw,coder" help:"Index engine: flat (exact, a scan), hnsw (a graph, for large catalogs), auto (flat up to 10,000 items, then hnsw), or coder (coder/hnsw, for comparison)."`
+	IndexStorage string `default:"float32" enum:"float32,int8" help:"How hnsw keeps vectors for its walk: float32, or int8 (a quarter of the memory; the float vectors lie in a file)."`
+	Encoder      string `default:"static" placeholder:"MODEL" help:"Text encoder: static (the embedded table), a model's folder, owner/model on the hub, or remote (workers, see embed)."`
+	Backend      string `default:"auto" enum:"auto,go,xla:cpu,xla:cuda" help:"What computes a transformer in this process: ${enum}."`
+	encoderWorkers
+	RankingAge  time.Duration `default:"5s" placeholder:"DURATION" help:"How long a person's ranking serves the same request again while no event of theirs arrives; 0 ranks each request. At most 1m."`
+	TrainEvery  time.Duration `default:"0s" placeholder:"DURATION" help:"Train each tenant anew so long after its last training began, in a child process of the lowest priority, and promote the model within the default thresholds. 0: not."`
+	TrainAfter  int64         `default:"0" placeholder:"EVENTS" help:"Train a tenant when it has so many new events. 0: not."`
+	TrainCores  int           `default:"0" placeholder:"N" help:"Processors that training uses; 0: half of them."`
+	TrainMemory string        `default:"1GiB" placeholder:"SIZE" help:"Bound of training's memory, such as 512MiB."`
+	Quiet       bool          `help:"Log warnings and errors alone."`
 }
 
 // Help is what `serve --help` says beyond its flags.
@@ -40,6 +40,9 @@ func (serveCommand) Help() string {
 
 With a slow encoder (anything but a static table) texts are encoded in the background; the embedded
 table serves until the catalog is encoded. GetTenant and the metrics tell how far it is.
+
+With --train-every or --train-after each tenant's log is trained on by a child process, one at a time;
+GetTenant, ListModels and the log tell how it went. Training on another machine is the train command.
 
 Stop it with SIGTERM or Ctrl-C: calls under way end first.`
 }
@@ -60,6 +63,10 @@ func (c *serveCommand) Run(ctx context.Context) error {
 	if age == 0 {
 		age = -1 // the zero Config means its default
 	}
+	trains, err := c.training()
+	if err != nil {
+		return err
+	}
 	texts, err := c.openEncoder(ctx, log)
 	if err != nil {
 		return err
@@ -67,6 +74,7 @@ func (c *serveCommand) Run(ctx context.Context) error {
 	s, err := service.Start(ctx, service.Config{
 		Data: c.Data, GRPC: c.GRPC, HTTP: c.HTTP, Pprof: c.Pprof, Store: store.DefaultOptions(),
 		Shop: shop.Config{Encoder: texts, Index: index, RankingAge: age}, Log: log,
+		Training: trains,
 	})
 	if err != nil {
 		return errors.Join(err, texts.Close())

@@ -30,8 +30,17 @@ func (c *serveCommand) openEncoder(ctx context.Context, log *slog.Logger) (*enco
 	return encoder.Open(ctx, config)
 }
 
+// encoderWorkers says how the workers of --encoder remote are reached.
+type encoderWorkers struct {
+	EmbedAddr  []string `placeholder:"HOST:PORT,..." help:"Workers of --encoder remote."`
+	EmbedToken string   `name:"embed-token-file" type:"path" placeholder:"FILE" help:"Key for the workers, in a file."`
+	EmbedTLS   bool     `name:"embed-tls" help:"Encrypt the way to the workers, whose certificates the system trusts."`
+	EmbedCA    string   `name:"embed-ca" type:"path" placeholder:"FILE" help:"Encrypt the way to the workers; authorities in PEM that their certificates come from."`
+	EmbedPlain bool     `name:"embed-plaintext-token" help:"Send the key to workers beyond this machine without TLS: the network is trusted."`
+}
+
 // workerTLS is nil for plain text.
-func (c *serveCommand) workerTLS() (*tls.Config, error) {
+func (c *encoderWorkers) workerTLS() (*tls.Config, error) {
 	if c.EmbedCA == "" {
 		if c.EmbedTLS {
 			return &tls.Config{MinVersion: tls.VersionTLS12}, nil

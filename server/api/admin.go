@@ -78,6 +78,7 @@ func (s *adminService) GetTenant(ctx context.Context, req *kindredv1.GetTenantRe
 			CachedProfiles: st.Profiles, MemoryBytes: st.MemoryBytes, Events: st.Events, DecisionsDropped: st.DecisionsDropped, RankingsReused: st.RankingsReused,
 			Index: indexToWire(&st.Index), Encoding: encodingToWire(&st.Encoding),
 			ServingModel: string(st.Models.Serving), PromotedModel: string(st.Models.Promoted), ModelFault: printable(st.Models.Fault),
+			Training: s.trainingToWire(name),
 		},
 	}, nil
 }

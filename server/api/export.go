@@ -34,7 +34,7 @@ func (s *adminService) ExportEvents(req *kindredv1.ExportEventsRequest, stream k
 	}
 	err = sh.ExportEvents(after, req.Limit, func(at record.Token, e *record.Event) error {
 		page.Events = append(page.Events, eventToWire(e))
-		page.WriteToken = sh.FormatToken(at)
+		page.WriteToken, page.LogSequence = sh.FormatToken(at), int64(at.Seq)
 		if len(page.Events) == maxRows {
 			return flush()
 		}

@@ -32,6 +32,10 @@ func (s *modelService) ListModels(ctx context.Context, req *kindredv1.ListModels
 	if req.Promotions < 0 || req.Promotions > maxPromotions {
 		return nil, invalid(violation{"promotions", fmt.Sprintf("is %d: give 1 to %d, or 0 for 10", req.Promotions, maxPromotions)})
 	}
+	p, err := caller(ctx)
+	if err != nil {
+		return nil, err
+	}
 	sh, err := s.shop(ctx)
 	if err != nil {
 		return nil, err
@@ -46,6 +50,7 @@ func (s *modelService) ListModels(ctx context.Context, req *kindredv1.ListModels
 	}
 	resp := &kindredv1.ListModelsResponse{
 		ServingHash: string(st.Serving), PromotedHash: string(st.Promoted), Fault: printable(st.Fault),
+		Training: s.trainingToWire(p.Tenant),
 	}
 	for i := range st.Models {
 		resp.Models = append(resp.Models, modelToWire(&st.Models[i]))

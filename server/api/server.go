@@ -13,14 +13,17 @@ import (
 	"github.com/kindred-rec/kindred/server/auth"
 	"github.com/kindred-rec/kindred/server/record"
 	"github.com/kindred-rec/kindred/server/shop"
+	"github.com/kindred-rec/kindred/server/training/schedule"
 )
 
-// Server holds what the handlers need. All fields are required.
+// Server holds what the handlers need. All fields but Training are required.
 type Server struct {
 	Tenants *shop.Registry
 	Keys    *auth.Keyring
 	Now     func() time.Time
 	Log     *slog.Logger
+	// Training says how scheduled training of a tenant goes; false: nothing is trained.
+	Training func(tenant string) (schedule.Status, bool)
 }
 
 // Register adds the services to a gRPC server.

@@ -87,29 +87,35 @@ func (c *Command) run(ctx context.Context, out, progressOut io.Writer) error {
 	return failure
 }
 
+// ReaderOptions reads the flags that say how files are laid out: a format, columns of other
+// names, columns to leave out, what separates columns, and the unit of times, "s" or "ms".
+func ReaderOptions(format string, mapping, ignore []string, comma, unit string) (dataset.Format, dataset.Options, error) {
+	var o dataset.Options
+	f, err := dataset.ParseFormat(format)
+	if err != nil {
+		return f, o, fmt.Errorf("importer: %w", err)
+	}
+	if o.Map, err = dataset.ParseMap(strings.Join(mapping, ",")); err != nil {
+		return f, o, fmt.Errorf("importer: %w", err)
+	}
+	if o.Comma, err = separator(comma); err != nil {
+		return f, o, err
+	}
+	o.IgnoreColumns, o.TimeUnit = ignore, dataset.Seconds
+	if unit == "ms" {
+		o.TimeUnit = dataset.Milliseconds
+	}
+	return f, o, nil
+}
+
 func (c *Command) options() (Options, error) {
-	format, err := dataset.ParseFormat(c.Format)
-	if err != nil {
-		return Options{}, fmt.Errorf("importer: %w", err)
-	}
-	mapping, err := dataset.ParseMap(strings.Join(c.Map, ","))
-	if err != nil {
-		return Options{}, fmt.Errorf("importer: %w", err)
-	}
-	comma, err := separator(c.Comma)
+	format, files, err := ReaderOptions(c.Format, c.Map, c.IgnoreColumns, c.Comma, c.TimeUnit)
 	if err != nil {
 		return Options{}, err
 	}
-	unit := dataset.Seconds
-	if c.TimeUnit == "ms" {
-		unit = dataset.Milliseconds
-	}
+	files.ItemsFile, files.EventsFile, files.EventType, files.Currency = c.ItemsFile, c.EventsFile, c.EventType, c.Currency
 	return Options{
-		Format: format, Data: c.Data,
-		Files: dataset.Options{
-			ItemsFile: c.ItemsFile, EventsFile: c.EventsFile, Map: mapping, IgnoreColumns: c.IgnoreColumns,
-			Comma: comma, TimeUnit: unit, EventType: c.EventType, Currency: c.Currency,
-		},
+		Format: format, Data: c.Data, Files: files,
 		Addr: c.Addr, Key: c.Key, TLS: c.TLS,
 		Mode: Mode(c.Mode), ConfirmDrop: c.ConfirmDrop,
 		DryRun: c.DryRun, ItemsOnly: c.ItemsOnly, EventsOnly: c.EventsOnly,

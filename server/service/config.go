@@ -2,11 +2,13 @@ package service
 
 import (
 	"log/slog"
+	"path/filepath"
 	"time"
 
 	"github.com/kindred-rec/kindred/server/learned"
 	"github.com/kindred-rec/kindred/server/shop"
 	"github.com/kindred-rec/kindred/server/store"
+	"github.com/kindred-rec/kindred/server/training/schedule"
 )
 
 // Config is what a service runs with.
@@ -34,6 +36,9 @@ type Config struct {
 	Store store.Options
 	Shop  shop.Config
 	Log   *slog.Logger
+	// Training says when tenants are trained; off where nothing is set. Its Dir is the folder
+	// "training" of Data where none is given, and its Log is Log.
+	Training schedule.Config
 }
 
 // defaultMaxItems bounds the items of a tenant.
@@ -69,5 +74,9 @@ func (c Config) withDefaults() Config {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
+	if c.Training.Dir == "" {
+		c.Training.Dir = filepath.Join(c.Data, "training")
+	}
+	c.Training.Log = c.Log
 	return c
 }

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -28,6 +29,7 @@ import (
 	"github.com/kindred-rec/kindred/server/shop"
 	"github.com/kindred-rec/kindred/server/store"
 	"github.com/kindred-rec/kindred/server/telemetry"
+	"github.com/kindred-rec/kindred/server/training/schedule"
 )
 
 // ErrNoKeys: the address is open to others and there is no API key.
@@ -41,7 +43,8 @@ type Service struct {
 	keys    *auth.Keyring
 	metrics *telemetry.Metrics
 	health  *health.Server
-	open    bool // no call needs a key
+	trains  atomic.Pointer[schedule.Scheduler] // nil: nothing is trained
+	open    bool                               // no call needs a key
 
 	grpc     *grpc.Server
 	http     []*http.Server
@@ -72,7 +75,28 @@ func (s *Service) start(ctx context.Context) error {
 		return err
 	}
 	s.buildGRPC()
-	return s.listen(ctx)
+	if err := s.listen(ctx); err != nil {
+		return err
+	}
+	return s.beginTraining()
+}
+
+// beginTraining starts the schedule, which needs the port.
+func (s *Service) beginTraining() error {
+	if !s.config.Training.On() {
+		return nil
+	}
+	trains, err := schedule.Start(s.config.Training, s.tenants, s.keys, s.Addr())
+	if err != nil {
+		return err
+	}
+	s.trains.Store(trains)
+	return nil
+}
+
+// Lend makes a key that lives as long as this process, or until end.
+func (s *Service) Lend(tenant string, role record.Role, name string) (secret string, end func()) {
+	return s.keys.Lend(tenant, role, name)
 }
 
 func (s *Service) openStore(ctx context.Context) error {
@@ -164,6 +188,7 @@ func (s *Service) buildGRPC() {
 		grpc.ChainStreamInterceptor(s.metrics.Stream, guard.Stream, gate.Stream, api.RefuseMalformedStream),
 	)
 	server := &api.Server{Tenants: s.tenants, Keys: s.keys, Now: time.Now, Log: s.config.Log}
+	server.Training = func(tenant string) (schedule.Status, bool) { return s.trains.Load().Status(tenant) }
 	server.Register(s.grpc)
 	s.health = health.NewServer()
 	healthpb.RegisterHealthServer(s.grpc, s.health)
@@ -261,6 +286,7 @@ func (s *Service) Wait(ctx context.Context) error {
 
 // Stop drains and closes all. It returns the first fault.
 func (s *Service) Stop() error {
+	s.trains.Load().Stop()
 	s.health.Shutdown()
 	drained := make(chan struct{})
 	go func() { s.grpc.GracefulStop(); close(drained) }()
@@ -277,6 +303,7 @@ func (s *Service) Stop() error {
 // close shuts what is open, in the order of use.
 func (s *Service) close() error {
 	var errs []error
+	s.trains.Load().Stop()
 	if s.grpc != nil {
 		s.grpc.Stop()
 	}

@@ -83,3 +83,16 @@ func (e eventTypes) names() string {
 	sort.Strings(names)
 	return strings.Join(names, ", ")
 }
+
+// EventTypes are the types of events that a tenant knows, by name: the built-in ones, those
+// that it changed, and those that it declared. A rating's weight is that of a point above
+// the middle of its scale, 0 to 5.
+func EventTypes(declared []record.EventType) []record.EventType {
+	types := newEventTypes(declared)
+	list := make([]record.EventType, 0, len(types))
+	for _, t := range types {
+		list = append(list, t)
+	}
+	sort.Slice(list, func(i, j int) bool { return list[i].Name < list[j].Name })
+	return list
+}

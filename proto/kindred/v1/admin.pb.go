@@ -721,7 +721,9 @@ type TenantStatus struct {
 	// Hash of the model that is promoted; see ModelService. Empty: none is.
 	PromotedModel string `protobuf:"bytes,17,opt,name=promoted_model,json=promotedModel,proto3" json:"promoted_model,omitempty"`
 	// Why promoted_model does not serve. Empty: it does, or is being built.
-	ModelFault    string `protobuf:"bytes,18,opt,name=model_fault,json=modelFault,proto3" json:"model_fault,omitempty"`
+	ModelFault string `protobuf:"bytes,18,opt,name=model_fault,json=modelFault,proto3" json:"model_fault,omitempty"`
+	// Not set: the service trains nothing by itself.
+	Training      *TrainingStatus `protobuf:"bytes,19,opt,name=training,proto3" json:"training,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -880,6 +882,13 @@ func (x *TenantStatus) GetModelFault() string {
 		return x.ModelFault
 	}
 	return ""
+}
+
+func (x *TenantStatus) GetTraining() *TrainingStatus {
+	if x != nil {
+		return x.Training
+	}
+	return nil
 }
 
 // How the catalog gets its vectors.
@@ -1829,7 +1838,9 @@ type ExportEventsResponse struct {
 	// At most 1,000 a message.
 	Events []*Event `protobuf:"bytes,1,rep,name=events,proto3" json:"events,omitempty"`
 	// Continues after the last event of this message.
-	WriteToken    string `protobuf:"bytes,2,opt,name=write_token,json=writeToken,proto3" json:"write_token,omitempty"`
+	WriteToken string `protobuf:"bytes,2,opt,name=write_token,json=writeToken,proto3" json:"write_token,omitempty"`
+	// Place of that event in the log.
+	LogSequence   int64 `protobuf:"varint,3,opt,name=log_sequence,json=logSequence,proto3" json:"log_sequence,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1876,6 +1887,13 @@ func (x *ExportEventsResponse) GetWriteToken() string {
 		return x.WriteToken
 	}
 	return ""
+}
+
+func (x *ExportEventsResponse) GetLogSequence() int64 {
+	if x != nil {
+		return x.LogSequence
+	}
+	return 0
 }
 
 type ExportDecisionsRequest struct {
@@ -2305,7 +2323,7 @@ var File_kindred_v1_admin_proto protoreflect.FileDescriptor
 const file_kindred_v1_admin_proto_rawDesc = "" +
 	"\n" +
 	"\x16kindred/v1/admin.proto\x12\n" +
-	"kindred.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16kindred/v1/event.proto\"\x9b\x03\n" +
+	"kindred.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16kindred/v1/event.proto\x1a\x17kindred/v1/models.proto\"\x9b\x03\n" +
 	"\x06Tenant\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12;\n" +
 	"\vcreate_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
@@ -2343,7 +2361,7 @@ const file_kindred_v1_admin_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\"q\n" +
 	"\x11GetTenantResponse\x12*\n" +
 	"\x06tenant\x18\x01 \x01(\v2\x12.kindred.v1.TenantR\x06tenant\x120\n" +
-	"\x06status\x18\x02 \x01(\v2\x18.kindred.v1.TenantStatusR\x06status\"\x9b\x05\n" +
+	"\x06status\x18\x02 \x01(\v2\x18.kindred.v1.TenantStatusR\x06status\"\xd3\x05\n" +
 	"\fTenantStatus\x12\x14\n" +
 	"\x05items\x18\x01 \x01(\x03R\x05items\x12#\n" +
 	"\rencoded_items\x18\x02 \x01(\x03R\fencodedItems\x12\x19\n" +
@@ -2367,7 +2385,8 @@ const file_kindred_v1_admin_proto_rawDesc = "" +
 	"\rserving_model\x18\x10 \x01(\tR\fservingModel\x12%\n" +
 	"\x0epromoted_model\x18\x11 \x01(\tR\rpromotedModel\x12\x1f\n" +
 	"\vmodel_fault\x18\x12 \x01(\tR\n" +
-	"modelFault\"\x98\x04\n" +
+	"modelFault\x126\n" +
+	"\btraining\x18\x13 \x01(\v2\x1a.kindred.v1.TrainingStatusR\btraining\"\x98\x04\n" +
 	"\x0eEncodingStatus\x12\x18\n" +
 	"\aencoder\x18\x01 \x01(\tR\aencoder\x12\x1c\n" +
 	"\timmediate\x18\x02 \x01(\bR\timmediate\x12!\n" +
@@ -2436,11 +2455,12 @@ const file_kindred_v1_admin_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\v2\x0f.kindred.v1.KeyR\x03key\"W\n" +
 	"\x13ExportEventsRequest\x12*\n" +
 	"\x11after_write_token\x18\x01 \x01(\tR\x0fafterWriteToken\x12\x14\n" +
-	"\x05limit\x18\x02 \x01(\x03R\x05limit\"b\n" +
+	"\x05limit\x18\x02 \x01(\x03R\x05limit\"\x85\x01\n" +
 	"\x14ExportEventsResponse\x12)\n" +
 	"\x06events\x18\x01 \x03(\v2\x11.kindred.v1.EventR\x06events\x12\x1f\n" +
 	"\vwrite_token\x18\x02 \x01(\tR\n" +
-	"writeToken\"\x8c\x01\n" +
+	"writeToken\x12!\n" +
+	"\flog_sequence\x18\x03 \x01(\x03R\vlogSequence\"\x8c\x01\n" +
 	"\x16ExportDecisionsRequest\x127\n" +
 	"\tfrom_time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\bfromTime\x129\n" +
 	"\n" +
@@ -2563,7 +2583,8 @@ var file_kindred_v1_admin_proto_goTypes = []any{
 	(*RefreshGenerationResponse)(nil), // 32: kindred.v1.RefreshGenerationResponse
 	(*timestamppb.Timestamp)(nil),     // 33: google.protobuf.Timestamp
 	(*durationpb.Duration)(nil),       // 34: google.protobuf.Duration
-	(*Event)(nil),                     // 35: kindred.v1.Event
+	(*TrainingStatus)(nil),            // 35: kindred.v1.TrainingStatus
+	(*Event)(nil),                     // 36: kindred.v1.Event
 }
 var file_kindred_v1_admin_proto_depIdxs = []int32{
 	33, // 0: kindred.v1.Tenant.create_time:type_name -> google.protobuf.Timestamp
@@ -2579,54 +2600,55 @@ var file_kindred_v1_admin_proto_depIdxs = []int32{
 	11, // 10: kindred.v1.GetTenantResponse.status:type_name -> kindred.v1.TenantStatus
 	13, // 11: kindred.v1.TenantStatus.index:type_name -> kindred.v1.IndexStatus
 	12, // 12: kindred.v1.TenantStatus.encoding:type_name -> kindred.v1.EncodingStatus
-	33, // 13: kindred.v1.EncodingStatus.next_try_time:type_name -> google.protobuf.Timestamp
-	33, // 14: kindred.v1.EncodingStatus.last_error_time:type_name -> google.protobuf.Timestamp
-	33, // 15: kindred.v1.IndexStatus.recall_check_time:type_name -> google.protobuf.Timestamp
-	33, // 16: kindred.v1.IndexStatus.snapshot_time:type_name -> google.protobuf.Timestamp
-	33, // 17: kindred.v1.IndexStatus.restored_time:type_name -> google.protobuf.Timestamp
-	3,  // 18: kindred.v1.ListTenantsResponse.tenants:type_name -> kindred.v1.Tenant
-	3,  // 19: kindred.v1.UpdateTenantRequest.tenant:type_name -> kindred.v1.Tenant
-	3,  // 20: kindred.v1.UpdateTenantResponse.tenant:type_name -> kindred.v1.Tenant
-	0,  // 21: kindred.v1.Key.role:type_name -> kindred.v1.Role
-	33, // 22: kindred.v1.Key.create_time:type_name -> google.protobuf.Timestamp
-	33, // 23: kindred.v1.Key.revoke_time:type_name -> google.protobuf.Timestamp
-	0,  // 24: kindred.v1.CreateKeyRequest.role:type_name -> kindred.v1.Role
-	18, // 25: kindred.v1.CreateKeyResponse.key:type_name -> kindred.v1.Key
-	18, // 26: kindred.v1.ListKeysResponse.keys:type_name -> kindred.v1.Key
-	18, // 27: kindred.v1.RevokeKeyResponse.key:type_name -> kindred.v1.Key
-	35, // 28: kindred.v1.ExportEventsResponse.events:type_name -> kindred.v1.Event
-	33, // 29: kindred.v1.ExportDecisionsRequest.from_time:type_name -> google.protobuf.Timestamp
-	33, // 30: kindred.v1.ExportDecisionsRequest.until_time:type_name -> google.protobuf.Timestamp
-	29, // 31: kindred.v1.ExportDecisionsResponse.decisions:type_name -> kindred.v1.Decision
-	33, // 32: kindred.v1.Decision.time:type_name -> google.protobuf.Timestamp
-	30, // 33: kindred.v1.Decision.items:type_name -> kindred.v1.ShownItem
-	30, // 34: kindred.v1.Decision.losers:type_name -> kindred.v1.ShownItem
-	34, // 35: kindred.v1.RefreshGenerationResponse.duration:type_name -> google.protobuf.Duration
-	7,  // 36: kindred.v1.AdminService.CreateTenant:input_type -> kindred.v1.CreateTenantRequest
-	9,  // 37: kindred.v1.AdminService.GetTenant:input_type -> kindred.v1.GetTenantRequest
-	14, // 38: kindred.v1.AdminService.ListTenants:input_type -> kindred.v1.ListTenantsRequest
-	16, // 39: kindred.v1.AdminService.UpdateTenant:input_type -> kindred.v1.UpdateTenantRequest
-	19, // 40: kindred.v1.AdminService.CreateKey:input_type -> kindred.v1.CreateKeyRequest
-	21, // 41: kindred.v1.AdminService.ListKeys:input_type -> kindred.v1.ListKeysRequest
-	23, // 42: kindred.v1.AdminService.RevokeKey:input_type -> kindred.v1.RevokeKeyRequest
-	25, // 43: kindred.v1.AdminService.ExportEvents:input_type -> kindred.v1.ExportEventsRequest
-	27, // 44: kindred.v1.AdminService.ExportDecisions:input_type -> kindred.v1.ExportDecisionsRequest
-	31, // 45: kindred.v1.AdminService.RefreshGeneration:input_type -> kindred.v1.RefreshGenerationRequest
-	8,  // 46: kindred.v1.AdminService.CreateTenant:output_type -> kindred.v1.CreateTenantResponse
-	10, // 47: kindred.v1.AdminService.GetTenant:output_type -> kindred.v1.GetTenantResponse
-	15, // 48: kindred.v1.AdminService.ListTenants:output_type -> kindred.v1.ListTenantsResponse
-	17, // 49: kindred.v1.AdminService.UpdateTenant:output_type -> kindred.v1.UpdateTenantResponse
-	20, // 50: kindred.v1.AdminService.CreateKey:output_type -> kindred.v1.CreateKeyResponse
-	22, // 51: kindred.v1.AdminService.ListKeys:output_type -> kindred.v1.ListKeysResponse
-	24, // 52: kindred.v1.AdminService.RevokeKey:output_type -> kindred.v1.RevokeKeyResponse
-	26, // 53: kindred.v1.AdminService.ExportEvents:output_type -> kindred.v1.ExportEventsResponse
-	28, // 54: kindred.v1.AdminService.ExportDecisions:output_type -> kindred.v1.ExportDecisionsResponse
-	32, // 55: kindred.v1.AdminService.RefreshGeneration:output_type -> kindred.v1.RefreshGenerationResponse
-	46, // [46:56] is the sub-list for method output_type
-	36, // [36:46] is the sub-list for method input_type
-	36, // [36:36] is the sub-list for extension type_name
-	36, // [36:36] is the sub-list for extension extendee
-	0,  // [0:36] is the sub-list for field type_name
+	35, // 13: kindred.v1.TenantStatus.training:type_name -> kindred.v1.TrainingStatus
+	33, // 14: kindred.v1.EncodingStatus.next_try_time:type_name -> google.protobuf.Timestamp
+	33, // 15: kindred.v1.EncodingStatus.last_error_time:type_name -> google.protobuf.Timestamp
+	33, // 16: kindred.v1.IndexStatus.recall_check_time:type_name -> google.protobuf.Timestamp
+	33, // 17: kindred.v1.IndexStatus.snapshot_time:type_name -> google.protobuf.Timestamp
+	33, // 18: kindred.v1.IndexStatus.restored_time:type_name -> google.protobuf.Timestamp
+	3,  // 19: kindred.v1.ListTenantsResponse.tenants:type_name -> kindred.v1.Tenant
+	3,  // 20: kindred.v1.UpdateTenantRequest.tenant:type_name -> kindred.v1.Tenant
+	3,  // 21: kindred.v1.UpdateTenantResponse.tenant:type_name -> kindred.v1.Tenant
+	0,  // 22: kindred.v1.Key.role:type_name -> kindred.v1.Role
+	33, // 23: kindred.v1.Key.create_time:type_name -> google.protobuf.Timestamp
+	33, // 24: kindred.v1.Key.revoke_time:type_name -> google.protobuf.Timestamp
+	0,  // 25: kindred.v1.CreateKeyRequest.role:type_name -> kindred.v1.Role
+	18, // 26: kindred.v1.CreateKeyResponse.key:type_name -> kindred.v1.Key
+	18, // 27: kindred.v1.ListKeysResponse.keys:type_name -> kindred.v1.Key
+	18, // 28: kindred.v1.RevokeKeyResponse.key:type_name -> kindred.v1.Key
+	36, // 29: kindred.v1.ExportEventsResponse.events:type_name -> kindred.v1.Event
+	33, // 30: kindred.v1.ExportDecisionsRequest.from_time:type_name -> google.protobuf.Timestamp
+	33, // 31: kindred.v1.ExportDecisionsRequest.until_time:type_name -> google.protobuf.Timestamp
+	29, // 32: kindred.v1.ExportDecisionsResponse.decisions:type_name -> kindred.v1.Decision
+	33, // 33: kindred.v1.Decision.time:type_name -> google.protobuf.Timestamp
+	30, // 34: kindred.v1.Decision.items:type_name -> kindred.v1.ShownItem
+	30, // 35: kindred.v1.Decision.losers:type_name -> kindred.v1.ShownItem
+	34, // 36: kindred.v1.RefreshGenerationResponse.duration:type_name -> google.protobuf.Duration
+	7,  // 37: kindred.v1.AdminService.CreateTenant:input_type -> kindred.v1.CreateTenantRequest
+	9,  // 38: kindred.v1.AdminService.GetTenant:input_type -> kindred.v1.GetTenantRequest
+	14, // 39: kindred.v1.AdminService.ListTenants:input_type -> kindred.v1.ListTenantsRequest
+	16, // 40: kindred.v1.AdminService.UpdateTenant:input_type -> kindred.v1.UpdateTenantRequest
+	19, // 41: kindred.v1.AdminService.CreateKey:input_type -> kindred.v1.CreateKeyRequest
+	21, // 42: kindred.v1.AdminService.ListKeys:input_type -> kindred.v1.ListKeysRequest
+	23, // 43: kindred.v1.AdminService.RevokeKey:input_type -> kindred.v1.RevokeKeyRequest
+	25, // 44: kindred.v1.AdminService.ExportEvents:input_type -> kindred.v1.ExportEventsRequest
+	27, // 45: kindred.v1.AdminService.ExportDecisions:input_type -> kindred.v1.ExportDecisionsRequest
+	31, // 46: kindred.v1.AdminService.RefreshGeneration:input_type -> kindred.v1.RefreshGenerationRequest
+	8,  // 47: kindred.v1.AdminService.CreateTenant:output_type -> kindred.v1.CreateTenantResponse
+	10, // 48: kindred.v1.AdminService.GetTenant:output_type -> kindred.v1.GetTenantResponse
+	15, // 49: kindred.v1.AdminService.ListTenants:output_type -> kindred.v1.ListTenantsResponse
+	17, // 50: kindred.v1.AdminService.UpdateTenant:output_type -> kindred.v1.UpdateTenantResponse
+	20, // 51: kindred.v1.AdminService.CreateKey:output_type -> kindred.v1.CreateKeyResponse
+	22, // 52: kindred.v1.AdminService.ListKeys:output_type -> kindred.v1.ListKeysResponse
+	24, // 53: kindred.v1.AdminService.RevokeKey:output_type -> kindred.v1.RevokeKeyResponse
+	26, // 54: kindred.v1.AdminService.ExportEvents:output_type -> kindred.v1.ExportEventsResponse
+	28, // 55: kindred.v1.AdminService.ExportDecisions:output_type -> kindred.v1.ExportDecisionsResponse
+	32, // 56: kindred.v1.AdminService.RefreshGeneration:output_type -> kindred.v1.RefreshGenerationResponse
+	47, // [47:57] is the sub-list for method output_type
+	37, // [37:47] is the sub-list for method input_type
+	37, // [37:37] is the sub-list for extension type_name
+	37, // [37:37] is the sub-list for extension extendee
+	0,  // [0:37] is the sub-list for field type_name
 }
 
 func init() { file_kindred_v1_admin_proto_init() }
@@ -2635,6 +2657,7 @@ func file_kindred_v1_admin_proto_init() {
 		return
 	}
 	file_kindred_v1_event_proto_init()
+	file_kindred_v1_models_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -83,6 +83,68 @@ func (ModelState) EnumDescriptor() ([]byte, []int) {
 	return file_kindred_v1_models_proto_rawDescGZIP(), []int{0}
 }
 
+// How a training ended.
+type TrainingOutcome int32
+
+const (
+	// None has ended.
+	TrainingOutcome_TRAINING_OUTCOME_UNSPECIFIED TrainingOutcome = 0
+	// Its model was promoted.
+	TrainingOutcome_TRAINING_OUTCOME_PROMOTED TrainingOutcome = 1
+	// Its model is kept and was not promoted: reason names the threshold that did not hold,
+	// or what stood in the way.
+	TrainingOutcome_TRAINING_OUTCOME_KEPT TrainingOutcome = 2
+	// There is too little to train on.
+	TrainingOutcome_TRAINING_OUTCOME_TOO_LITTLE TrainingOutcome = 3
+	// It failed.
+	TrainingOutcome_TRAINING_OUTCOME_FAILED TrainingOutcome = 4
+)
+
+// Enum value maps for TrainingOutcome.
+var (
+	TrainingOutcome_name = map[int32]string{
+		0: "TRAINING_OUTCOME_UNSPECIFIED",
+		1: "TRAINING_OUTCOME_PROMOTED",
+		2: "TRAINING_OUTCOME_KEPT",
+		3: "TRAINING_OUTCOME_TOO_LITTLE",
+		4: "TRAINING_OUTCOME_FAILED",
+	}
+	TrainingOutcome_value = map[string]int32{
+		"TRAINING_OUTCOME_UNSPECIFIED": 0,
+		"TRAINING_OUTCOME_PROMOTED":    1,
+		"TRAINING_OUTCOME_KEPT":        2,
+		"TRAINING_OUTCOME_TOO_LITTLE":  3,
+		"TRAINING_OUTCOME_FAILED":      4,
+	}
+)
+
+func (x TrainingOutcome) Enum() *TrainingOutcome {
+	p := new(TrainingOutcome)
+	*p = x
+	return p
+}
+
+func (x TrainingOutcome) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (TrainingOutcome) Descriptor() protoreflect.EnumDescriptor {
+	return file_kindred_v1_models_proto_enumTypes[1].Descriptor()
+}
+
+func (TrainingOutcome) Type() protoreflect.EnumType {
+	return &file_kindred_v1_models_proto_enumTypes[1]
+}
+
+func (x TrainingOutcome) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use TrainingOutcome.Descriptor instead.
+func (TrainingOutcome) EnumDescriptor() ([]byte, []int) {
+	return file_kindred_v1_models_proto_rawDescGZIP(), []int{1}
+}
+
 type Model struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// 64 hexadecimal digits.
@@ -857,7 +919,9 @@ type ListModelsResponse struct {
 	// where it cannot serve. Empty: none is.
 	PromotedHash string `protobuf:"bytes,4,opt,name=promoted_hash,json=promotedHash,proto3" json:"promoted_hash,omitempty"`
 	// Why promoted_hash does not serve. Empty: it does, or is being built.
-	Fault         string `protobuf:"bytes,5,opt,name=fault,proto3" json:"fault,omitempty"`
+	Fault string `protobuf:"bytes,5,opt,name=fault,proto3" json:"fault,omitempty"`
+	// Not set: the service trains nothing by itself.
+	Training      *TrainingStatus `protobuf:"bytes,6,opt,name=training,proto3" json:"training,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -927,6 +991,122 @@ func (x *ListModelsResponse) GetFault() string {
 	return ""
 }
 
+func (x *ListModelsResponse) GetTraining() *TrainingStatus {
+	if x != nil {
+		return x.Training
+	}
+	return nil
+}
+
+// How the last scheduled training of a tenant went, since the start of the service.
+type TrainingStatus struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// true: one is under way, since start_time.
+	Running bool `protobuf:"varint,1,opt,name=running,proto3" json:"running,omitempty"`
+	// Of the one under way, or of the last. Not set: there was none.
+	StartTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	// Of the last. Not set: none has ended.
+	EndTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
+	// Of the last.
+	Outcome TrainingOutcome `protobuf:"varint,4,opt,name=outcome,proto3,enum=kindred.v1.TrainingOutcome" json:"outcome,omitempty"`
+	// Why it is so, in words; empty for PROMOTED.
+	Reason string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Model that the last one made. Empty: none.
+	ModelHash string `protobuf:"bytes,6,opt,name=model_hash,json=modelHash,proto3" json:"model_hash,omitempty"`
+	// Not before this time is the next one begun. Not set: any time.
+	NextTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=next_time,json=nextTime,proto3" json:"next_time,omitempty"`
+	// How many failed in a row.
+	Failures      int32 `protobuf:"varint,8,opt,name=failures,proto3" json:"failures,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TrainingStatus) Reset() {
+	*x = TrainingStatus{}
+	mi := &file_kindred_v1_models_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TrainingStatus) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TrainingStatus) ProtoMessage() {}
+
+func (x *TrainingStatus) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_v1_models_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TrainingStatus.ProtoReflect.Descriptor instead.
+func (*TrainingStatus) Descriptor() ([]byte, []int) {
+	return file_kindred_v1_models_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *TrainingStatus) GetRunning() bool {
+	if x != nil {
+		return x.Running
+	}
+	return false
+}
+
+func (x *TrainingStatus) GetStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartTime
+	}
+	return nil
+}
+
+func (x *TrainingStatus) GetEndTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndTime
+	}
+	return nil
+}
+
+func (x *TrainingStatus) GetOutcome() TrainingOutcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return TrainingOutcome_TRAINING_OUTCOME_UNSPECIFIED
+}
+
+func (x *TrainingStatus) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *TrainingStatus) GetModelHash() string {
+	if x != nil {
+		return x.ModelHash
+	}
+	return ""
+}
+
+func (x *TrainingStatus) GetNextTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.NextTime
+	}
+	return nil
+}
+
+func (x *TrainingStatus) GetFailures() int32 {
+	if x != nil {
+		return x.Failures
+	}
+	return 0
+}
+
 type GetModelRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Required; its first digits do.
@@ -937,7 +1117,7 @@ type GetModelRequest struct {
 
 func (x *GetModelRequest) Reset() {
 	*x = GetModelRequest{}
-	mi := &file_kindred_v1_models_proto_msgTypes[10]
+	mi := &file_kindred_v1_models_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -949,7 +1129,7 @@ func (x *GetModelRequest) String() string {
 func (*GetModelRequest) ProtoMessage() {}
 
 func (x *GetModelRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_models_proto_msgTypes[10]
+	mi := &file_kindred_v1_models_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -962,7 +1142,7 @@ func (x *GetModelRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetModelRequest.ProtoReflect.Descriptor instead.
 func (*GetModelRequest) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_models_proto_rawDescGZIP(), []int{10}
+	return file_kindred_v1_models_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *GetModelRequest) GetHash() string {
@@ -981,7 +1161,7 @@ type GetModelResponse struct {
 
 func (x *GetModelResponse) Reset() {
 	*x = GetModelResponse{}
-	mi := &file_kindred_v1_models_proto_msgTypes[11]
+	mi := &file_kindred_v1_models_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -993,7 +1173,7 @@ func (x *GetModelResponse) String() string {
 func (*GetModelResponse) ProtoMessage() {}
 
 func (x *GetModelResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_models_proto_msgTypes[11]
+	mi := &file_kindred_v1_models_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1006,7 +1186,7 @@ func (x *GetModelResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetModelResponse.ProtoReflect.Descriptor instead.
 func (*GetModelResponse) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_models_proto_rawDescGZIP(), []int{11}
+	return file_kindred_v1_models_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *GetModelResponse) GetModel() *Model {
@@ -1026,7 +1206,7 @@ type UploadModelRequest struct {
 
 func (x *UploadModelRequest) Reset() {
 	*x = UploadModelRequest{}
-	mi := &file_kindred_v1_models_proto_msgTypes[12]
+	mi := &file_kindred_v1_models_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1038,7 +1218,7 @@ func (x *UploadModelRequest) String() string {
 func (*UploadModelRequest) ProtoMessage() {}
 
 func (x *UploadModelRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_models_proto_msgTypes[12]
+	mi := &file_kindred_v1_models_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1051,7 +1231,7 @@ func (x *UploadModelRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UploadModelRequest.ProtoReflect.Descriptor instead.
 func (*UploadModelRequest) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_models_proto_rawDescGZIP(), []int{12}
+	return file_kindred_v1_models_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *UploadModelRequest) GetChunk() []byte {
@@ -1072,7 +1252,7 @@ type UploadModelResponse struct {
 
 func (x *UploadModelResponse) Reset() {
 	*x = UploadModelResponse{}
-	mi := &file_kindred_v1_models_proto_msgTypes[13]
+	mi := &file_kindred_v1_models_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1084,7 +1264,7 @@ func (x *UploadModelResponse) String() string {
 func (*UploadModelResponse) ProtoMessage() {}
 
 func (x *UploadModelResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_models_proto_msgTypes[13]
+	mi := &file_kindred_v1_models_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1097,7 +1277,7 @@ func (x *UploadModelResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UploadModelResponse.ProtoReflect.Descriptor instead.
 func (*UploadModelResponse) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_models_proto_rawDescGZIP(), []int{13}
+	return file_kindred_v1_models_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *UploadModelResponse) GetModel() *Model {
@@ -1124,7 +1304,7 @@ type DownloadModelRequest struct {
 
 func (x *DownloadModelRequest) Reset() {
 	*x = DownloadModelRequest{}
-	mi := &file_kindred_v1_models_proto_msgTypes[14]
+	mi := &file_kindred_v1_models_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1136,7 +1316,7 @@ func (x *DownloadModelRequest) String() string {
 func (*DownloadModelRequest) ProtoMessage() {}
 
 func (x *DownloadModelRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_models_proto_msgTypes[14]
+	mi := &file_kindred_v1_models_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1149,7 +1329,7 @@ func (x *DownloadModelRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DownloadModelRequest.ProtoReflect.Descriptor instead.
 func (*DownloadModelRequest) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_models_proto_rawDescGZIP(), []int{14}
+	return file_kindred_v1_models_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *DownloadModelRequest) GetHash() string {
@@ -1169,7 +1349,7 @@ type DownloadModelResponse struct {
 
 func (x *DownloadModelResponse) Reset() {
 	*x = DownloadModelResponse{}
-	mi := &file_kindred_v1_models_proto_msgTypes[15]
+	mi := &file_kindred_v1_models_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1181,7 +1361,7 @@ func (x *DownloadModelResponse) String() string {
 func (*DownloadModelResponse) ProtoMessage() {}
 
 func (x *DownloadModelResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_models_proto_msgTypes[15]
+	mi := &file_kindred_v1_models_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1194,7 +1374,7 @@ func (x *DownloadModelResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DownloadModelResponse.ProtoReflect.Descriptor instead.
 func (*DownloadModelResponse) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_models_proto_rawDescGZIP(), []int{15}
+	return file_kindred_v1_models_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *DownloadModelResponse) GetChunk() []byte {
@@ -1217,7 +1397,7 @@ type EvaluationSettings struct {
 
 func (x *EvaluationSettings) Reset() {
 	*x = EvaluationSettings{}
-	mi := &file_kindred_v1_models_proto_msgTypes[16]
+	mi := &file_kindred_v1_models_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1229,7 +1409,7 @@ func (x *EvaluationSettings) String() string {
 func (*EvaluationSettings) ProtoMessage() {}
 
 func (x *EvaluationSettings) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_models_proto_msgTypes[16]
+	mi := &file_kindred_v1_models_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1242,7 +1422,7 @@ func (x *EvaluationSettings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EvaluationSettings.ProtoReflect.Descriptor instead.
 func (*EvaluationSettings) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_models_proto_rawDescGZIP(), []int{16}
+	return file_kindred_v1_models_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *EvaluationSettings) GetCases() int32 {
@@ -1270,7 +1450,7 @@ type EvaluateModelRequest struct {
 
 func (x *EvaluateModelRequest) Reset() {
 	*x = EvaluateModelRequest{}
-	mi := &file_kindred_v1_models_proto_msgTypes[17]
+	mi := &file_kindred_v1_models_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1282,7 +1462,7 @@ func (x *EvaluateModelRequest) String() string {
 func (*EvaluateModelRequest) ProtoMessage() {}
 
 func (x *EvaluateModelRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_models_proto_msgTypes[17]
+	mi := &file_kindred_v1_models_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1295,7 +1475,7 @@ func (x *EvaluateModelRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EvaluateModelRequest.ProtoReflect.Descriptor instead.
 func (*EvaluateModelRequest) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_models_proto_rawDescGZIP(), []int{17}
+	return file_kindred_v1_models_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *EvaluateModelRequest) GetHash() string {
@@ -1321,7 +1501,7 @@ type EvaluateModelResponse struct {
 
 func (x *EvaluateModelResponse) Reset() {
 	*x = EvaluateModelResponse{}
-	mi := &file_kindred_v1_models_proto_msgTypes[18]
+	mi := &file_kindred_v1_models_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1333,7 +1513,7 @@ func (x *EvaluateModelResponse) String() string {
 func (*EvaluateModelResponse) ProtoMessage() {}
 
 func (x *EvaluateModelResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_models_proto_msgTypes[18]
+	mi := &file_kindred_v1_models_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1346,7 +1526,7 @@ func (x *EvaluateModelResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EvaluateModelResponse.ProtoReflect.Descriptor instead.
 func (*EvaluateModelResponse) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_models_proto_rawDescGZIP(), []int{18}
+	return file_kindred_v1_models_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *EvaluateModelResponse) GetComparison() *ModelComparison {
@@ -1380,7 +1560,7 @@ type ModelComparison struct {
 
 func (x *ModelComparison) Reset() {
 	*x = ModelComparison{}
-	mi := &file_kindred_v1_models_proto_msgTypes[19]
+	mi := &file_kindred_v1_models_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1392,7 +1572,7 @@ func (x *ModelComparison) String() string {
 func (*ModelComparison) ProtoMessage() {}
 
 func (x *ModelComparison) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_models_proto_msgTypes[19]
+	mi := &file_kindred_v1_models_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1405,7 +1585,7 @@ func (x *ModelComparison) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModelComparison.ProtoReflect.Descriptor instead.
 func (*ModelComparison) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_models_proto_rawDescGZIP(), []int{19}
+	return file_kindred_v1_models_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ModelComparison) GetCandidateHash() string {
@@ -1490,7 +1670,7 @@ type ModelFigures struct {
 
 func (x *ModelFigures) Reset() {
 	*x = ModelFigures{}
-	mi := &file_kindred_v1_models_proto_msgTypes[20]
+	mi := &file_kindred_v1_models_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1502,7 +1682,7 @@ func (x *ModelFigures) String() string {
 func (*ModelFigures) ProtoMessage() {}
 
 func (x *ModelFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_models_proto_msgTypes[20]
+	mi := &file_kindred_v1_models_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1515,7 +1695,7 @@ func (x *ModelFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModelFigures.ProtoReflect.Descriptor instead.
 func (*ModelFigures) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_models_proto_rawDescGZIP(), []int{20}
+	return file_kindred_v1_models_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ModelFigures) GetHitRateAt_10() float64 {
@@ -1583,7 +1763,7 @@ type PromotionThresholds struct {
 
 func (x *PromotionThresholds) Reset() {
 	*x = PromotionThresholds{}
-	mi := &file_kindred_v1_models_proto_msgTypes[21]
+	mi := &file_kindred_v1_models_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1595,7 +1775,7 @@ func (x *PromotionThresholds) String() string {
 func (*PromotionThresholds) ProtoMessage() {}
 
 func (x *PromotionThresholds) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_models_proto_msgTypes[21]
+	mi := &file_kindred_v1_models_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1608,7 +1788,7 @@ func (x *PromotionThresholds) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PromotionThresholds.ProtoReflect.Descriptor instead.
 func (*PromotionThresholds) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_models_proto_rawDescGZIP(), []int{21}
+	return file_kindred_v1_models_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *PromotionThresholds) GetMinOverlapAt_10() float64 {
@@ -1672,7 +1852,7 @@ type PromoteModelRequest struct {
 
 func (x *PromoteModelRequest) Reset() {
 	*x = PromoteModelRequest{}
-	mi := &file_kindred_v1_models_proto_msgTypes[22]
+	mi := &file_kindred_v1_models_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1684,7 +1864,7 @@ func (x *PromoteModelRequest) String() string {
 func (*PromoteModelRequest) ProtoMessage() {}
 
 func (x *PromoteModelRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_models_proto_msgTypes[22]
+	mi := &file_kindred_v1_models_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1697,7 +1877,7 @@ func (x *PromoteModelRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PromoteModelRequest.ProtoReflect.Descriptor instead.
 func (*PromoteModelRequest) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_models_proto_rawDescGZIP(), []int{22}
+	return file_kindred_v1_models_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *PromoteModelRequest) GetHash() string {
@@ -1757,7 +1937,7 @@ type PromoteModelResponse struct {
 
 func (x *PromoteModelResponse) Reset() {
 	*x = PromoteModelResponse{}
-	mi := &file_kindred_v1_models_proto_msgTypes[23]
+	mi := &file_kindred_v1_models_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1769,7 +1949,7 @@ func (x *PromoteModelResponse) String() string {
 func (*PromoteModelResponse) ProtoMessage() {}
 
 func (x *PromoteModelResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_models_proto_msgTypes[23]
+	mi := &file_kindred_v1_models_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1782,7 +1962,7 @@ func (x *PromoteModelResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PromoteModelResponse.ProtoReflect.Descriptor instead.
 func (*PromoteModelResponse) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_models_proto_rawDescGZIP(), []int{23}
+	return file_kindred_v1_models_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *PromoteModelResponse) GetPromotion() *ModelPromotion {
@@ -1825,7 +2005,7 @@ type RollbackModelRequest struct {
 
 func (x *RollbackModelRequest) Reset() {
 	*x = RollbackModelRequest{}
-	mi := &file_kindred_v1_models_proto_msgTypes[24]
+	mi := &file_kindred_v1_models_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1837,7 +2017,7 @@ func (x *RollbackModelRequest) String() string {
 func (*RollbackModelRequest) ProtoMessage() {}
 
 func (x *RollbackModelRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_models_proto_msgTypes[24]
+	mi := &file_kindred_v1_models_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1850,7 +2030,7 @@ func (x *RollbackModelRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RollbackModelRequest.ProtoReflect.Descriptor instead.
 func (*RollbackModelRequest) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_models_proto_rawDescGZIP(), []int{24}
+	return file_kindred_v1_models_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *RollbackModelRequest) GetNote() string {
@@ -1880,7 +2060,7 @@ type RollbackModelResponse struct {
 
 func (x *RollbackModelResponse) Reset() {
 	*x = RollbackModelResponse{}
-	mi := &file_kindred_v1_models_proto_msgTypes[25]
+	mi := &file_kindred_v1_models_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1892,7 +2072,7 @@ func (x *RollbackModelResponse) String() string {
 func (*RollbackModelResponse) ProtoMessage() {}
 
 func (x *RollbackModelResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_models_proto_msgTypes[25]
+	mi := &file_kindred_v1_models_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1905,7 +2085,7 @@ func (x *RollbackModelResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RollbackModelResponse.ProtoReflect.Descriptor instead.
 func (*RollbackModelResponse) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_models_proto_rawDescGZIP(), []int{25}
+	return file_kindred_v1_models_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *RollbackModelResponse) GetPromotion() *ModelPromotion {
@@ -2006,7 +2186,7 @@ const file_kindred_v1_models_proto_rawDesc = "" +
 	"\x11ListModelsRequest\x12\x1e\n" +
 	"\n" +
 	"promotions\x18\x01 \x01(\x05R\n" +
-	"promotions\"\xd9\x01\n" +
+	"promotions\"\x91\x02\n" +
 	"\x12ListModelsResponse\x12)\n" +
 	"\x06models\x18\x01 \x03(\v2\x11.kindred.v1.ModelR\x06models\x12:\n" +
 	"\n" +
@@ -2014,7 +2194,19 @@ const file_kindred_v1_models_proto_rawDesc = "" +
 	"promotions\x12!\n" +
 	"\fserving_hash\x18\x03 \x01(\tR\vservingHash\x12#\n" +
 	"\rpromoted_hash\x18\x04 \x01(\tR\fpromotedHash\x12\x14\n" +
-	"\x05fault\x18\x05 \x01(\tR\x05fault\"%\n" +
+	"\x05fault\x18\x05 \x01(\tR\x05fault\x126\n" +
+	"\btraining\x18\x06 \x01(\v2\x1a.kindred.v1.TrainingStatusR\btraining\"\xdf\x02\n" +
+	"\x0eTrainingStatus\x12\x18\n" +
+	"\arunning\x18\x01 \x01(\bR\arunning\x129\n" +
+	"\n" +
+	"start_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x125\n" +
+	"\bend_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\x125\n" +
+	"\aoutcome\x18\x04 \x01(\x0e2\x1b.kindred.v1.TrainingOutcomeR\aoutcome\x12\x16\n" +
+	"\x06reason\x18\x05 \x01(\tR\x06reason\x12\x1d\n" +
+	"\n" +
+	"model_hash\x18\x06 \x01(\tR\tmodelHash\x127\n" +
+	"\tnext_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\bnextTime\x12\x1a\n" +
+	"\bfailures\x18\b \x01(\x05R\bfailures\"%\n" +
 	"\x0fGetModelRequest\x12\x12\n" +
 	"\x04hash\x18\x01 \x01(\tR\x04hash\";\n" +
 	"\x10GetModelResponse\x12'\n" +
@@ -2101,7 +2293,13 @@ const file_kindred_v1_models_proto_rawDesc = "" +
 	"\x12MODEL_STATE_STORED\x10\x01\x12\x18\n" +
 	"\x14MODEL_STATE_BUILDING\x10\x02\x12\x17\n" +
 	"\x13MODEL_STATE_SERVING\x10\x03\x12\x16\n" +
-	"\x12MODEL_STATE_FAILED\x10\x042\xcb\x04\n" +
+	"\x12MODEL_STATE_FAILED\x10\x04*\xab\x01\n" +
+	"\x0fTrainingOutcome\x12 \n" +
+	"\x1cTRAINING_OUTCOME_UNSPECIFIED\x10\x00\x12\x1d\n" +
+	"\x19TRAINING_OUTCOME_PROMOTED\x10\x01\x12\x19\n" +
+	"\x15TRAINING_OUTCOME_KEPT\x10\x02\x12\x1f\n" +
+	"\x1bTRAINING_OUTCOME_TOO_LITTLE\x10\x03\x12\x1b\n" +
+	"\x17TRAINING_OUTCOME_FAILED\x10\x042\xcb\x04\n" +
 	"\fModelService\x12K\n" +
 	"\n" +
 	"ListModels\x12\x1d.kindred.v1.ListModelsRequest\x1a\x1e.kindred.v1.ListModelsResponse\x12E\n" +
@@ -2124,87 +2322,94 @@ func file_kindred_v1_models_proto_rawDescGZIP() []byte {
 	return file_kindred_v1_models_proto_rawDescData
 }
 
-var file_kindred_v1_models_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_kindred_v1_models_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_kindred_v1_models_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_kindred_v1_models_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_kindred_v1_models_proto_goTypes = []any{
 	(ModelState)(0),               // 0: kindred.v1.ModelState
-	(*Model)(nil),                 // 1: kindred.v1.Model
-	(*TrainingData)(nil),          // 2: kindred.v1.TrainingData
-	(*TrainingCode)(nil),          // 3: kindred.v1.TrainingCode
-	(*ModelParameter)(nil),        // 4: kindred.v1.ModelParameter
-	(*ModelMetric)(nil),           // 5: kindred.v1.ModelMetric
-	(*ModelFile)(nil),             // 6: kindred.v1.ModelFile
-	(*ModelPromotion)(nil),        // 7: kindred.v1.ModelPromotion
-	(*ThresholdCheck)(nil),        // 8: kindred.v1.ThresholdCheck
-	(*ListModelsRequest)(nil),     // 9: kindred.v1.ListModelsRequest
-	(*ListModelsResponse)(nil),    // 10: kindred.v1.ListModelsResponse
-	(*GetModelRequest)(nil),       // 11: kindred.v1.GetModelRequest
-	(*GetModelResponse)(nil),      // 12: kindred.v1.GetModelResponse
-	(*UploadModelRequest)(nil),    // 13: kindred.v1.UploadModelRequest
-	(*UploadModelResponse)(nil),   // 14: kindred.v1.UploadModelResponse
-	(*DownloadModelRequest)(nil),  // 15: kindred.v1.DownloadModelRequest
-	(*DownloadModelResponse)(nil), // 16: kindred.v1.DownloadModelResponse
-	(*EvaluationSettings)(nil),    // 17: kindred.v1.EvaluationSettings
-	(*EvaluateModelRequest)(nil),  // 18: kindred.v1.EvaluateModelRequest
-	(*EvaluateModelResponse)(nil), // 19: kindred.v1.EvaluateModelResponse
-	(*ModelComparison)(nil),       // 20: kindred.v1.ModelComparison
-	(*ModelFigures)(nil),          // 21: kindred.v1.ModelFigures
-	(*PromotionThresholds)(nil),   // 22: kindred.v1.PromotionThresholds
-	(*PromoteModelRequest)(nil),   // 23: kindred.v1.PromoteModelRequest
-	(*PromoteModelResponse)(nil),  // 24: kindred.v1.PromoteModelResponse
-	(*RollbackModelRequest)(nil),  // 25: kindred.v1.RollbackModelRequest
-	(*RollbackModelResponse)(nil), // 26: kindred.v1.RollbackModelResponse
-	(*timestamppb.Timestamp)(nil), // 27: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 28: google.protobuf.Duration
+	(TrainingOutcome)(0),          // 1: kindred.v1.TrainingOutcome
+	(*Model)(nil),                 // 2: kindred.v1.Model
+	(*TrainingData)(nil),          // 3: kindred.v1.TrainingData
+	(*TrainingCode)(nil),          // 4: kindred.v1.TrainingCode
+	(*ModelParameter)(nil),        // 5: kindred.v1.ModelParameter
+	(*ModelMetric)(nil),           // 6: kindred.v1.ModelMetric
+	(*ModelFile)(nil),             // 7: kindred.v1.ModelFile
+	(*ModelPromotion)(nil),        // 8: kindred.v1.ModelPromotion
+	(*ThresholdCheck)(nil),        // 9: kindred.v1.ThresholdCheck
+	(*ListModelsRequest)(nil),     // 10: kindred.v1.ListModelsRequest
+	(*ListModelsResponse)(nil),    // 11: kindred.v1.ListModelsResponse
+	(*TrainingStatus)(nil),        // 12: kindred.v1.TrainingStatus
+	(*GetModelRequest)(nil),       // 13: kindred.v1.GetModelRequest
+	(*GetModelResponse)(nil),      // 14: kindred.v1.GetModelResponse
+	(*UploadModelRequest)(nil),    // 15: kindred.v1.UploadModelRequest
+	(*UploadModelResponse)(nil),   // 16: kindred.v1.UploadModelResponse
+	(*DownloadModelRequest)(nil),  // 17: kindred.v1.DownloadModelRequest
+	(*DownloadModelResponse)(nil), // 18: kindred.v1.DownloadModelResponse
+	(*EvaluationSettings)(nil),    // 19: kindred.v1.EvaluationSettings
+	(*EvaluateModelRequest)(nil),  // 20: kindred.v1.EvaluateModelRequest
+	(*EvaluateModelResponse)(nil), // 21: kindred.v1.EvaluateModelResponse
+	(*ModelComparison)(nil),       // 22: kindred.v1.ModelComparison
+	(*ModelFigures)(nil),          // 23: kindred.v1.ModelFigures
+	(*PromotionThresholds)(nil),   // 24: kindred.v1.PromotionThresholds
+	(*PromoteModelRequest)(nil),   // 25: kindred.v1.PromoteModelRequest
+	(*PromoteModelResponse)(nil),  // 26: kindred.v1.PromoteModelResponse
+	(*RollbackModelRequest)(nil),  // 27: kindred.v1.RollbackModelRequest
+	(*RollbackModelResponse)(nil), // 28: kindred.v1.RollbackModelResponse
+	(*timestamppb.Timestamp)(nil), // 29: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 30: google.protobuf.Duration
 }
 var file_kindred_v1_models_proto_depIdxs = []int32{
 	0,  // 0: kindred.v1.Model.state:type_name -> kindred.v1.ModelState
-	27, // 1: kindred.v1.Model.create_time:type_name -> google.protobuf.Timestamp
-	2,  // 2: kindred.v1.Model.training_data:type_name -> kindred.v1.TrainingData
-	3,  // 3: kindred.v1.Model.training_code:type_name -> kindred.v1.TrainingCode
-	4,  // 4: kindred.v1.Model.parameters:type_name -> kindred.v1.ModelParameter
-	5,  // 5: kindred.v1.Model.metrics:type_name -> kindred.v1.ModelMetric
-	6,  // 6: kindred.v1.Model.files:type_name -> kindred.v1.ModelFile
-	27, // 7: kindred.v1.TrainingData.first_event_time:type_name -> google.protobuf.Timestamp
-	27, // 8: kindred.v1.TrainingData.last_event_time:type_name -> google.protobuf.Timestamp
-	27, // 9: kindred.v1.ModelPromotion.time:type_name -> google.protobuf.Timestamp
-	8,  // 10: kindred.v1.ModelPromotion.checks:type_name -> kindred.v1.ThresholdCheck
-	1,  // 11: kindred.v1.ListModelsResponse.models:type_name -> kindred.v1.Model
-	7,  // 12: kindred.v1.ListModelsResponse.promotions:type_name -> kindred.v1.ModelPromotion
-	1,  // 13: kindred.v1.GetModelResponse.model:type_name -> kindred.v1.Model
-	1,  // 14: kindred.v1.UploadModelResponse.model:type_name -> kindred.v1.Model
-	17, // 15: kindred.v1.EvaluateModelRequest.settings:type_name -> kindred.v1.EvaluationSettings
-	20, // 16: kindred.v1.EvaluateModelResponse.comparison:type_name -> kindred.v1.ModelComparison
-	21, // 17: kindred.v1.ModelComparison.candidate:type_name -> kindred.v1.ModelFigures
-	21, // 18: kindred.v1.ModelComparison.serving:type_name -> kindred.v1.ModelFigures
-	28, // 19: kindred.v1.ModelComparison.build_duration:type_name -> google.protobuf.Duration
-	28, // 20: kindred.v1.ModelComparison.compare_duration:type_name -> google.protobuf.Duration
-	22, // 21: kindred.v1.PromoteModelRequest.thresholds:type_name -> kindred.v1.PromotionThresholds
-	17, // 22: kindred.v1.PromoteModelRequest.settings:type_name -> kindred.v1.EvaluationSettings
-	28, // 23: kindred.v1.PromoteModelRequest.max_wait:type_name -> google.protobuf.Duration
-	7,  // 24: kindred.v1.PromoteModelResponse.promotion:type_name -> kindred.v1.ModelPromotion
-	20, // 25: kindred.v1.PromoteModelResponse.comparison:type_name -> kindred.v1.ModelComparison
-	28, // 26: kindred.v1.RollbackModelRequest.max_wait:type_name -> google.protobuf.Duration
-	7,  // 27: kindred.v1.RollbackModelResponse.promotion:type_name -> kindred.v1.ModelPromotion
-	9,  // 28: kindred.v1.ModelService.ListModels:input_type -> kindred.v1.ListModelsRequest
-	11, // 29: kindred.v1.ModelService.GetModel:input_type -> kindred.v1.GetModelRequest
-	13, // 30: kindred.v1.ModelService.UploadModel:input_type -> kindred.v1.UploadModelRequest
-	15, // 31: kindred.v1.ModelService.DownloadModel:input_type -> kindred.v1.DownloadModelRequest
-	18, // 32: kindred.v1.ModelService.EvaluateModel:input_type -> kindred.v1.EvaluateModelRequest
-	23, // 33: kindred.v1.ModelService.PromoteModel:input_type -> kindred.v1.PromoteModelRequest
-	25, // 34: kindred.v1.ModelService.RollbackModel:input_type -> kindred.v1.RollbackModelRequest
-	10, // 35: kindred.v1.ModelService.ListModels:output_type -> kindred.v1.ListModelsResponse
-	12, // 36: kindred.v1.ModelService.GetModel:output_type -> kindred.v1.GetModelResponse
-	14, // 37: kindred.v1.ModelService.UploadModel:output_type -> kindred.v1.UploadModelResponse
-	16, // 38: kindred.v1.ModelService.DownloadModel:output_type -> kindred.v1.DownloadModelResponse
-	19, // 39: kindred.v1.ModelService.EvaluateModel:output_type -> kindred.v1.EvaluateModelResponse
-	24, // 40: kindred.v1.ModelService.PromoteModel:output_type -> kindred.v1.PromoteModelResponse
-	26, // 41: kindred.v1.ModelService.RollbackModel:output_type -> kindred.v1.RollbackModelResponse
-	35, // [35:42] is the sub-list for method output_type
-	28, // [28:35] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	29, // 1: kindred.v1.Model.create_time:type_name -> google.protobuf.Timestamp
+	3,  // 2: kindred.v1.Model.training_data:type_name -> kindred.v1.TrainingData
+	4,  // 3: kindred.v1.Model.training_code:type_name -> kindred.v1.TrainingCode
+	5,  // 4: kindred.v1.Model.parameters:type_name -> kindred.v1.ModelParameter
+	6,  // 5: kindred.v1.Model.metrics:type_name -> kindred.v1.ModelMetric
+	7,  // 6: kindred.v1.Model.files:type_name -> kindred.v1.ModelFile
+	29, // 7: kindred.v1.TrainingData.first_event_time:type_name -> google.protobuf.Timestamp
+	29, // 8: kindred.v1.TrainingData.last_event_time:type_name -> google.protobuf.Timestamp
+	29, // 9: kindred.v1.ModelPromotion.time:type_name -> google.protobuf.Timestamp
+	9,  // 10: kindred.v1.ModelPromotion.checks:type_name -> kindred.v1.ThresholdCheck
+	2,  // 11: kindred.v1.ListModelsResponse.models:type_name -> kindred.v1.Model
+	8,  // 12: kindred.v1.ListModelsResponse.promotions:type_name -> kindred.v1.ModelPromotion
+	12, // 13: kindred.v1.ListModelsResponse.training:type_name -> kindred.v1.TrainingStatus
+	29, // 14: kindred.v1.TrainingStatus.start_time:type_name -> google.protobuf.Timestamp
+	29, // 15: kindred.v1.TrainingStatus.end_time:type_name -> google.protobuf.Timestamp
+	1,  // 16: kindred.v1.TrainingStatus.outcome:type_name -> kindred.v1.TrainingOutcome
+	29, // 17: kindred.v1.TrainingStatus.next_time:type_name -> google.protobuf.Timestamp
+	2,  // 18: kindred.v1.GetModelResponse.model:type_name -> kindred.v1.Model
+	2,  // 19: kindred.v1.UploadModelResponse.model:type_name -> kindred.v1.Model
+	19, // 20: kindred.v1.EvaluateModelRequest.settings:type_name -> kindred.v1.EvaluationSettings
+	22, // 21: kindred.v1.EvaluateModelResponse.comparison:type_name -> kindred.v1.ModelComparison
+	23, // 22: kindred.v1.ModelComparison.candidate:type_name -> kindred.v1.ModelFigures
+	23, // 23: kindred.v1.ModelComparison.serving:type_name -> kindred.v1.ModelFigures
+	30, // 24: kindred.v1.ModelComparison.build_duration:type_name -> google.protobuf.Duration
+	30, // 25: kindred.v1.ModelComparison.compare_duration:type_name -> google.protobuf.Duration
+	24, // 26: kindred.v1.PromoteModelRequest.thresholds:type_name -> kindred.v1.PromotionThresholds
+	19, // 27: kindred.v1.PromoteModelRequest.settings:type_name -> kindred.v1.EvaluationSettings
+	30, // 28: kindred.v1.PromoteModelRequest.max_wait:type_name -> google.protobuf.Duration
+	8,  // 29: kindred.v1.PromoteModelResponse.promotion:type_name -> kindred.v1.ModelPromotion
+	22, // 30: kindred.v1.PromoteModelResponse.comparison:type_name -> kindred.v1.ModelComparison
+	30, // 31: kindred.v1.RollbackModelRequest.max_wait:type_name -> google.protobuf.Duration
+	8,  // 32: kindred.v1.RollbackModelResponse.promotion:type_name -> kindred.v1.ModelPromotion
+	10, // 33: kindred.v1.ModelService.ListModels:input_type -> kindred.v1.ListModelsRequest
+	13, // 34: kindred.v1.ModelService.GetModel:input_type -> kindred.v1.GetModelRequest
+	15, // 35: kindred.v1.ModelService.UploadModel:input_type -> kindred.v1.UploadModelRequest
+	17, // 36: kindred.v1.ModelService.DownloadModel:input_type -> kindred.v1.DownloadModelRequest
+	20, // 37: kindred.v1.ModelService.EvaluateModel:input_type -> kindred.v1.EvaluateModelRequest
+	25, // 38: kindred.v1.ModelService.PromoteModel:input_type -> kindred.v1.PromoteModelRequest
+	27, // 39: kindred.v1.ModelService.RollbackModel:input_type -> kindred.v1.RollbackModelRequest
+	11, // 40: kindred.v1.ModelService.ListModels:output_type -> kindred.v1.ListModelsResponse
+	14, // 41: kindred.v1.ModelService.GetModel:output_type -> kindred.v1.GetModelResponse
+	16, // 42: kindred.v1.ModelService.UploadModel:output_type -> kindred.v1.UploadModelResponse
+	18, // 43: kindred.v1.ModelService.DownloadModel:output_type -> kindred.v1.DownloadModelResponse
+	21, // 44: kindred.v1.ModelService.EvaluateModel:output_type -> kindred.v1.EvaluateModelResponse
+	26, // 45: kindred.v1.ModelService.PromoteModel:output_type -> kindred.v1.PromoteModelResponse
+	28, // 46: kindred.v1.ModelService.RollbackModel:output_type -> kindred.v1.RollbackModelResponse
+	40, // [40:47] is the sub-list for method output_type
+	33, // [33:40] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_kindred_v1_models_proto_init() }
@@ -2212,14 +2417,14 @@ func file_kindred_v1_models_proto_init() {
 	if File_kindred_v1_models_proto != nil {
 		return
 	}
-	file_kindred_v1_models_proto_msgTypes[21].OneofWrappers = []any{}
+	file_kindred_v1_models_proto_msgTypes[22].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kindred_v1_models_proto_rawDesc), len(file_kindred_v1_models_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   26,
+			NumEnums:      2,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
