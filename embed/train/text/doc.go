@@ -68,7 +68,7 @@
 //	xla:cpu, in parts      2.30   115
 //	PyTorch 2.15           3.04    87
 //
-// The backend go computes the same at a twentieth of the speed or less. The CUDA backend
+// The backend go computes the same, far slower: it is for small models. The CUDA backend
 // has not been run on a GPU yet.
 //
 // # Quality
