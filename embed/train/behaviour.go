@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"math"
 	"time"
 
 	"github.com/kindred-rec/kindred/embed/behaviour/causal"
@@ -44,12 +43,19 @@ func Behaviour(ctx context.Context, d Data, o Options) (Result, error) {
 	r.Model = learned.Model{Items: d.Items, Numbering: d.Numbering,
 		Towers: []learned.Tower{{Tower: causal.Tower{Config: trained.Config, Weights: trained.Weights}, Scale: 1}}}
 	o.say(Weighing)
-	weight, err := weigh(ctx, d, o, r.Model.Towers[0], head, &r.Report)
+	var texts *heads.Head
+	if o.Texts > 0 && d.TextDim > 0 {
+		texts = textHead(d, o)
+	}
+	chosen, err := weigh(ctx, d, o, r.Model.Towers[0], head, texts, &r.Report)
 	if err != nil {
 		return r, err
 	}
-	if weight > 0 {
-		r.Model.Heads = []learned.Head{{Head: head, Scale: weight}}
+	if chosen.texts > 0 {
+		r.Model.Heads = append(r.Model.Heads, learned.Head{Head: *texts, Scale: chosen.texts})
+	}
+	if chosen.counts > 0 {
+		r.Model.Heads = append(r.Model.Heads, learned.Head{Head: head, Scale: chosen.counts})
 	}
 	r.Model.MaxNorm, err = r.Model.Measure(d.text)
 	r.Report.Seconds = time.Since(start).Seconds()
@@ -101,14 +107,26 @@ func countHead(ctx context.Context, d Data, o Options, report *Report) (heads.He
 	return h, errors.Join(err, h.Validate())
 }
 
-// numbers are the items of the sequences.
+// textHead is the part of the likeness of texts.
+func textHead(d Data, o Options) *heads.Head {
+	same := make([]float32, d.TextDim*d.TextDim)
+	for i := range d.TextDim {
+		same[i*d.TextDim+i] = 1
+	}
+	return &heads.Head{Dim: d.TextDim, TextDim: d.TextDim, Decay: o.TextDecay, Recent: o.Recent, InputText: same, OutputText: same}
+}
+
+// numbers are the items of the sequences' events that are learned to be predicted: what
+// speaks against an item does not follow from what was before.
 func (d Data) numbers() iter.Seq2[[]uint32, error] {
 	return func(yield func([]uint32, error) bool) {
 		var items []uint32
 		for events := range d.Sequences {
 			items = items[:0]
 			for _, e := range events {
-				items = append(items, e.Item)
+				if e.Weight > 0 {
+					items = append(items, e.Item)
+				}
 			}
 			if !yield(items, nil) {
 				return
@@ -117,35 +135,29 @@ func (d Data) numbers() iter.Seq2[[]uint32, error] {
 	}
 }
 
-// weigh chooses the weight of the counts.
-func weigh(ctx context.Context, d Data, o Options, t learned.Tower, h heads.Head, report *Report) (float32, error) {
+// weigh chooses what the texts and the counts weigh beside the transformer.
+func weigh(ctx context.Context, d Data, o Options, t learned.Tower, h heads.Head, texts *heads.Head, report *Report) (mix, error) {
+	m := mix{o.Texts, o.Counts}
+	if texts == nil {
+		m.texts = 0
+	}
 	if report.Pairs == 0 {
-		return 0, nil
+		m.counts = 0
 	}
-	if len(d.Valid) == 0 {
-		report.Counts = o.Counts
-		return o.Counts, nil
-	}
-	j, err := newJudge(d, t, h)
-	if err != nil {
-		return 0, fmt.Errorf("train: %w", err)
-	}
-	gains, err := j.gains(ctx, o.Sequence.Workers)
-	if err != nil {
-		return 0, err
-	}
-	chosen, mean := choose(gains, nearest(o.Counts))
-	report.Counts, report.Valid, report.Alone = weights[chosen], mean[chosen], mean[0]
-	return weights[chosen], nil
-}
-
-// nearest is the weight of the grid that is nearest to w.
-func nearest(w float32) int {
-	best := 0
-	for i, v := range weights {
-		if math.Abs(float64(v-w)) < math.Abs(float64(weights[best]-w)) {
-			best = i
+	tried, chosen := mixes(m.texts, m.counts), usual
+	if len(d.Valid) > 0 {
+		j, err := newJudge(d, t, h, texts, tried)
+		if err != nil {
+			return mix{}, fmt.Errorf("train: %w", err)
 		}
+		gains, err := j.gains(ctx, o.Sequence.Workers)
+		if err != nil {
+			return mix{}, err
+		}
+		var mean []float64
+		chosen, mean = choose(gains)
+		report.Valid, report.Alone = mean[chosen], mean[0]
 	}
-	return best
+	report.Texts, report.Counts = tried[chosen].texts, tried[chosen].counts
+	return tried[chosen], nil
 }

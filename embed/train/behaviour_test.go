@@ -49,6 +49,7 @@ func small() Options {
 	o.Sequence.Config.Dim, o.Sequence.Config.FeedForward, o.Sequence.Config.Window = 16, 32, 10
 	o.Sequence.Epochs, o.Sequence.Dropout, o.Sequence.LearningRate = 30, 0.1, 5e-3
 	o.Transition.Rank = 16
+	o.Texts = 0.1 // texts tell little of a ring
 	return o
 }
 
@@ -175,12 +176,11 @@ func TestDataThatTeachesNothingIsRefused(t *testing.T) {
 	}
 }
 
-func TestTheUsualWeightIsLeftOnlyForOneThatIsClearlyBetter(t *testing.T) {
-	usual := nearest(16)
+func TestTheUsualMixIsLeftOnlyForOneThatIsClearlyBetter(t *testing.T) {
 	gains := func(better float64) [][]float64 {
 		all := make([][]float64, 100)
 		for c := range all {
-			all[c] = make([]float64, len(weights))
+			all[c] = make([]float64, 5)
 			all[c][usual] = 0.5
 			all[c][3] = 0.5 + better
 			if c%2 == 0 {
@@ -191,10 +191,20 @@ func TestTheUsualWeightIsLeftOnlyForOneThatIsClearlyBetter(t *testing.T) {
 		}
 		return all
 	}
-	if got, _ := choose(gains(0.01), usual); got != usual {
-		t.Errorf("chose %v for a difference within chance", weights[got])
+	if got, _ := choose(gains(0.01)); got != usual {
+		t.Errorf("chose %v for a difference within chance", got)
 	}
-	if got, mean := choose(gains(0.1), usual); got != 3 || mean[3] < 0.59 {
-		t.Errorf("chose %v, want the one that is better by .1 (%v)", weights[got], mean)
+	if got, mean := choose(gains(0.1)); got != 3 || mean[3] < 0.59 {
+		t.Errorf("chose %v, want the one that is better by .1 (%v)", got, mean)
+	}
+}
+
+func TestTheMixesHoldTheTransformerAloneAndTheUsualOne(t *testing.T) {
+	all := mixes(8, 16)
+	if all[0] != (mix{}) || all[usual] != (mix{8, 16}) || !slices.Contains(all, mix{0, 32}) || len(all) != 2+4*11 {
+		t.Errorf("%v", all)
+	}
+	if all := mixes(0, 0); len(all) != 3 {
+		t.Errorf("of nothing: %v", all)
 	}
 }

@@ -9,17 +9,19 @@
 //
 // # The method
 //
-// [Behaviour] learns two parts from the same sequences and lays them side by side:
+// [Behaviour] learns parts from the same sequences and lays them side by side:
 //
 //   - a transformer over the last events (package sequence);
+//   - the likeness of texts to those of the last items, as it is: it learns nothing, and
+//     finds what nobody touched yet;
 //   - factored counts of what follows what (package transition). An item without counts
 //     gets the factors that its text predicts, by ridge regression over those that have
 //     them.
 //
-// How much the counts weigh beside the transformer is chosen on the validation cases, by
-// the mean of 1/log2(1+rank) over all items: a grid, the transformer at 1, where the usual
-// weight is left only for one that is better by more than a standard error. Without
-// validation cases it is the usual one, [Options.Counts].
+// How much texts and counts weigh beside the transformer is chosen on the validation cases,
+// by the mean of 1/log2(1+rank) up to rank 100: a grid, the transformer at 1, where the usual
+// weights are left only for ones that are better by more than two standard errors. Without
+// validation cases they are the usual ones of [Options].
 //
 // # How to use it
 //

@@ -49,6 +49,11 @@ type Options struct {
 	// Transition is the counts'. Their Seed and Workers are the transformer's.
 	Transition transition.Options
 
+	// Texts is the usual weight of the likeness of texts beside the transformer, at least 0, and
+	// TextDecay what an event counts for it relative to the one after it, above 0, to 1. It finds items that nobody
+	// touched yet. 0: it is left out, and vectors are shorter by TextDim.
+	Texts, TextDecay float32
+
 	// MinEvents is how many events an item needs for a row of its own, at least 1. Others
 	// are served by their texts.
 	MinEvents int
@@ -82,9 +87,9 @@ const (
 // DefaultOptions are those that were chosen on validation parts of public logs. The size
 // of the transformer's tables is filled in from the data.
 func DefaultOptions() Options {
-	o := Options{Sequence: sequence.DefaultOptions(causal.DefaultConfig(1, 0)), MinEvents: 1, Decay: 0.6, Recent: 10, Counts: 16, Ridge: 10}
+	o := Options{Sequence: sequence.DefaultOptions(causal.DefaultConfig(1, 0)), Texts: 8, TextDecay: 0.3, MinEvents: 1, Decay: 0.6, Recent: 10, Counts: 16, Ridge: 10}
 	o.Sequence.Seed = 1
-	o.Sequence.EventDropout = 0.2
+	o.Sequence.EventDropout, o.Sequence.ResidualDropout = 0.2, 0.5
 	return o
 }
 
@@ -97,8 +102,9 @@ type Report struct {
 	Stopped     string  // why the transformer's training ended
 	Pairs       int64   // that were factored
 	Dropped     int64   // pairs that were given up for want of memory
+	Texts       float32 // weight of the likeness of texts that was chosen
 	Counts      float32 // weight of the counts that was chosen
-	Valid       float64 // mean of 1/log2(1+rank) with it; 0: no validation
+	Valid       float64 // mean of 1/log2(1+rank), up to rank 100, with it; 0: no validation
 	Alone       float64 // the same of the transformer alone
 	Seconds     float64
 }
