@@ -23,7 +23,7 @@ type demoCommand struct {
 
 // Help is what `demo --help` says beyond its flags.
 func (demoCommand) Help() string {
-	return `Starts a real service on a temporary store, fills it with a simulated shop, and shows what three people are
+	return `Starts a real service on a temporary store, fills it with a simulated shop, trains a model of what its shoppers did, and shows what three people are
 recommended before and after their clicks. The store is removed at the end.
 
 Example:
@@ -57,7 +57,7 @@ func (c *demoCommand) tell(ctx context.Context, s *service.Service) error {
 		return fmt.Errorf("connecting to the service: %w", err)
 	}
 	defer conn.Close()
-	_, err = demo.Tell(ctx, conn, os.Stdout, demo.Options{Shop: demo.Config{Seed: c.Seed}, Addr: s.Addr(), Stays: !c.Once})
+	_, err = demo.Tell(ctx, conn, os.Stdout, demo.Options{Shop: demo.Config{Seed: c.Seed}, Addr: s.Addr(), Train: true, Stays: !c.Once})
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil // stopped by the user

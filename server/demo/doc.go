@@ -17,7 +17,8 @@
 //
 // # The story
 //
-// [Tell] uploads the shop over the same gRPC calls that any client has, then follows three people: a regular, an anonymous
+// [Tell] uploads the shop over the same gRPC calls that any client has, with [Options.Train] trains a model of its log and
+// has that serve, then follows three people: a regular, an anonymous
 // visitor on a product page, and somebody new. For each it prints the recommendations before, the clicks, and the
 // recommendations after, with what is new and why; each reply is asked to reflect the last click by its write token. Then
 // an item sells out and is gone from the next reply, a filter is applied, and the neighbours of one item are shown. What is

@@ -19,6 +19,8 @@ type Options struct {
 	Shop Config // which shop
 	// Addr is where the service can be asked by others, for the lines to try at the end. Empty: no such lines.
 	Addr string
+	// Train trains a model of what the shoppers did, and has it serve.
+	Train bool
 	// Stays says that the service keeps running after the story.
 	Stays bool
 	Color Color
@@ -46,6 +48,7 @@ type Visit struct {
 type Outcome struct {
 	Shop     *Shop
 	Uploaded Uploaded
+	Learned  *Learned // nil without Options.Train
 	// Visits are those of a regular, an anonymous session and a new user, in that order.
 	Visits []Visit
 	// SoldOut is the item that was sold out in the course of the story, and Without the reply right after.
@@ -82,7 +85,7 @@ func Tell(ctx context.Context, conn grpc.ClientConnInterface, out io.Writer, opt
 	for _, item := range shop.Items {
 		t.titles[item.GetId()] = item.GetTitle()
 	}
-	for _, part := range []func(context.Context) error{t.open, t.regular, t.anonymous, t.newcomer, t.shelvesChange, t.neighbours, t.close} {
+	for _, part := range []func(context.Context) error{t.open, t.learn, t.regular, t.anonymous, t.newcomer, t.shelvesChange, t.neighbours, t.close} {
 		if err := part(ctx); err != nil {
 			return t.outcome, err
 		}

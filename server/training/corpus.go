@@ -19,7 +19,6 @@ type corpus struct {
 	numbering learned.Numbering
 	rows      []uint16 // of the numbering, by type of the log
 	names     []string // when served, by type of the log
-	mean      float32  // weight of events that speak for an item
 	attracts  int64
 	users     int // with two such events
 	seen      int // items with an event
@@ -36,7 +35,6 @@ type corpus struct {
 
 // survey reads the log once: whether there is enough of it, and how events are numbered.
 func (d *corpus) survey() error {
-	var sum float64
 	repel, types := false, make([]bool, len(d.types))
 	items := make([]bool, len(d.log.Items()))
 	for h, err := range d.log.Users() {
@@ -51,7 +49,6 @@ func (d *corpus) survey() error {
 				continue
 			}
 			n++
-			sum += float64(e.Weight)
 			if !items[e.Item] {
 				items[e.Item] = true
 				d.seen++
@@ -65,7 +62,6 @@ func (d *corpus) survey() error {
 	if err := d.enough(); err != nil {
 		return err
 	}
-	d.mean = float32(sum / float64(d.attracts))
 	d.number(types, repel)
 	return nil
 }
@@ -140,7 +136,7 @@ func (d *corpus) convert(to []sequence.Event, events []history.Event) []sequence
 		}
 		s := sequence.Event{Item: e.Item, Type: d.rows[e.Type], Gap: uint16(d.numbering.Gap(gap)), Value: uint16(d.numbering.Value(e.Weight))}
 		if e.Attracts() && (first || e.Item != last) {
-			s.Weight = e.Weight / d.mean
+			s.Weight = 1 // what comes next counts alike, a look as a purchase: both were wanted
 		}
 		to, last, first, gap = append(to, s), e.Item, false, 0
 	}

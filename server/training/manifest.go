@@ -1,6 +1,7 @@
 package training
 
 import (
+	"fmt"
 	"strconv"
 	"time"
 
@@ -25,7 +26,7 @@ func (d *corpus) manifest(o Options, t train.Options, m learned.Model, r Result)
 		Data: bundle.DataRange{
 			First: h.First, Last: h.Last, LogHead: h.Head, Users: h.Users, Items: int64(d.seen), Events: h.Kept, SetAside: h.Read - h.Kept,
 		},
-		Code: bundle.ThisBuild(), Parameters: d.parameters(o, t, r), Metrics: metrics(r, o.Seed),
+		Code: bundle.ThisBuild(), Parameters: d.parameters(o, t, m, r), Metrics: metrics(r, o.Seed),
 	}
 }
 
@@ -47,7 +48,7 @@ func metrics(r Result, seed uint64) []bundle.Metric {
 }
 
 // parameters are all that a repetition needs, and what was left out of the log.
-func (d *corpus) parameters(o Options, t train.Options, r Result) []bundle.Parameter {
+func (d *corpus) parameters(o Options, t train.Options, m learned.Model, r Result) []bundle.Parameter {
 	var out []bundle.Parameter
 	text := func(name, value string) { out = append(out, bundle.Parameter{Name: name, Value: value}) }
 	whole := func(name string, n int64) { text(name, strconv.FormatInt(n, 10)) }
@@ -69,9 +70,9 @@ func (d *corpus) parameters(o Options, t train.Options, r Result) []bundle.Param
 	number("dropout", float64(s.Dropout))
 	number("event_dropout", float64(s.EventDropout))
 	number("residual_dropout", float64(s.ResidualDropout))
-	whole("rank", int64(t.Transition.Rank))
-	number("decay", float64(t.Decay))
-	whole("recent", int64(t.Recent))
+	for i, h := range m.Heads {
+		text("head_"+strconv.Itoa(i), fmt.Sprintf("dim %d, weight %.6g, decay %.6g, recent %d", h.Dim, h.Scale, h.Decay, h.Recent))
+	}
 	number("ridge", t.Ridge)
 	number("counts_weight", float64(r.Train.Counts))
 	whole("pairs", r.Train.Pairs)
