@@ -23,6 +23,8 @@
 //     before where times are real, and by whether they speak for the item where types leave
 //     that open. Acts that speak against an item, and a second act on the same item right
 //     after the first, are read and not learned to be predicted.
+//   - The ranker's weights are fitted to the new vectors on the validation (package
+//     ranker/holdout), where there are 50 cases and at most 200,000 items, and go with the bundle.
 //   - train.Behaviour trains; the model and, beside it, plain popularity are ranked on the
 //     validation; and a manifest says all that is known.
 //

@@ -75,6 +75,8 @@ func (d *corpus) parameters(o Options, t train.Options, m learned.Model, r Resul
 	}
 	number("ridge", t.Ridge)
 	number("counts_weight", float64(r.Train.Counts))
+	number("texts_weight", float64(r.Train.Texts))
+	whole("ranker_cases", int64(r.Fitted))
 	whole("pairs", r.Train.Pairs)
 	whole("pairs_given_up", r.Train.Dropped)
 	whole("rows", int64(r.Train.Rows))

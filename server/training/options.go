@@ -56,6 +56,8 @@ type Options struct {
 
 	// Tune, if not nil, changes the trainer's options at the end.
 	Tune func(*train.Options)
+	// Resuming, if not nil, is told that a run goes on from a checkpoint, of so many acts.
+	Resuming func(acts int64)
 	// Progress, if not nil, is told how far it is, by the goroutine that called Run.
 	Progress func(Progress)
 }

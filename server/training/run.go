@@ -23,6 +23,7 @@ type Result struct {
 	// Model and Popular are ranked on Cases validation cases; zeros where there are none.
 	Model, Popular sequence.Metrics
 	Cases          int
+	Fitted         int // cases that the ranker's weights were fitted on; 0: the default ones serve
 	Items          int // with events
 	Resumed        bool
 	Seconds        float64
@@ -97,7 +98,9 @@ func run(ctx context.Context, src Source, o Options, point *checkpoint) (r Resul
 	if err != nil {
 		return r, err
 	}
-	r.Resumed = point.present
+	if r.Resumed = point.present; r.Resumed && o.Resuming != nil {
+		o.Resuming(point.of.Acts)
+	}
 	trained, err := train.Behaviour(ctx, d.data(), settings)
 	if d.failed != nil {
 		err = d.failed // the log could not be read
@@ -110,7 +113,13 @@ func run(ctx context.Context, src Source, o Options, point *checkpoint) (r Resul
 	if r.Model, r.Popular, err = d.measure(ctx, trained.Model, o); err != nil {
 		return r, err
 	}
-	r.Bundle, err = bundle.Write(o.Dir, d.manifest(o, settings, trained.Model, r), trained.Model.Payloads(), bundle.Limits{})
+	o.say(Progress{Stage: "fitting the ranker"})
+	weights, fitted, err := d.weights(ctx, trained.Model)
+	if err != nil {
+		return r, err
+	}
+	r.Fitted = fitted
+	r.Bundle, err = bundle.Write(o.Dir, d.manifest(o, settings, trained.Model, r), files(&trained.Model, weights, fitted), bundle.Limits{})
 	return r, err
 }
 

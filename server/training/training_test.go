@@ -1,6 +1,7 @@
 package training_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +20,8 @@ import (
 	"github.com/kindred-rec/kindred/embed/train"
 	"github.com/kindred-rec/kindred/embed/train/history"
 	"github.com/kindred-rec/kindred/embed/train/sequence"
+	"github.com/kindred-rec/kindred/ranker"
+	"github.com/kindred-rec/kindred/ranker/holdout"
 	"github.com/kindred-rec/kindred/server/record"
 	"github.com/kindred-rec/kindred/server/training"
 )
@@ -125,6 +128,14 @@ func TestALogBecomesABundleThatBeatsPopularity(t *testing.T) {
 	}
 	if r.Train.Stopped == "" || !slices.Contains(m.Parameters, bundle.Parameter{Name: "events_with_duplicate_id", Value: "1"}) {
 		t.Errorf("parameters %v", m.Parameters)
+	}
+	file, err := b.ReadFile(bundle.RankerFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := holdout.Read(bytes.NewReader(file))
+	if usual := ranker.DefaultWeights(); err != nil || r.Fitted < 100 || w[ranker.UserSimilarity] <= usual[ranker.UserSimilarity] || w[ranker.Repeat] != usual[ranker.Repeat] {
+		t.Errorf("fitted on %d cases to %v, %v: the model tells what comes next, and nothing is known of repeats", r.Fitted, w, err)
 	}
 	left, err := os.ReadDir(o.Dir)
 	if err != nil || len(left) != 1 {

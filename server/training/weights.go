@@ -1,0 +1,208 @@
+package training
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"iter"
+
+	"github.com/kindred-rec/kindred/embed/behaviour/learned"
+	"github.com/kindred-rec/kindred/embed/bundle"
+	"github.com/kindred-rec/kindred/embed/train/history"
+	"github.com/kindred-rec/kindred/index"
+	"github.com/kindred-rec/kindred/index/flat"
+	"github.com/kindred-rec/kindred/ranker"
+	"github.com/kindred-rec/kindred/ranker/catalog"
+	"github.com/kindred-rec/kindred/ranker/fit"
+	"github.com/kindred-rec/kindred/ranker/holdout"
+	"github.com/kindred-rec/kindred/server/record"
+)
+
+const (
+	// maxWeighed is how many items a log may have for its ranker to be fitted here: both
+	// spaces are held in memory.
+	maxWeighed = 200_000
+	// fewWeighed is how many cases must have their answer among the candidates. Weights of
+	// fewer are not better than the default ones.
+	fewWeighed = 50
+	// neighbours of an item, as the service keeps them.
+	neighbours = 150
+)
+
+// unweighed keep their default weights: cases ask for news, so that they say nothing of
+// repeats, and labels and days of the catalog are not read here.
+var unweighed = []ranker.Feature{ranker.Repeat, ranker.RepeatCount, ranker.LabelSimilarity, ranker.Trend, ranker.Freshness}
+
+// weights fits the ranker to a model on the cases, and says on how many. 0: the default
+// weights stay, since there are too many items or too few cases.
+func (d *corpus) weights(ctx context.Context, m learned.Model) (ranker.Weights, int, error) {
+	prior := ranker.DefaultWeights()
+	if len(d.asked) < fewWeighed || len(d.log.Items()) > maxWeighed {
+		return prior, 0, nil
+	}
+	e, err := learned.New(m)
+	if err != nil {
+		return prior, 0, err
+	}
+	world, err := d.world(e)
+	if err != nil {
+		return prior, 0, fmt.Errorf("fitting the ranker: %w", err)
+	}
+	w, used, err := holdout.Weights(ctx, world, d.questions(e), prior, holdout.Options{Seen: ranker.HideInteracted, Fit: fit.Options{Fixed: unweighed}})
+	if err != nil {
+		return prior, 0, fmt.Errorf("fitting the ranker: %w", err)
+	}
+	if used < fewWeighed {
+		return prior, 0, nil
+	}
+	return w, used, nil
+}
+
+// space has the vectors of items by number and finds the nearest.
+type space struct {
+	rows  [][]float32 // nil: none
+	index *flat.Index
+}
+
+func newSpace(items, dim int, vector func(item int) ([]float32, error)) (*space, error) {
+	s := &space{rows: make([][]float32, items)}
+	var err error
+	if s.index, err = flat.New(flat.Config{Dim: dim, MaxItems: max(1, items)}); err != nil {
+		return nil, err
+	}
+	for item := range items {
+		if s.rows[item], err = vector(item); err != nil {
+			return nil, err
+		}
+		if s.rows[item] == nil {
+			continue
+		}
+		if err := s.index.Add(uint32(item), s.rows[item]); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// Vector implements ranker.Vectors.
+func (s *space) Vector(item uint32) []float32 {
+	if int(item) < len(s.rows) {
+		return s.rows[item]
+	}
+	return nil
+}
+
+// Nearest implements ranker.Nearest. A query that the index refuses finds nothing.
+func (s *space) Nearest(vector []float32, limit int, allow []uint64, dst []ranker.Scored) []ranker.Scored {
+	hits, err := s.index.Search(index.Query{Vector: vector, K: limit, Allow: allow}, nil)
+	if err != nil {
+		return dst
+	}
+	for _, h := range hits {
+		dst = append(dst, ranker.Scored{Item: h.ID, Score: h.Score})
+	}
+	return dst
+}
+
+// world is what a service would rank with, as of the training part.
+func (d *corpus) world(e *learned.Encoder) (ranker.World, error) {
+	ids := d.log.Items()
+	var w ranker.World
+	table, err := catalog.New(catalog.Limits{MaxItems: uint32(len(ids))})
+	if err != nil {
+		return w, err
+	}
+	for i, id := range ids {
+		if err := table.Put(uint32(i), catalog.Item{ID: id, Title: id}); err != nil {
+			return w, err
+		}
+	}
+	texts, err := newSpace(len(ids), d.textDim, func(item int) ([]float32, error) { return d.known(item), nil })
+	if err != nil {
+		return w, err
+	}
+	users, err := newSpace(len(ids), e.Dim(), func(item int) ([]float32, error) {
+		v := make([]float32, e.Dim())
+		ok, err := e.Item(v, d.known(item), ids[item])
+		if !ok {
+			v = nil
+		}
+		return v, err
+	})
+	if err != nil {
+		return w, err
+	}
+	counts, err := holdout.Count(len(ids), d.touched())
+	if err != nil {
+		return w, err
+	}
+	if d.failed != nil {
+		return w, d.failed
+	}
+	w = ranker.World{Catalog: table, Vectors: texts, UserSpace: users, Nearest: users, CoVisited: counts.CoVisited, Popular: counts.Popular}
+	w.Neighbours, err = ranker.NewNeighbourCache(texts, texts, len(ids), neighbours)
+	return w, err
+}
+
+// touched are the sequences of the training part, as a service would count them.
+func (d *corpus) touched() iter.Seq[[]ranker.Touch] {
+	return func(yield func([]ranker.Touch) bool) {
+		for h, err := range d.log.Users() {
+			if err != nil {
+				d.failed = fmt.Errorf("reading the log: %w", err)
+				return
+			}
+			kept, _ := d.split(h)
+			if !yield(d.touches(kept)) {
+				return
+			}
+		}
+	}
+}
+
+func (d *corpus) touches(events []history.Event) []ranker.Touch {
+	out := make([]ranker.Touch, 0, len(events))
+	for _, e := range events {
+		if !e.Attracts() {
+			continue
+		}
+		t := ranker.Touch{Item: e.Item, Weight: e.Weight, Kind: kinds[d.names[e.Type]]}
+		if e.Time != history.NoTime {
+			t.Time = e.Time
+		}
+		out = append(out, t)
+	}
+	return out
+}
+
+// kinds of acts by the names that a service knows.
+var kinds = map[string]ranker.Kind{
+	record.TypeView: ranker.Viewed, record.TypeClick: ranker.Clicked, record.TypeLike: ranker.Liked, record.TypeAddToCart: ranker.Carted,
+	record.TypePurchase: ranker.Purchased, record.TypeRating: ranker.Rated, record.TypeComment: ranker.Commented, record.TypeShare: ranker.Shared,
+}
+
+// questions are the cases as the ranker is asked them.
+func (d *corpus) questions(e *learned.Encoder) iter.Seq2[holdout.Question, error] {
+	return func(yield func(holdout.Question, error) bool) {
+		user := make([]float32, e.Dim())
+		for _, q := range d.asked {
+			asked := holdout.Question{History: d.touches(q.History), Target: q.Target.Item}
+			ok, err := e.User(user, d.acts(q.History))
+			if ok {
+				asked.User = user
+			}
+			if !yield(asked, err) {
+				return
+			}
+		}
+	}
+}
+
+// files are the payloads of the bundle.
+func files(m *learned.Model, w ranker.Weights, fitted int) map[string]bundle.Payload {
+	all := m.Payloads()
+	if fitted > 0 {
+		all[bundle.RankerFile] = func(to io.Writer) error { return holdout.Write(to, w) }
+	}
+	return all
+}
