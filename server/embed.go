@@ -10,6 +10,7 @@ import (
 
 	"github.com/kindred-rec/kindred/embed/batch"
 	"github.com/kindred-rec/kindred/embed/remote"
+	"github.com/kindred-rec/kindred/embed/remote/histories"
 	"github.com/kindred-rec/kindred/server/worker"
 )
 
@@ -41,6 +42,10 @@ type embedCommand struct {
 	QueryPrefix    string `placeholder:"TEXT" help:"What is put before a query (the model's own prompt)."`
 	DocumentPrefix string `placeholder:"TEXT" help:"What is put before a document (the model's own prompt)."`
 
+	Bundles       string `type:"path" placeholder:"DIR" help:"Also make users' vectors by trained models, which lie in this folder or are uploaded to it; it is this worker's alone."`
+	BundlesKept   int    `placeholder:"N" help:"Models that an upload leaves in the folder, the newest, beside those in use (8)."`
+	BundlesLoaded int    `placeholder:"N" help:"Models kept in memory beside those that calls use (2)."`
+
 	Drain time.Duration `default:"10s" help:"How long calls under way may take to end at a stop."`
 	Quiet bool          `help:"Log warnings and errors alone."`
 }
@@ -54,6 +59,7 @@ func (embedCommand) Help() string {
 	return `Serves a text encoder to services on other machines.
 Examples:
   kindred embed
+  kindred embed --bundles bundles
   openssl rand -hex 32 > worker.key
   kindred embed --model sentence-transformers/all-MiniLM-L6-v2 --backend xla:cuda --listen 0.0.0.0:50061 --key-file worker.key --tls-cert cert.pem --tls-key key.pem
 Stop it with SIGTERM or Ctrl-C: calls under way end first.`
@@ -73,8 +79,9 @@ func (c *embedCommand) Run(ctx context.Context) error {
 			Tokens: c.BatchTokens, Lengths: c.Lengths, Rows: c.Rows, Runners: c.Runners, MaxTexts: c.QueueTexts, MaxBytes: c.QueueBytes,
 			Latency: c.Latency,
 		},
-		Server: remote.ServerConfig{QueryPrefix: c.QueryPrefix, DocumentPrefix: c.DocumentPrefix},
-		Drain:  c.Drain, Log: log,
+		Histories: histories.Config{Dir: c.Bundles, Keep: c.BundlesKept, Loaded: c.BundlesLoaded},
+		Server:    remote.ServerConfig{QueryPrefix: c.QueryPrefix, DocumentPrefix: c.DocumentPrefix},
+		Drain:     c.Drain, Log: log,
 	}
 	access := "no key required: loopback only"
 	if c.KeyFile != "" {

@@ -91,10 +91,7 @@ func (m *model) ItemVector(dst, text []float32, id string) bool {
 func (m *model) Encode(dst []float32, acts []shop.Act) bool {
 	events := m.take()
 	defer m.put(events)
-	for i := range acts {
-		a := &acts[i]
-		*events = append(*events, learned.Event{Item: a.Item, Text: a.Text, Type: typeOf(a), Weight: a.Weight, Time: a.Time})
-	}
+	*events = appendEvents(*events, acts)
 	ok, err := m.encoder.User(dst, *events)
 	return ok && err == nil
 }

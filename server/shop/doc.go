@@ -46,6 +46,12 @@
 // before. While one is being built another is refused, unless forced; a rollback, and
 // what is forced, end the build.
 //
+// Another model makes the vectors of all users old. Those of the cached profiles are made
+// anew in the background, the last used first: in batches by ModelsConfig.Users, such as a
+// worker, where there is one and it works, else in process, a few at a time, with rests
+// that leave three quarters of one processor to others. A request that comes before makes
+// its own, as it does for a profile that is not in memory. No vector of a user is on disk.
+//
 // A start loads and verifies the promoted bundle. Where it cannot be used the last one
 // before it that can serves, else none, and status and log say why; the service is not
 // down. A scan finds the nearest in a model's space until the upkeep has built a graph,
@@ -104,6 +110,6 @@
 // # Concurrency
 //
 // All methods of Shop are safe for concurrent use. Close ends the applier, the upkeep,
-// the work on the backlog, a sweep, a refresh under way and the decision writer, and waits
+// the work on the backlog, a sweep, the making of users' vectors, a refresh under way and the decision writer, and waits
 // for all.
 package shop

@@ -28,6 +28,9 @@ type ModelsConfig struct {
 	// Load reads the behaviour encoder of a verified bundle; what it returns must not need
 	// the bundle's files any more. nil: bundles are kept but do not serve.
 	Load func(*bundle.Bundle) (Behaviour, error)
+	// Users makes the vectors of cached profiles when another model serves. Where it fails,
+	// or is nil, they are made in process, which takes its time.
+	Users UserEncoder
 }
 
 // ModelsFolder is where a tenant's bundles are, under ModelsConfig.Dir.

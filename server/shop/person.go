@@ -185,6 +185,12 @@ func (s *Shop) makeTaste(p *person, g *generation, changes uint64) *taste {
 
 // encode has the trained model make the vector.
 func (p *person) encode(vector []float32, last []touch, g *generation) bool {
+	p.gather(last, g)
+	return g.model.behaviour.Encode(vector, p.acts)
+}
+
+// gather adds touches to the acts, as a trained model reads them.
+func (p *person) gather(last []touch, g *generation) {
 	for i := range last {
 		t := &last[i]
 		a := Act{
@@ -196,7 +202,6 @@ func (p *person) encode(vector []float32, last []touch, g *generation) bool {
 		}
 		p.acts = append(p.acts, a)
 	}
-	return g.model.behaviour.Encode(vector, p.acts)
 }
 
 // average makes the vector where no trained model does.

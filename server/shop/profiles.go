@@ -103,6 +103,30 @@ func (c *profiles) get(number uint64) *profile {
 	return p
 }
 
+// recent lists the profiles in memory, about the last used first.
+func (c *profiles) recent() []*profile {
+	var next [profileShards][]*profile
+	longest := 0
+	for i := range c.shards {
+		s := &c.shards[i]
+		s.mu.Lock()
+		for e := s.order.Front(); e != nil; e = e.Next() {
+			next[i] = append(next[i], e.Value.(*profile))
+		}
+		s.mu.Unlock()
+		longest = max(longest, len(next[i]))
+	}
+	var list []*profile
+	for at := range longest {
+		for i := range next {
+			if at < len(next[i]) {
+				list = append(list, next[i][at])
+			}
+		}
+	}
+	return list
+}
+
 // drop forgets a profile; it is read anew when it is next asked for.
 func (c *profiles) drop(number uint64) {
 	s := &c.shards[number%profileShards]

@@ -52,6 +52,7 @@ type Shop struct {
 	end      context.CancelFunc
 	upkept   chan struct{} // closed when the upkeep has ended
 	outgrown chan struct{} // wakes the upkeep: another engine should serve
+	tasted   chan struct{} // closed when no more users' vectors are made in the background
 
 	encoding *slowEncoding // nil: the encoder is immediate
 	replaced chan struct{} // wakes the sweep: other models' vectors are needed no more
@@ -104,7 +105,7 @@ func Open(ctx context.Context, config Config, tenant record.Tenant, log Log, sec
 		tenant: tenant.Name, tenantNumber: tenant.Number, config: config, log: log, persist: persist, secret: secret,
 		dim: config.Encoder.Info().Dim, applied: newAppliedMark(),
 		permits: make(chan struct{}, config.Permits),
-		upkept:  make(chan struct{}), outgrown: make(chan struct{}, 1),
+		upkept:  make(chan struct{}), outgrown: make(chan struct{}, 1), tasted: make(chan struct{}),
 		replaced: make(chan struct{}, 1), swept: make(chan struct{}),
 	}
 	if !embed.IsImmediate(config.Encoder) {
@@ -126,6 +127,7 @@ func Open(ctx context.Context, config Config, tenant record.Tenant, log Log, sec
 	s.decisions = startDecisionLog(log, config)
 	go s.upkeep(s.upkept)
 	go s.sweepVectors(s.swept)
+	go s.keepTastes(s.tasted)
 	if s.encoding != nil {
 		go s.encodeBacklog()
 	}
@@ -236,12 +238,13 @@ func (s *Shop) openIndex(ctx context.Context, g *generation) error {
 	return nil
 }
 
-// Close ends the applier, the upkeep, the encoder's backlog and the decision log, waits for them, and saves
+// Close ends the applier, the upkeep, the encoder's backlog, the making of users' vectors and the decision log, waits for them, and saves
 // the graph and the counters. The store stays open.
 func (s *Shop) Close() error {
 	s.end()
 	<-s.upkept
 	<-s.swept
+	<-s.tasted
 	if s.encoding != nil {
 		<-s.encoding.ended
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/kindred-rec/kindred/embed/batch"
 	"github.com/kindred-rec/kindred/embed/remote"
+	"github.com/kindred-rec/kindred/embed/remote/histories"
 	"github.com/kindred-rec/kindred/embed/transformer"
 	"github.com/kindred-rec/kindred/server/auth"
 )
@@ -38,6 +39,9 @@ type Config struct {
 	// prompts are used.
 	Batch  batch.Config
 	Server remote.ServerConfig
+	// Histories makes vectors of what users did, by bundles in its Dir. No Dir: the worker
+	// does not.
+	Histories histories.Config
 	// MaxConnections bounds connections, MaxCalls the calls under way on one of them.
 	// Default 256 and 64.
 	MaxConnections int
@@ -63,7 +67,7 @@ func (c Config) withDefaults() Config {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	c.Model.Log, c.Server.Log = c.Log, c.Log
+	c.Model.Log, c.Server.Log, c.Histories.Log = c.Log, c.Log, c.Log
 	return c
 }
 

@@ -26,6 +26,12 @@
 // A model is "static" (the embedded table), the folder of a static table, the folder of
 // a transformer, or a transformer's name on the hub; see [Load].
 //
+// # Histories
+//
+// With Config.Histories.Dir a worker also makes vectors of what users did, by trained
+// bundles, for services that have a new one; see package embed/remote/histories. Whoever
+// may call may upload bundles.
+//
 // # Overload
 //
 // A query that would wait for longer than Config.Batch.Latency is refused at once with

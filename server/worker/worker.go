@@ -19,6 +19,7 @@ import (
 
 	"github.com/kindred-rec/kindred/embed/batch"
 	"github.com/kindred-rec/kindred/embed/remote"
+	"github.com/kindred-rec/kindred/embed/remote/histories"
 	"github.com/kindred-rec/kindred/server/api"
 	"github.com/kindred-rec/kindred/server/telemetry"
 )
@@ -106,6 +107,13 @@ func (w *Worker) openModel(ctx context.Context) error {
 }
 
 func (w *Worker) buildGRPC() error {
+	if w.config.Histories.Dir != "" {
+		part, err := histories.NewServer(w.config.Histories)
+		if err != nil {
+			return err
+		}
+		w.config.Server.Histories = part
+	}
 	var err error
 	if w.server, err = remote.NewServer(w.batcher, w.config.Server); err != nil {
 		return err
