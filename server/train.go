@@ -99,6 +99,9 @@ func (c *trainCommand) Run(ctx context.Context) (err error) {
 	o := training.Options{
 		Encoder: texts, Epochs: c.Epochs, Dim: c.Dim, Seed: c.Seed, Workers: c.Workers, Memory: memory, Checkpoint: c.Checkpoint,
 	}
+	o.Resuming = func(acts int64) {
+		fmt.Fprintf(os.Stderr, "train: going on from a checkpoint of the first %d events\n", acts)
+	}
 	progress := newTrainProgress(os.Stderr)
 	o.Progress = progress.show
 	defer progress.end()
