@@ -24,6 +24,8 @@ type serveCommand struct {
 	Encoder      string `default:"static" placeholder:"MODEL" help:"Text encoder: static (the embedded table), a model's folder, owner/model on the hub, or remote (workers, see embed)."`
 	Backend      string `default:"auto" enum:"auto,go,xla:cpu,xla:cuda" help:"What computes a transformer in this process: ${enum}."`
 	encoderWorkers
+	EmbedHistoriesAddr []string `placeholder:"HOST:PORT,..." help:"Workers that make users' vectors when another model serves (those of --embed-addr, if they do)."`
+
 	RankingAge  time.Duration `default:"5s" placeholder:"DURATION" help:"How long a person's ranking serves the same request again while no event of theirs arrives; 0 ranks each request. At most 1m."`
 	TrainEvery  time.Duration `default:"0s" placeholder:"DURATION" help:"Train each tenant anew so long after its last training began, in a child process of the lowest priority, and promote the model within the default thresholds. 0: not."`
 	TrainAfter  int64         `default:"0" placeholder:"EVENTS" help:"Train a tenant when it has so many new events. 0: not."`
@@ -71,13 +73,17 @@ func (c *serveCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	users, closeUsers, err := c.openUsers()
+	if err != nil {
+		return errors.Join(err, texts.Close())
+	}
 	s, err := service.Start(ctx, service.Config{
 		Data: c.Data, GRPC: c.GRPC, HTTP: c.HTTP, Pprof: c.Pprof, Store: store.DefaultOptions(),
-		Shop: shop.Config{Encoder: texts, Index: index, RankingAge: age}, Log: log,
+		Shop: shop.Config{Encoder: texts, Index: index, RankingAge: age, Models: shop.ModelsConfig{Users: users}}, Log: log,
 		Training: trains,
 	})
 	if err != nil {
-		return errors.Join(err, texts.Close())
+		return errors.Join(err, closeUsers(), texts.Close())
 	}
 	access := "API keys required"
 	if s.Open() {
@@ -86,7 +92,7 @@ func (c *serveCommand) Run(ctx context.Context) error {
 	log.Info("serving", "grpc", s.Addr(), "http", s.HTTPAddr(), "data", c.Data, "access", access)
 	err = s.Wait(ctx)
 	log.Info("stopping: calls under way end first")
-	if stopErr := errors.Join(s.Stop(), texts.Close()); err == nil && stopErr != nil {
+	if stopErr := errors.Join(s.Stop(), closeUsers(), texts.Close()); err == nil && stopErr != nil {
 		err = fmt.Errorf("stopping: %w", stopErr)
 	}
 	return err

@@ -2,6 +2,7 @@ package learned
 
 import (
 	"context"
+	"errors"
 
 	"github.com/kindred-rec/kindred/embed/behaviour/learned"
 	"github.com/kindred-rec/kindred/embed/bundle"
@@ -11,11 +12,18 @@ import (
 
 // Users has workers make the vectors of many users, for shop.ModelsConfig.Users. The
 // client stays the caller's to close.
-type Users struct{ Client *histories.Client }
+type Users struct {
+	Client *histories.Client
+	// Optional: workers that serve other things need not do this.
+	Optional bool
+}
 
 // Open implements shop.UserEncoder.
 func (u Users) Open(ctx context.Context, b *bundle.Bundle) (shop.UserSession, error) {
 	s, err := u.Client.Open(ctx, b)
+	if u.Optional && errors.Is(err, histories.ErrUnsupported) {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -66,6 +66,12 @@ func (h heard) awaits(words ...string) {
 	}
 }
 
+func (h heard) has(words string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return strings.Contains(h.text.String(), words)
+}
+
 // withUsers has a service ask a worker for users' vectors; without an address none.
 func withUsers(t *testing.T, addr string) (func(*service.Config), heard) {
 	h := heard{faults{t}, &sync.Mutex{}, &strings.Builder{}}
@@ -263,6 +269,30 @@ func TestAWorkerThatDiesMidwayIsNobodysError(t *testing.T) {
 	log.awaits("made in process from here on")
 	log.awaits("users' vectors made anew", "where=in process")
 	s.likeness()
+}
+
+// TestAWorkerOfTextsAloneIsNoFault has the workers of the text encoder, which need not make
+// users' vectors, asked for them.
+func TestAWorkerOfTextsAloneIsNoFault(t *testing.T) {
+	w, err := worker.Start(t.Context(), worker.Config{Listen: "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	edit, log := withUsers(t, w.Addr())
+	s := crowded(t, func(c *service.Config) {
+		edit(c)
+		users := c.Shop.Models.Users.(learned.Users)
+		users.Optional = true
+		c.Shop.Models.Users = users
+	})
+	s.promoted(s.sendTower())
+	log.awaits("users' vectors made anew", "where=in process", fmt.Sprint("users=", crowd))
+	if log.has("from here on") {
+		t.Error("it is taken for a fault")
+	}
+	if err := w.Stop(); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestAServiceStopsWhileAWorkerMakesVectors(t *testing.T) {

@@ -11,7 +11,8 @@ import (
 // UserEncoder makes the vectors of many users elsewhere, such as on a worker with a GPU.
 // It is safe for concurrent use.
 type UserEncoder interface {
-	// Open begins to do so by a bundle, until Close or the end of ctx.
+	// Open begins to do so by a bundle, until Close or the end of ctx. It may return nil
+	// without an error: it does not, and that is no fault.
 	Open(ctx context.Context, b *bundle.Bundle) (UserSession, error)
 }
 
@@ -91,7 +92,7 @@ func (s *Shop) renewElsewhere(ctx context.Context, g *generation, list []*profil
 	}
 	defer release()
 	session, err := s.config.Models.Users.Open(ctx, b)
-	if err != nil {
+	if err != nil || session == nil {
 		return list, 0, err
 	}
 	defer session.Close()
