@@ -89,7 +89,7 @@ const (
 func DefaultOptions() Options {
 	o := Options{Sequence: sequence.DefaultOptions(causal.DefaultConfig(1, 0)), Texts: 8, TextDecay: 0.3, MinEvents: 1, Decay: 0.6, Recent: 10, Counts: 16, Ridge: 10}
 	o.Sequence.Seed = 1
-	o.Sequence.EventDropout, o.Sequence.ResidualDropout = 0.2, 0.5
+	o.Sequence.EventDropout, o.Sequence.ResidualDropout = 0.2, 0.2
 	return o
 }
 
