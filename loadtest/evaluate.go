@@ -20,7 +20,7 @@ type evaluateCommand struct {
 	Split     string  `enum:"test,valid" default:"test" help:"Which questions: test, which figures are quoted for, or valid, for tuning."`
 	Cold      float64 `placeholder:"SHARE" help:"Share of the items to leave out of training and report apart, as 0.2."`
 	Seed      uint64  `default:"1" help:"Decides how training goes, and which items are cold."`
-	Fit       bool    `help:"Fit the weights on the validation questions first, as a tenant's refresh does on its own log."`
+	Fit       bool    `default:"true" negatable:"" help:"Fit the ranker's weights on the validation questions, as training does; --no-fit: the default weights. Where validation is asked, each half of the users has weights fitted on the other half."`
 	Behaviour string  `enum:"learned,mean" default:"learned" help:"What makes users' vectors: learned on the train part, or the mean of text vectors."`
 	Epochs    int     `placeholder:"N" help:"Train for at most so many epochs; the trainer's default if not given."`
 	Encoder   string  `default:"static" placeholder:"static|DIR|OWNER/MODEL" help:"What encodes item texts: the embedded encoder, the folder of a static table or a transformer, or a transformer of the hub."`
