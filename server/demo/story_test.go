@@ -28,6 +28,30 @@ func told(t *testing.T, seed uint64) (Outcome, string) {
 	return outcome, out.String()
 }
 
+func TestTheStoryIsToldWithAModelTrainedOnTheShop(t *testing.T) {
+	for _, seed := range []uint64{1, 2} {
+		conn := realService(t)
+		var out bytes.Buffer
+		o, err := Tell(t.Context(), conn, &out, Options{Shop: Config{Seed: seed}, Addr: "127.0.0.1:50051", Train: true})
+		if err != nil {
+			t.Fatalf("%v after:\n%s", err, out.String())
+		}
+		l := o.Learned
+		if l == nil || l.Result.Cases < 100 || l.Result.Model.NDCG10 < 2*l.Result.Popular.NDCG10 || !l.Verdict.Promoted || !l.Verdict.Serving {
+			t.Fatalf("learned %+v", l)
+		}
+		checkVisits(t, o)
+		checkShop(t, o)
+		checkLayout(t, out.String())
+		hash := l.Result.Bundle.Hash().Short()
+		for _, v := range o.Visits {
+			if g := v.After.GetInfo().GetGeneration(); !strings.HasSuffix(g, "bundle:"+hash) {
+				t.Errorf("seed %d: generation %q served, want that of model %s", seed, g, hash)
+			}
+		}
+	}
+}
+
 func ids(items []*kindredv1.RecommendedItem) []string {
 	list := make([]string, len(items))
 	for i, it := range items {
