@@ -224,7 +224,7 @@ func TestAComparisonMeasuresBothSides(t *testing.T) {
 	s.applied(s.write(events...).WriteToken)
 	seer := s.uploaded(testModel{Size: 8, Favourite: "garden-3"})
 	c := must(s.models.EvaluateModel(ctx(t), &kindredv1.EvaluateModelRequest{Hash: seer})).Comparison
-	if c.Cases != 65 || c.CandidateHash != seer || c.ServingHash != "" || c.Unseen || c.Candidate.HitRateAt_10 < 60./65 || c.Candidate.NdcgAt_10 < 0.8 ||
+	if c.Cases != 65 || c.CandidateHash != seer || c.ServingHash != "" || c.Unseen || c.Candidate.HitRateAt_10 < 60./65 || c.Candidate.NdcgAt_10 <= c.Serving.NdcgAt_10 ||
 		c.Candidate.IndexRecall != 1 || c.Candidate.LatencyP99Us <= 0 || c.Serving.LatencyP50Us <= 0 || !(c.OverlapAt_10 > 0 && c.OverlapAt_10 <= 1) {
 		t.Errorf("%v", c)
 	}

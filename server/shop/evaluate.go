@@ -50,6 +50,7 @@ type Figures struct {
 
 // Evaluate builds a candidate beside what serves and compares the two on what people did
 // lately: each case is a person's history without its last item, which is to be found.
+// Both rank with counts of the last acts in which no answer was counted.
 // One comparison runs at a time: ErrOverloaded. Errors beside it: *InputError, ErrUnfit,
 // bundle.ErrDamaged, record.ErrNotFound.
 func (s *Shop) Evaluate(ctx context.Context, q *EvaluationQuery) (*Comparison, error) {
@@ -75,7 +76,11 @@ func (s *Shop) Evaluate(ctx context.Context, q *EvaluationQuery) (*Comparison, e
 	if err != nil {
 		return nil, err
 	}
-	c := comparison{shop: s, sides: [2]*side{newSide(candidate), newSide(now)}}
+	sides, err := s.sidesWithout(ctx, cases, candidate, now)
+	if err != nil {
+		return nil, err
+	}
+	c := comparison{shop: s, sides: sides}
 	for _, k := range cases {
 		if err := ctx.Err(); err != nil {
 			return nil, err

@@ -49,10 +49,13 @@ func (s *Shop) like(g *generation) (*generation, error) {
 
 // assemble gives a generation that does not serve yet its model, nil for none, and its
 // pipeline.
-func (s *Shop) assemble(g *generation, m *model) error {
+func (s *Shop) assemble(g *generation, m *model) error { return s.assembleOver(g, m, s.counters) }
+
+// assembleOver is [Shop.assemble] over counters that need not be the tenant's own.
+func (s *Shop) assembleOver(g *generation, m *model, c counters) error {
 	world := ranker.World{
 		Catalog: s.table, Vectors: g.vectors, Nearest: g.nearest, Neighbours: g.around,
-		CoVisited: s.counters.covisit, Popular: s.counters.popular, Trending: s.counters.trending, Arrivals: s.arrivals,
+		CoVisited: c.covisit, Popular: c.popular, Trending: c.trending, Arrivals: s.arrivals,
 	}
 	if m != nil {
 		world.UserSpace, world.Nearest = m.vectors, m.nearest
