@@ -43,7 +43,8 @@ func (s *served) status() *kindredv1.TrainingStatus {
 // await waits until a training has gone so.
 func (s *served) await(what string, ok func(*kindredv1.TrainingStatus) bool) *kindredv1.TrainingStatus {
 	s.t.Helper()
-	for end := time.Now().Add(60 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	// A child of the lowest priority waits for all else on the machine.
+	for end := time.Now().Add(5 * time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		if st := s.status(); ok(st) {
 			return st
 		}
@@ -77,11 +78,11 @@ func TestAScheduledTrainingServesAndTheNextWaitsForEvents(t *testing.T) {
 		t.Fatalf("with an empty log: %v", st)
 	}
 	s.walk(60)
-	// It may have begun before all events were there; the last training is of all but 99 of them.
+	// It may have begun before all events were there, and then begins again.
 	st := s.await("trained", func(st *kindredv1.TrainingStatus) bool {
-		return !st.Running && st.Outcome == kindredv1.TrainingOutcome_TRAINING_OUTCOME_PROMOTED
+		return st.Outcome == kindredv1.TrainingOutcome_TRAINING_OUTCOME_PROMOTED
 	})
-	if st.ModelHash == "" || st.Reason != "" || st.Failures != 0 || !st.EndTime.AsTime().After(st.StartTime.AsTime()) {
+	if st.ModelHash == "" || st.Reason != "" || st.Failures != 0 || !st.Running && !st.EndTime.AsTime().After(st.StartTime.AsTime()) {
 		t.Errorf("%v", st)
 	}
 	if g := s.generation(); !strings.Contains(g, "bundle:") {
@@ -139,7 +140,7 @@ func children(t *testing.T) (ids []int) {
 func (s *served) underway() int {
 	s.t.Helper()
 	checkpoint := filepath.Join(s.data, "training", "1", "training.safetensors")
-	for end := time.Now().Add(60 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(5 * time.Minute); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		if _, err := os.Stat(checkpoint); err != nil {
 			continue
 		}

@@ -248,7 +248,7 @@ func TestLogAgreesWithItsTwinInMemory(t *testing.T) {
 		}
 		checkPairs(t, l, want)
 	})
-	if !spilled {
+	if !spilled && !testing.Short() { // a short run draws few logs
 		t.Error("no log was larger than its memory: the test does not see the merge")
 	}
 }
