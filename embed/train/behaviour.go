@@ -79,11 +79,8 @@ func (o Options) say(s Stage) {
 
 // text is the vector of an item's text; nil: it has none.
 func (d Data) text(item int) []float32 {
-	v := d.Text[item*d.TextDim : (item+1)*d.TextDim]
-	for _, x := range v {
-		if x != 0 {
-			return v
-		}
+	if v := d.Text[item*d.TextDim : (item+1)*d.TextDim]; !zero(v) {
+		return v
 	}
 	return nil
 }

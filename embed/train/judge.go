@@ -161,7 +161,7 @@ func (j *judge) newScores() *scores {
 		room: make([]float32, j.data.TextDim), scratch: j.encoder.NewScratch(), state: j.encoder.NewState(), hidden: make([]bool, n)}
 }
 
-// gain is that of one case under each weight.
+// gain is that of one case under each mix.
 func (s *scores) gain(c sequence.Case) ([]float64, error) {
 	if err := s.score(c.History); err != nil {
 		return nil, err
@@ -194,7 +194,7 @@ func (s *scores) gain(c sequence.Case) ([]float64, error) {
 	return gains, nil
 }
 
-// score fills both parts' scores of all items.
+// score fills the parts' scores of all items.
 func (s *scores) score(history []sequence.Event) error {
 	history = history[max(0, len(history)-s.encoder.Config().Window):]
 	var acts []causal.Event

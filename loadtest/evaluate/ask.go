@@ -7,9 +7,9 @@ import (
 
 	"github.com/kindred-rec/kindred/embed/behaviour"
 	"github.com/kindred-rec/kindred/index"
-	"github.com/kindred-rec/kindred/index/flat"
 	"github.com/kindred-rec/kindred/loadtest/dataset"
 	"github.com/kindred-rec/kindred/ranker"
+	"github.com/kindred-rec/kindred/server/exact"
 )
 
 // topShown is how many items of each answer coverage looks at.
@@ -32,7 +32,7 @@ type profiler interface {
 // profile is the weighted mean of the vectors of texts.
 type profile struct {
 	mean    behaviour.Mean
-	vectors *matrix
+	vectors *exact.Space
 	touches []behaviour.Touch
 	user    []float32
 }
@@ -55,7 +55,7 @@ func (p *profile) encode(history []dataset.Interaction) ([]float32, error) {
 		p.touches = append(p.touches, behaviour.Touch{Vector: p.vectors.Vector(e.Item), Weight: 1, Age: age})
 	}
 	if p.user == nil {
-		p.user = make([]float32, p.vectors.dim)
+		p.user = make([]float32, p.vectors.Dim())
 	}
 	ok, err := p.mean.Encode(p.user, p.touches)
 	if err != nil || !ok {
@@ -67,8 +67,7 @@ func (p *profile) encode(history []dataset.Interaction) ([]float32, error) {
 // retrieval ranks by the inner product alone.
 type retrieval struct {
 	profile profiler
-	space   *matrix
-	exact   *flat.Index
+	space   *exact.Space
 	items   int
 	repeats bool
 	allow   []uint64
@@ -87,7 +86,7 @@ func (s *retrieval) ask(q dataset.Query) (int, []uint32, error) {
 			s.allow[e.Item/64] &^= 1 << (e.Item % 64)
 		}
 	}
-	s.hits, err = s.exact.Search(index.Query{Vector: user, K: topShown, Allow: s.allow}, s.hits[:0])
+	s.hits, err = s.space.Search(index.Query{Vector: user, K: topShown, Allow: s.allow}, s.hits[:0])
 	if err != nil {
 		return 0, nil, err
 	}
@@ -114,7 +113,7 @@ func (s *retrieval) rank(user []float32, target uint32) int {
 		return s.items
 	}
 	least, rank := vek32.Dot(user, want), 1
-	for item, v := range s.space.rows {
+	for item, v := range s.space.Rows() {
 		if v != nil && uint32(item) != target && s.allow[item/64]&(1<<(item%64)) != 0 && vek32.Dot(user, v) >= least {
 			rank++
 		}

@@ -9,17 +9,18 @@ import (
 	"github.com/kindred-rec/kindred/embed/train"
 	"github.com/kindred-rec/kindred/embed/train/sequence"
 	"github.com/kindred-rec/kindred/loadtest/dataset"
+	"github.com/kindred-rec/kindred/server/exact"
 )
 
 // trained is a behaviour encoder and the items in its space.
 type trained struct {
 	encoder *learned.Encoder
-	items   *matrix
+	items   *exact.Space
 	report  train.Report
 }
 
 // learn trains a behaviour encoder on the train part, with the validation part to stop by.
-func learn(ctx context.Context, split *dataset.Split, texts *matrix, o Options) (*trained, error) {
+func learn(ctx context.Context, split *dataset.Split, texts *exact.Space, o Options) (*trained, error) {
 	settings := train.DefaultOptions()
 	if o.Train != nil {
 		settings = *o.Train
@@ -41,9 +42,9 @@ func learn(ctx context.Context, split *dataset.Split, texts *matrix, o Options) 
 }
 
 // place makes the vectors of all items.
-func (t *trained) place(split *dataset.Split, texts *matrix) (*matrix, error) {
+func (t *trained) place(split *dataset.Split, texts *exact.Space) (*exact.Space, error) {
 	dim := t.encoder.Dim()
-	m := &matrix{rows: make([][]float32, len(split.Items)), dim: dim}
+	rows := make([][]float32, len(split.Items))
 	for i, item := range split.Items {
 		v := make([]float32, dim)
 		ok, err := t.encoder.Item(v, texts.Vector(uint32(i)), item.ID)
@@ -51,18 +52,18 @@ func (t *trained) place(split *dataset.Split, texts *matrix) (*matrix, error) {
 			return nil, fmt.Errorf("item %q: %w", item.ID, err)
 		}
 		if ok {
-			m.rows[i] = v
+			rows[i] = v
 		}
 	}
-	return m, nil
+	return exact.New(rows, dim)
 }
 
 // trainingData is the split as a trainer reads it: what speaks for an item, in order.
-func trainingData(split *dataset.Split, texts *matrix) train.Data {
-	d := train.Data{TextDim: texts.dim, Text: make([]float32, len(split.Items)*texts.dim), HideSeen: !split.Repeats}
+func trainingData(split *dataset.Split, texts *exact.Space) train.Data {
+	d := train.Data{TextDim: texts.Dim(), Text: make([]float32, len(split.Items)*texts.Dim()), HideSeen: !split.Repeats}
 	for i, item := range split.Items {
 		d.Items = append(d.Items, item.ID)
-		copy(d.Text[i*texts.dim:], texts.Vector(uint32(i)))
+		copy(d.Text[i*texts.Dim():], texts.Vector(uint32(i)))
 	}
 	sequences := make([][]sequence.Event, 0, len(split.Train))
 	for _, s := range split.Train {
@@ -93,7 +94,7 @@ func positive(events []dataset.Interaction) []sequence.Event {
 type learnedProfile struct {
 	*trained
 	split  *dataset.Split
-	texts  *matrix
+	texts  *exact.Space
 	events []learned.Event
 	user   []float32
 }

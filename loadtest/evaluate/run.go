@@ -13,6 +13,7 @@ import (
 	"github.com/kindred-rec/kindred/embed/static"
 	"github.com/kindred-rec/kindred/loadtest/dataset"
 	"github.com/kindred-rec/kindred/ranker"
+	"github.com/kindred-rec/kindred/server/exact"
 )
 
 // Progress is told how many of all questions have been answered. Calls come from
@@ -104,31 +105,18 @@ func (o Options) stage(ctx context.Context, split *dataset.Split, result *Result
 	if err != nil {
 		return nil, err
 	}
-	exact, err := newIndex(vectors)
-	if err != nil {
-		return nil, err
-	}
 	newProfile, space, err := o.behaviour(ctx, split, vectors, result)
 	if err != nil {
 		return nil, err
 	}
-	inSpace := exact
-	if space != vectors {
-		if inSpace, err = newIndex(space); err != nil {
-			return nil, err
-		}
-	}
 	if o.Stage == Retrieval {
 		return func() asker {
-			return &retrieval{profile: newProfile(), space: space, exact: inSpace, items: len(split.Items), repeats: split.Repeats}
+			return &retrieval{profile: newProfile(), space: space, items: len(split.Items), repeats: split.Repeats}
 		}, nil
 	}
-	world, err := newWorld(split, vectors, exact, o)
+	world, err := newWorld(split, vectors, space, o)
 	if err != nil {
 		return nil, err
-	}
-	if space != vectors {
-		world.Nearest, world.UserSpace = searcher{inSpace}, space
 	}
 	result.Weights = "default"
 	if o.Weights != nil {
@@ -174,7 +162,7 @@ func (o Options) stage(ctx context.Context, split *dataset.Split, result *Result
 }
 
 // behaviour makes what turns histories into vectors, and the items among them.
-func (o Options) behaviour(ctx context.Context, split *dataset.Split, texts *matrix, result *Result) (func() profiler, *matrix, error) {
+func (o Options) behaviour(ctx context.Context, split *dataset.Split, texts *exact.Space, result *Result) (func() profiler, *exact.Space, error) {
 	result.Behaviour = o.Behaviour
 	if o.Behaviour == Mean {
 		return func() profiler { return &profile{mean: behaviour.DefaultMean(), vectors: texts} }, texts, nil

@@ -7,6 +7,7 @@ import (
 	"github.com/kindred-rec/kindred/embed"
 	"github.com/kindred-rec/kindred/embed/itemtext"
 	"github.com/kindred-rec/kindred/loadtest/dataset"
+	"github.com/kindred-rec/kindred/server/exact"
 )
 
 // itemText is what the encoder reads of an item.
@@ -16,26 +17,12 @@ func itemText(item dataset.Item) string {
 	}.Text()
 }
 
-// A matrix holds item vectors, [items, dim] row by row. Rows of zeros stand for
-// items without text.
-type matrix struct {
-	rows [][]float32 // nil: none
-	dim  int
-}
-
-// Vector meets ranker.Vectors.
-func (m *matrix) Vector(item uint32) []float32 {
-	if int(item) < len(m.rows) {
-		return m.rows[item]
-	}
-	return nil
-}
-
 const encodeBatch = 256
 
-func encode(ctx context.Context, encoder embed.Encoder, items []dataset.Item) (*matrix, error) {
+// encode makes the vectors of the items' texts; an item without text has none.
+func encode(ctx context.Context, encoder embed.Encoder, items []dataset.Item) (*exact.Space, error) {
 	dim := encoder.Info().Dim
-	m := &matrix{rows: make([][]float32, len(items)), dim: dim}
+	rows := make([][]float32, len(items))
 	texts := make([]string, 0, encodeBatch)
 	for start := 0; start < len(items); start += encodeBatch {
 		batch := items[start:min(start+encodeBatch, len(items))]
@@ -49,11 +36,11 @@ func encode(ctx context.Context, encoder embed.Encoder, items []dataset.Item) (*
 		}
 		for i := range batch {
 			if row := out[i*dim : (i+1)*dim : (i+1)*dim]; !zero(row) {
-				m.rows[start+i] = row
+				rows[start+i] = row
 			}
 		}
 	}
-	return m, nil
+	return exact.New(rows, dim)
 }
 
 func zero(v []float32) bool {

@@ -3,12 +3,11 @@ package evaluate
 import (
 	"fmt"
 
-	"github.com/kindred-rec/kindred/index"
-	"github.com/kindred-rec/kindred/index/flat"
 	"github.com/kindred-rec/kindred/loadtest/dataset"
 	"github.com/kindred-rec/kindred/ranker"
 	"github.com/kindred-rec/kindred/ranker/catalog"
 	"github.com/kindred-rec/kindred/ranker/holdout"
+	"github.com/kindred-rec/kindred/server/exact"
 )
 
 // kinds of acts by event type. Types that are not here do not speak for an item.
@@ -36,42 +35,10 @@ func micros(e dataset.Interaction) int64 {
 	return e.Time * 1000
 }
 
-// searcher lets the pipeline search an index.
-type searcher struct{ index index.Searcher }
-
-// Nearest meets ranker.Nearest. A query that the index refuses finds nothing.
-func (s searcher) Nearest(vector []float32, limit int, allow []uint64, dst []ranker.Scored) []ranker.Scored {
-	hits, err := s.index.Search(index.Query{Vector: vector, K: limit, Allow: allow}, nil)
-	if err != nil {
-		return dst
-	}
-	for _, hit := range hits {
-		dst = append(dst, ranker.Scored{Item: hit.ID, Score: hit.Score})
-	}
-	return dst
-}
-
-// newIndex makes the exact index over all items with a vector.
-func newIndex(vectors *matrix) (*flat.Index, error) {
-	exact, err := flat.New(flat.Config{Dim: vectors.dim, MaxItems: max(1, len(vectors.rows))})
-	if err != nil {
-		return nil, err
-	}
-	for item, v := range vectors.rows {
-		if v == nil {
-			continue
-		}
-		if err := exact.Add(uint32(item), v); err != nil {
-			return nil, err
-		}
-	}
-	return exact, nil
-}
-
 // newWorld counts the train part and puts together what the pipeline ranks with.
-func newWorld(split *dataset.Split, vectors *matrix, exact *flat.Index, o Options) (ranker.World, error) {
+func newWorld(split *dataset.Split, texts, users *exact.Space, o Options) (ranker.World, error) {
 	n := len(split.Items)
-	w := ranker.World{Vectors: vectors, Nearest: searcher{exact}, Weights: o.Weights, Settings: o.Settings}
+	w := ranker.World{Vectors: texts, UserSpace: users, Nearest: users, Weights: o.Weights, Settings: o.Settings}
 	table, err := catalog.New(catalog.Limits{MaxItems: uint32(n)})
 	if err != nil {
 		return w, err
@@ -94,7 +61,7 @@ func newWorld(split *dataset.Split, vectors *matrix, exact *flat.Index, o Option
 		return w, err
 	}
 	w.CoVisited, w.Popular = counts.CoVisited, counts.Popular
-	w.Neighbours, err = ranker.NewNeighbourCache(w.Nearest, vectors, n, neighbours)
+	w.Neighbours, err = ranker.NewNeighbourCache(texts, texts, n, neighbours)
 	return w, err
 }
 

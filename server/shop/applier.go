@@ -198,12 +198,12 @@ func touchOf(e *record.Stored, weight float32) (touch, bool) {
 	}
 	return touch{
 		seq: e.Seq, at: e.Time.UnixMicro(), item: e.ItemNumber, weight: weight,
-		kind: kindOf(e.Type), hidden: e.Type == record.TypeHide, synthetic: e.Synthetic,
+		kind: KindOf(e.Type), hidden: e.Type == record.TypeHide, synthetic: e.Synthetic,
 	}, true
 }
 
-// kindOf says how the ranker calls an event type; a declared one counts as a view.
-func kindOf(eventType string) ranker.Kind {
+// KindOf says how the ranker calls an event type; a declared one counts as a view.
+func KindOf(eventType string) ranker.Kind {
 	switch eventType {
 	case record.TypeClick:
 		return ranker.Clicked

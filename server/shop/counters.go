@@ -176,8 +176,8 @@ func (s *Shop) count(e *record.Stored, weight float32) {
 	}
 	s.trail = s.trailBefore(e, s.trail[:0])
 	step := covisit.Step{Item: e.ItemNumber, Weight: strength, Time: at}
-	if n := len(s.trail); n > 0 && s.trail[n-1].Item == step.Item && e.Type != record.TypePurchase {
-		return // the same visit goes on
+	if visitGoesOn(s.trail, step, KindOf(e.Type)) {
+		return
 	}
 	if err := s.counters.covisit.Add(s.trail, step); err != nil {
 		s.config.Log.Error("event not counted as co-visit", "seq", e.Seq, "error", err)
@@ -206,11 +206,21 @@ func (s *Shop) trailBefore(e *record.Stored, dst []covisit.Step) []covisit.Step 
 		if t.weight <= 0 {
 			continue
 		}
-		if n := len(dst); n > 0 && dst[n-1].Item == t.item && t.kind != ranker.Purchased {
-			dst[n-1].Weight = max(dst[n-1].Weight, s.strength.of(t.weight))
-			continue
+		step := covisit.Step{Item: t.item, Weight: s.strength.of(t.weight), Time: t.at}
+		if !visitGoesOn(dst, step, t.kind) {
+			dst = append(dst, step)
 		}
-		dst = append(dst, covisit.Step{Item: t.item, Weight: s.strength.of(t.weight), Time: t.at})
 	}
 	return dst
+}
+
+// visitGoesOn reports whether a step is one more act of the visit that the trail ends with,
+// which then counts as its strongest. A purchase is always a step of its own.
+func visitGoesOn(trail []covisit.Step, step covisit.Step, kind ranker.Kind) bool {
+	n := len(trail)
+	if n == 0 || trail[n-1].Item != step.Item || kind == ranker.Purchased {
+		return false
+	}
+	trail[n-1].Weight = max(trail[n-1].Weight, step.Weight)
+	return true
 }

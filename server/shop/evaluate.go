@@ -104,8 +104,8 @@ func (s *Shop) Evaluate(ctx context.Context, q *EvaluationQuery) (*Comparison, e
 // errBridged: another encoder serves in place of the tenant's.
 var errBridged = fmt.Errorf("%w: the vectors of the text encoder are not there yet: wait until they serve", ErrPrecondition)
 
-// candidate builds a generation that will not serve.
-func (s *Shop) candidate(ctx context.Context, hash bundle.Hash, now *generation) (*generation, bundle.DataRange, error) {
+// candidate builds a model beside the one that serves.
+func (s *Shop) candidate(ctx context.Context, hash bundle.Hash, now *generation) (*model, bundle.DataRange, error) {
 	if now.bridge {
 		return nil, bundle.DataRange{}, errBridged
 	}
@@ -124,14 +124,7 @@ func (s *Shop) candidate(ctx context.Context, hash bundle.Hash, now *generation)
 		return nil, bundle.DataRange{}, fmt.Errorf("%w: a generation is being made; retry later", ErrOverloaded)
 	}
 	defer s.refreshing.Unlock()
-	if err := s.buildSpace(ctx, m.space, Flat, restrained()); err != nil {
-		return nil, bundle.DataRange{}, err
-	}
-	g, err := s.newGeneration(now.encoder, false, now.space)
-	if err != nil {
-		return nil, bundle.DataRange{}, err
-	}
-	return g, manifest.Data, s.assemble(g, m)
+	return m, manifest.Data, s.buildSpace(ctx, m.space, Flat, restrained())
 }
 
 // testCase is a person's history, and the item that came next.

@@ -5,24 +5,23 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/kindred-rec/kindred/ranker"
 	"github.com/kindred-rec/kindred/ranker/covisit"
 )
 
 // sidesWithout makes both sides of a comparison over counts in which no case's answer, nor
 // what followed it, has been counted. What serves counts all; ranked by that, the side
 // that leans on counts most would be told the answers.
-func (s *Shop) sidesWithout(ctx context.Context, cases []testCase, candidate, now *generation) (sides [2]*side, err error) {
+func (s *Shop) sidesWithout(ctx context.Context, cases []testCase, candidate *model, now *generation) (sides [2]*side, err error) {
 	held, err := s.countsWithout(ctx, cases)
 	if err != nil {
 		return sides, fmt.Errorf("counting without the cases: %w", err)
 	}
-	for i, g := range []*generation{candidate, now} {
-		apart, err := s.newGeneration(g.encoder, g.bridge, g.space)
+	for i, m := range []*model{candidate, now.model} {
+		apart, err := s.newGeneration(now.encoder, now.bridge, now.space)
 		if err != nil {
 			return sides, err
 		}
-		if err := s.assembleOver(apart, g.model, held); err != nil {
+		if err := s.assembleOver(apart, m, held); err != nil {
 			return sides, err
 		}
 		sides[i] = newSide(apart)
@@ -79,9 +78,8 @@ func (c *counters) addHistory(touches []touch, strengthOf func(weight float32) f
 		if err := c.trending.Add(t.item, float64(step.Weight), t.at); err != nil {
 			return err
 		}
-		if n := len(trail); n > 0 && trail[n-1].Item == t.item && t.kind != ranker.Purchased {
-			trail[n-1].Weight = max(trail[n-1].Weight, step.Weight)
-			continue // the same visit goes on
+		if visitGoesOn(trail, step, t.kind) {
+			continue
 		}
 		if err := c.covisit.Add(trail[max(0, len(trail)-trailWindow):], step); err != nil {
 			return err

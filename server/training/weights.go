@@ -9,13 +9,12 @@ import (
 	"github.com/kindred-rec/kindred/embed/behaviour/learned"
 	"github.com/kindred-rec/kindred/embed/bundle"
 	"github.com/kindred-rec/kindred/embed/train/history"
-	"github.com/kindred-rec/kindred/index"
-	"github.com/kindred-rec/kindred/index/flat"
 	"github.com/kindred-rec/kindred/ranker"
 	"github.com/kindred-rec/kindred/ranker/catalog"
 	"github.com/kindred-rec/kindred/ranker/fit"
 	"github.com/kindred-rec/kindred/ranker/holdout"
-	"github.com/kindred-rec/kindred/server/record"
+	"github.com/kindred-rec/kindred/server/exact"
+	"github.com/kindred-rec/kindred/server/shop"
 )
 
 const (
@@ -58,52 +57,6 @@ func (d *corpus) weights(ctx context.Context, m learned.Model) (ranker.Weights, 
 	return w, used, nil
 }
 
-// space has the vectors of items by number and finds the nearest.
-type space struct {
-	rows  [][]float32 // nil: none
-	index *flat.Index
-}
-
-func newSpace(items, dim int, vector func(item int) ([]float32, error)) (*space, error) {
-	s := &space{rows: make([][]float32, items)}
-	var err error
-	if s.index, err = flat.New(flat.Config{Dim: dim, MaxItems: max(1, items)}); err != nil {
-		return nil, err
-	}
-	for item := range items {
-		if s.rows[item], err = vector(item); err != nil {
-			return nil, err
-		}
-		if s.rows[item] == nil {
-			continue
-		}
-		if err := s.index.Add(uint32(item), s.rows[item]); err != nil {
-			return nil, err
-		}
-	}
-	return s, nil
-}
-
-// Vector implements ranker.Vectors.
-func (s *space) Vector(item uint32) []float32 {
-	if int(item) < len(s.rows) {
-		return s.rows[item]
-	}
-	return nil
-}
-
-// Nearest implements ranker.Nearest. A query that the index refuses finds nothing.
-func (s *space) Nearest(vector []float32, limit int, allow []uint64, dst []ranker.Scored) []ranker.Scored {
-	hits, err := s.index.Search(index.Query{Vector: vector, K: limit, Allow: allow}, nil)
-	if err != nil {
-		return dst
-	}
-	for _, h := range hits {
-		dst = append(dst, ranker.Scored{Item: h.ID, Score: h.Score})
-	}
-	return dst
-}
-
 // world is what a service would rank with, as of the training part.
 func (d *corpus) world(e *learned.Encoder) (ranker.World, error) {
 	ids := d.log.Items()
@@ -117,18 +70,7 @@ func (d *corpus) world(e *learned.Encoder) (ranker.World, error) {
 			return w, err
 		}
 	}
-	texts, err := newSpace(len(ids), d.textDim, func(item int) ([]float32, error) { return d.known(item), nil })
-	if err != nil {
-		return w, err
-	}
-	users, err := newSpace(len(ids), e.Dim(), func(item int) ([]float32, error) {
-		v := make([]float32, e.Dim())
-		ok, err := e.Item(v, d.known(item), ids[item])
-		if !ok {
-			v = nil
-		}
-		return v, err
-	})
+	texts, users, err := d.spaces(e)
 	if err != nil {
 		return w, err
 	}
@@ -142,6 +84,28 @@ func (d *corpus) world(e *learned.Encoder) (ranker.World, error) {
 	w = ranker.World{Catalog: table, Vectors: texts, UserSpace: users, Nearest: users, CoVisited: counts.CoVisited, Popular: counts.Popular}
 	w.Neighbours, err = ranker.NewNeighbourCache(texts, texts, len(ids), neighbours)
 	return w, err
+}
+
+// spaces are the items' vectors, of their texts and of the model.
+func (d *corpus) spaces(e *learned.Encoder) (texts, users *exact.Space, err error) {
+	ids := d.log.Items()
+	read, made := make([][]float32, len(ids)), make([][]float32, len(ids))
+	for item, id := range ids {
+		read[item] = d.known(item)
+		v := make([]float32, e.Dim())
+		ok, err := e.Item(v, read[item], id)
+		if err != nil {
+			return nil, nil, fmt.Errorf("item %q: %w", id, err)
+		}
+		if ok {
+			made[item] = v
+		}
+	}
+	if texts, err = exact.New(read, d.textDim); err != nil {
+		return nil, nil, err
+	}
+	users, err = exact.New(made, e.Dim())
+	return texts, users, err
 }
 
 // touched are the sequences of the training part, as a service would count them.
@@ -166,19 +130,13 @@ func (d *corpus) touches(events []history.Event) []ranker.Touch {
 		if !e.Attracts() {
 			continue
 		}
-		t := ranker.Touch{Item: e.Item, Weight: e.Weight, Kind: kinds[d.names[e.Type]]}
+		t := ranker.Touch{Item: e.Item, Weight: e.Weight, Kind: shop.KindOf(d.names[e.Type])}
 		if e.Time != history.NoTime {
 			t.Time = e.Time
 		}
 		out = append(out, t)
 	}
 	return out
-}
-
-// kinds of acts by the names that a service knows.
-var kinds = map[string]ranker.Kind{
-	record.TypeView: ranker.Viewed, record.TypeClick: ranker.Clicked, record.TypeLike: ranker.Liked, record.TypeAddToCart: ranker.Carted,
-	record.TypePurchase: ranker.Purchased, record.TypeRating: ranker.Rated, record.TypeComment: ranker.Commented, record.TypeShare: ranker.Shared,
 }
 
 // questions are the cases as the ranker is asked them.
