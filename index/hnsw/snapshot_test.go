@@ -125,6 +125,34 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
+// TestLinksBehindTheEndOfAListAreRefused writes a number behind the end of each list that
+// has room: it would become a link as soon as the list grew over it.
+func TestLinksBehindTheEndOfAListAreRefused(t *testing.T) {
+	cfg := hnsw.Config{Dim: 3, MaxItems: 50, M: 4, Seed: 1}
+	good := snapshotOf(t, built(t, cfg, 1, indextest.Clusters(65, 40, 3)))
+	body := good[:len(good)-8]
+	ends := bytes.Repeat([]byte{0xff}, 8) // the end of a list, and one place more
+	found := 0
+	for at := 0; ; at++ {
+		next := bytes.Index(body[at:], ends)
+		if next < 0 {
+			break
+		}
+		at += next
+		bad := bytes.Clone(body)
+		copy(bad[at+4:], []byte{0xfe, 0xff, 0xff, 0xff}) // little-endian or big: no node
+		bad = binary.LittleEndian.AppendUint64(bad, xxhash.Sum64(bad))
+		if _, err := hnsw.Load(bytes.NewReader(bad), cfg); !errors.Is(err, index.ErrSnapshot) {
+			t.Fatalf("at byte %d: %v", at, err)
+		}
+		found++
+		at += 3
+	}
+	if found == 0 {
+		t.Error("no list has room for two links more")
+	}
+}
+
 // Snapshots written while items come, go and move load, and hold every item
 // that stood still.
 func TestSnapshotDuringWrites(t *testing.T) {

@@ -61,13 +61,16 @@ func (l *loader) checkLinks() error {
 	return nil
 }
 
-// badLink finds a link to a node that is not there, or not on that level.
+// badLink finds a link to a node that is not there, or not on that level, or that lies
+// behind the end of its list.
 func (l *loader) badLink(links []uint32, level int) (bad uint32, found bool) {
+	ended := false // what lies behind the end would be links once the list grows
 	for _, id := range links {
 		if id == simd.NoLink {
-			return 0, false
+			ended = true
+			continue
 		}
-		if id >= l.header.Nodes || *l.x.label(id) == spareLabel || level > 0 && l.x.graph.blockOf(id, level) == 0 {
+		if ended || id >= l.header.Nodes || *l.x.label(id) == spareLabel || level > 0 && l.x.graph.blockOf(id, level) == 0 {
 			return id, true
 		}
 	}
