@@ -151,14 +151,7 @@ func (r *run) score() {
 		r.columns[f] = zeros(r.columns[f], n)
 		columns[f](r, r.columns[f])
 	}
-	for f, weight := range r.weights {
-		if weight == 0 {
-			continue
-		}
-		for i, x := range r.columns[f] {
-			r.scores[i] += weight * float64(x)
-		}
-	}
+	r.model.Score(&r.columns, r.scores)
 }
 
 // features gathers the row of one candidate.

@@ -17,8 +17,8 @@
 // was co-visited with them, the user's own items where repeats are allowed, what
 // is trending, popular and new. [Feature] names the features. A linear model is
 // explained exactly: weight times feature is what a feature contributed, and the
-// contributions add up to the score. The default weights were fitted, nothing
-// else is learned; a trained model is another [Weights].
+// contributions add up to the score. The default weights were fitted; a trained
+// model is other [Weights], or another [Model].
 //
 // The ladder of tiers follows from what is known: personalized (a vector of a
 // known user), session (events alone), item_neighbours (items of the page

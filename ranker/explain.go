@@ -12,8 +12,8 @@ import (
 // Reason is one part of a score.
 type Reason struct {
 	Feature Feature
-	// Contribution to the score: weight times feature. Those of all features add
-	// up to the score.
+	// Contribution to the score, as the model attributes it. Those of all features
+	// and the model's rest add up to the score.
 	Contribution float64
 	// Because is the item that caused the largest part of it, if HasBecause, and
 	// Kind what the user did with it.
@@ -144,7 +144,7 @@ func (p *Pipeline) Reasons(req *Request, res *Response, k int, dst []Reason) []R
 	defer p.release(r)
 	r.begin(p, req)
 	r.findAnchors()
-	return r.reasons(&res.Items[k], res.Weights, dst)
+	return r.reasons(&res.Items[k], res.Model, dst)
 }
 
 func (r *run) explain(item uint32, res *Response) Explanation {
@@ -154,7 +154,7 @@ func (r *run) explain(item uint32, res *Response) Explanation {
 	}
 	at := r.at(item).candidate
 	e.Ranked = r.ranked(at)
-	e.Reasons = r.reasons(&e.Ranked, r.weights, nil)
+	e.Reasons = r.reasons(&e.Ranked, r.model, nil)
 	if e.Verdict == Shown {
 		e.Rank = 1 + slices.IndexFunc(res.Items, func(x Ranked) bool { return x.Item == item })
 		return e
@@ -200,10 +200,12 @@ func (r *run) verdict(item uint32) Verdict {
 	return NotRetrieved
 }
 
-func (r *run) reasons(x *Ranked, weights *Weights, dst []Reason) []Reason {
+func (r *run) reasons(x *Ranked, model Model, dst []Reason) []Reason {
 	start := len(dst)
+	var parts Parts
+	model.Attribute(&x.Features, &parts)
 	for f := range FeatureCount {
-		part := weights.Contribution(f, &x.Features)
+		part := parts[f]
 		if part == 0 {
 			continue
 		}

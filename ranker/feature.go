@@ -91,18 +91,6 @@ func (w *Weights) Validate() error {
 	return nil
 }
 
-// Contribution is what a feature added to the score of an item.
-func (w *Weights) Contribution(f Feature, x *Features) float64 { return w[f] * float64(x[f]) }
-
-// Score is the sum of all contributions, in the order of the features.
-func (w *Weights) Score(x *Features) float64 {
-	sum := 0.0
-	for f := range w {
-		sum += w[f] * float64(x[f])
-	}
-	return sum
-}
-
 // DefaultWeights serve where nothing was learned. They come from the fit of a
 // conditional logit (package fit) on the validation parts of three logs of
 // different kind, each counting alike: office supplies, where people buy again,

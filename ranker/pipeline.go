@@ -40,6 +40,9 @@ func New(world World) (*Pipeline, error) {
 		}
 		*w.weights = &own
 	}
+	if world.Model == nil {
+		world.Model = world.Weights
+	}
 	// As many at rest as can run at once. A sync.Pool would be emptied by the
 	// collector, and the scratch of a large catalog is dear to make.
 	p := &Pipeline{world: world, idle: make(chan *run, runtime.GOMAXPROCS(0))}
@@ -190,7 +193,7 @@ func (r *run) checkTier() {
 
 // write orders the candidates and writes the reply.
 func (r *run) write(res *Response) {
-	res.Weights, res.Tier, res.Reason, res.Candidates = r.weights, r.reason.Tier, r.reason, len(r.candidates)
+	res.Model, res.Tier, res.Reason, res.Candidates = r.model, r.reason.Tier, r.reason, len(r.candidates)
 	res.Items, res.Losers = res.Items[:0], res.Losers[:0]
 	wanted, window := r.req.Limit, r.req.Limit
 	if r.req.Diversity > 0 {

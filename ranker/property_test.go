@@ -74,7 +74,7 @@ func TestWhateverIsAskedTheReplyKeepsItsPromises(t *testing.T) {
 			}
 			met[x.Item] = true
 			checkServable(t, req, table, x.Item)
-			if sum := res.Weights.Score(&x.Features); math.Abs(sum-x.Score) > 1e-9 {
+			if sum := sumOf(res.Model, &x.Features); math.Abs(sum-x.Score) > 1e-9 {
 				t.Fatalf("contributions add up to %v, the score is %v", sum, x.Score)
 			}
 			if x.Sources == 0 || x.Propensity != 1 {
@@ -156,4 +156,14 @@ func TestRequestsRunSideBySide(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// sumOf adds up what a model attributes.
+func sumOf(m Model, x *Features) float64 {
+	var parts Parts
+	sum := m.Attribute(x, &parts)
+	for _, part := range parts {
+		sum += part
+	}
+	return sum
 }

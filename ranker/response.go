@@ -141,8 +141,8 @@ type Ranked struct {
 	Item uint32
 	// Sources that proposed it.
 	Sources Sources
-	// Score is the sum of Weights[f]×Features[f] over all features f, taken in
-	// order. Larger is better; comparable within one reply only.
+	// Score is what Response.Model makes of Features. Larger is better; comparable
+	// within one reply only.
 	Score float64
 	// Propensity is the probability of this item in this slot given those before
 	// it. 1: nothing is left to chance.
@@ -159,8 +159,8 @@ type Response struct {
 	// Losers are a sample, without replacement and in no order, of the candidates
 	// that were scored but are not in Items.
 	Losers []Ranked
-	// Weights that Items and Losers were scored with; not to be changed.
-	Weights *Weights
+	// Model that Items and Losers were scored with.
+	Model Model
 	Tier    Tier
 	Reason  TierReason
 	// Candidates that were scored.

@@ -55,7 +55,7 @@ type candidate struct {
 type run struct {
 	world   *World
 	req     *Request
-	weights *Weights
+	model   Model
 	labels  *labels
 
 	stamp      uint32
@@ -63,7 +63,7 @@ type run struct {
 	anchors    []anchor
 	evidence   []evidence
 	candidates []candidate
-	columns    [FeatureCount][]float32
+	columns    Columns
 	shrink     float32   // Settings.Shrink in the unit of the graph
 	user       []float32 // nil: none, or not used on this rung
 	reason     TierReason
@@ -101,12 +101,13 @@ func (r *run) begin(p *Pipeline, req *Request) {
 	if world.CoVisited != nil {
 		r.shrink *= world.CoVisited.Unit()
 	}
-	r.weights = world.Weights
 	switch req.Relation {
 	case Similar:
-		r.weights = world.Similar
+		r.model = world.Similar
 	case BoughtTogether:
-		r.weights = world.BoughtTogether
+		r.model = world.BoughtTogether
+	default:
+		r.model = world.Model
 	}
 	r.markRequest()
 }
@@ -114,7 +115,7 @@ func (r *run) begin(p *Pipeline, req *Request) {
 // end drops what belongs to the request, so that scratch at rest keeps none of it alive.
 func (r *run) end() {
 	clear(r.anchors)
-	r.world, r.labels, r.req, r.weights, r.user = nil, nil, nil, nil, nil
+	r.world, r.labels, r.req, r.model, r.user = nil, nil, nil, nil, nil
 }
 
 // known reports whether a number lies within the catalog. Rows may still be nil.

@@ -76,6 +76,8 @@ type World struct {
 	Trending  *popularity.Counter
 	Arrivals  *popularity.Arrivals
 
+	// Model of recommendations. nil: the weights of Weights.
+	Model Model
 	// Weights of the three relations. nil: the defaults.
 	Weights, Similar, BoughtTogether *Weights
 	Settings                         Settings

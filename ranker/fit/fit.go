@@ -207,7 +207,7 @@ func (p *place) add(s *Sample, w *ranker.Weights, odds []float64) []float64 {
 	odds = odds[:0]
 	top := math.Inf(-1)
 	for i := range s.Rows {
-		odds = append(odds, w.Score(&s.Rows[i]))
+		odds = append(odds, w.ScoreOf(&s.Rows[i]))
 		top = max(top, odds[i])
 	}
 	sum := 0.0

@@ -22,7 +22,7 @@ func choices(truth ranker.Weights, n int) []Sample {
 			rows[k][ranker.Popularity] = 3 * rng.Float32()
 			rows[k][ranker.Repeat] = float32(rng.IntN(2))
 			// The largest of score + Gumbel noise is a draw from the logit.
-			if v := truth.Score(&rows[k]) - math.Log(-math.Log(rng.Float64())); v > best {
+			if v := truth.ScoreOf(&rows[k]) - math.Log(-math.Log(rng.Float64())); v > best {
 				best, samples[i].Chosen = v, k
 			}
 		}
