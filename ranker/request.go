@@ -42,6 +42,14 @@ type Touch struct {
 	Kind Kind
 }
 
+// A Showing is one time that the user was shown an item.
+type Showing struct {
+	// Item shown. Numbers past the catalog are ignored.
+	Item uint32
+	// Time in unix microseconds; 0 when unknown.
+	Time int64
+}
+
 // SeenPolicy says what happens to the items of [Request.History].
 type SeenPolicy uint8
 
@@ -92,6 +100,11 @@ type Request struct {
 	// History of the user, oldest first. Only the last Settings.MaxHistory
 	// touches are looked at.
 	History []Touch
+	// Impressions are the times that the user was shown an item since they last acted on
+	// it, oldest first: what they passed over.
+	Impressions []Showing
+	// Surface that the list is for, by name: home, cart. It makes a feature, no more.
+	Surface string
 	// UserVector, [dim] float32 of unit length in the space of World.UserSpace, or of
 	// World.Vectors where there is none; nil when there is no vector. One of another
 	// length than the items' there is ignored.

@@ -24,7 +24,9 @@ const (
 type cell struct {
 	stamp     uint32
 	mark      mark
-	purchases uint8 // saturating
+	purchases uint8 // saturating, as the next two
+	shown     uint8 // times passed over
+	back      uint8 // 1 for the item of the last touch, 2 for that of the one before; 0: none
 	evidence  int32 // index into run.evidence, -1: none
 	candidate int32 // index into run.candidates, -1: none
 }
@@ -53,10 +55,10 @@ type candidate struct {
 // A run is the scratch memory of one request. It is kept; between requests it
 // keeps its slices and nothing else. cells, 16 bytes an item, is most of it.
 type run struct {
-	world   *World
-	req     *Request
-	model   Model
-	labels  *labels
+	world  *World
+	req    *Request
+	model  Model
+	labels *labels
 
 	stamp      uint32
 	cells      []cell
@@ -145,13 +147,21 @@ func (r *run) markRequest() {
 	r.markAll(r.req.Context, excluded)
 	r.markAll(r.req.Exclude, excluded)
 	r.markAll(r.req.Hidden, seen)
-	for _, t := range r.req.History {
+	for _, s := range r.req.Impressions {
+		if r.known(s.Item) {
+			if c := r.at(s.Item); c.shown < 255 {
+				c.shown++
+			}
+		}
+	}
+	for i, t := range r.req.History {
 		if !r.known(t.Item) {
 			continue
 		}
 		r.touches++
 		c := r.at(t.Item)
 		c.mark |= inHistory
+		c.back = uint8(min(255, len(r.req.History)-i))
 		if t.Kind == Purchased && c.purchases < 255 {
 			c.purchases++
 		}

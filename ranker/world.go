@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/kindred-rec/kindred/ranker/catalog"
+	"github.com/kindred-rec/kindred/ranker/conversion"
 	"github.com/kindred-rec/kindred/ranker/covisit"
 	"github.com/kindred-rec/kindred/ranker/popularity"
 )
@@ -75,6 +76,8 @@ type World struct {
 	Popular   *popularity.Counter
 	Trending  *popularity.Counter
 	Arrivals  *popularity.Arrivals
+	// Conversion counts impressions, clicks and purchases.
+	Conversion *conversion.Counter
 
 	// Model of recommendations. nil: the weights of Weights.
 	Model Model
@@ -102,6 +105,10 @@ type Settings struct {
 	Shrink float64
 	// FreshHalfLife is the half-life of Freshness. Default 14 days.
 	FreshHalfLife time.Duration
+
+	// UTCOffset is what the shop's clocks show beyond UTC, for Hour and Weekday: within
+	// 24 hours either way.
+	UTCOffset time.Duration
 
 	// Candidates of each source: UserVectorCandidates in all (100),
 	// NeighbourCandidates of each anchor (30), CoVisitedCandidates (200),
@@ -153,6 +160,8 @@ func (s Settings) withDefaults() (Settings, error) {
 		return s, fmt.Errorf("%w: PositionDecay is %v; it must lie in (0, 1]", ErrWorld, s.PositionDecay)
 	case !(s.Shrink > 0 && s.Shrink <= math.MaxInt32):
 		return s, fmt.Errorf("%w: Shrink is %v; it must be above 0 and finite", ErrWorld, s.Shrink)
+	case s.UTCOffset < -24*time.Hour || s.UTCOffset > 24*time.Hour:
+		return s, fmt.Errorf("%w: UTCOffset is %v; it must lie within 24 hours", ErrWorld, s.UTCOffset)
 	case s.FreshHalfLife < time.Minute:
 		return s, fmt.Errorf("%w: FreshHalfLife is %v; it must be at least a minute", ErrWorld, s.FreshHalfLife)
 	}
