@@ -13,8 +13,14 @@
 // request, item i is chosen with probability exp(w·xᵢ)/Σⱼ exp(w·xⱼ). The log
 // likelihood is concave; a penalty of Ridge/2·|w - prior|² makes its maximum
 // unique and holds weights back that the samples do not speak about. With a
-// dozen features Newton's method gets there in a few steps, without a rate to
+// few dozen features Newton's method gets there in a few steps, without a rate to
 // choose and without chance.
+//
+// Choices from a list that was shown are not those of candidates alone: what stands
+// further down is looked at less. Where samples say at which place each row stood, the
+// probability is that of w·xᵢ - e·ln(placeᵢ), and e is fitted with the weights: place k is
+// examined as often as k^-e says (PAL: Guo et al., 2019; Craswell et al., 2008, for
+// examination). The place has no part in what serves.
 //
 // # How to use it
 //
@@ -35,6 +41,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/mat"
 
@@ -52,6 +59,9 @@ type Sample struct {
 	Chosen int
 	// Weight of the sample, above 0; 0 means 1.
 	Weight float64
+	// Places of the rows in the list that was shown, from 1. nil: it was no list, and all
+	// were seen alike.
+	Places []int
 }
 
 // Options of a fit. A zero field means its default.
@@ -71,13 +81,17 @@ type Report struct {
 	// LossBefore and LossAfter are the mean of -ln(probability of the chosen) under
 	// the prior and under the weights found.
 	LossBefore, LossAfter float64
+	// Examination is e: how often place k is looked at, as k^-e. 0: no sample has places.
+	Examination float64
 	// Converged: further passes would change next to nothing.
 	Converged bool
 }
 
 const (
 	features = int(ranker.FeatureCount)
-	enough   = 1e-6 // gain in penalised log likelihood that is next to nothing, per sample
+	placed   = features     // the place's number among the unknowns
+	unknowns = features + 1 // the weights, and how much a place counts
+	enough   = 1e-6         // gain in penalised log likelihood that is next to nothing, per sample
 )
 
 // Weights fits. On an error the weights are the prior.
@@ -94,14 +108,18 @@ func Weights(ctx context.Context, samples []Sample, prior ranker.Weights, o Opti
 	if err := check(samples, &prior, o.Fixed); err != nil {
 		return prior, Report{}, err
 	}
-	l := likelihood{samples: samples, prior: prior, ridge: o.Ridge}
+	l := likelihood{samples: samples, ridge: o.Ridge}
+	copy(l.prior[:], prior[:])
 	for _, f := range o.Fixed {
 		l.fixed[f] = true
 	}
-	w, report, err := l.climb(ctx, o.Passes)
+	l.fixed[placed] = !slices.ContainsFunc(samples, func(s Sample) bool { return s.Places != nil })
+	found, report, err := l.climb(ctx, o.Passes)
 	if err != nil {
 		return prior, report, err
 	}
+	w := ranker.Weights(found[:features])
+	report.Examination = found[placed]
 	return w, report, w.Validate()
 }
 
@@ -112,6 +130,14 @@ func check(samples []Sample, prior *ranker.Weights, fixed []ranker.Feature) erro
 	for i, s := range samples {
 		if s.Chosen < 0 || s.Chosen >= len(s.Rows) || !(s.Weight >= 0 && s.Weight < math.MaxInt32) {
 			return fmt.Errorf("%w: sample %d chose %d of %d candidates with weight %v", ErrSamples, i, s.Chosen, len(s.Rows), s.Weight)
+		}
+		if s.Places != nil && len(s.Places) != len(s.Rows) {
+			return fmt.Errorf("%w: sample %d has %d places for %d candidates", ErrSamples, i, len(s.Places), len(s.Rows))
+		}
+		for _, place := range s.Places {
+			if place < 1 {
+				return fmt.Errorf("%w: sample %d has place %d; places count from 1", ErrSamples, i, place)
+			}
 		}
 		for _, row := range s.Rows {
 			for f, x := range row {
@@ -130,7 +156,7 @@ func check(samples []Sample, prior *ranker.Weights, fixed []ranker.Feature) erro
 }
 
 // climb takes Newton steps, halved while they do not lead up.
-func (l *likelihood) climb(ctx context.Context, passes int) (ranker.Weights, Report, error) {
+func (l *likelihood) climb(ctx context.Context, passes int) (vector, Report, error) {
 	w := l.prior
 	here := l.at(&w)
 	report := Report{Samples: len(l.samples), Passes: 1, LossBefore: -here.log / here.weight, LossAfter: -here.log / here.weight}
@@ -167,30 +193,33 @@ func (l *likelihood) climb(ctx context.Context, passes int) (ranker.Weights, Rep
 	return w, report, nil
 }
 
+// A vector has the weights and, last, how much a place counts.
+type vector [unknowns]float64
+
 // likelihood is the function to climb.
 type likelihood struct {
 	samples []Sample
-	prior   ranker.Weights
+	prior   vector
 	ridge   float64
-	fixed   [features]bool
+	fixed   [unknowns]bool
 }
 
 // A place is what is known of the function at some weights.
 type place struct {
 	log, penalised, weight float64
-	gradient               [features]float64
-	curvature              [features][features]float64 // minus the second derivatives, lower half
+	gradient               vector
+	curvature              [unknowns]vector // minus the second derivatives, lower half
 }
 
 // at sums over the samples.
-func (l *likelihood) at(w *ranker.Weights) place {
+func (l *likelihood) at(w *vector) place {
 	var p place
 	var odds []float64
 	for i := range l.samples {
 		odds = p.add(&l.samples[i], w, odds)
 	}
 	p.penalised = p.log
-	for f := range features {
+	for f := range unknowns {
 		off := w[f] - l.prior[f]
 		p.penalised -= l.ridge / 2 * off * off
 		p.gradient[f] -= l.ridge * off
@@ -199,7 +228,7 @@ func (l *likelihood) at(w *ranker.Weights) place {
 	return p
 }
 
-func (p *place) add(s *Sample, w *ranker.Weights, odds []float64) []float64 {
+func (p *place) add(s *Sample, w *vector, odds []float64) []float64 {
 	weight := s.Weight
 	if weight == 0 {
 		weight = 1
@@ -207,7 +236,7 @@ func (p *place) add(s *Sample, w *ranker.Weights, odds []float64) []float64 {
 	odds = odds[:0]
 	top := math.Inf(-1)
 	for i := range s.Rows {
-		odds = append(odds, w.ScoreOf(&s.Rows[i]))
+		odds = append(odds, w.score(s, i))
 		top = max(top, odds[i])
 	}
 	sum := 0.0
@@ -215,28 +244,31 @@ func (p *place) add(s *Sample, w *ranker.Weights, odds []float64) []float64 {
 		odds[i] = math.Exp(score - top)
 		sum += odds[i]
 	}
-	var mean [features]float64
-	var second [features][features]float64
+	var mean vector
+	var second [unknowns]vector
+	var row vector
 	for i := range s.Rows {
 		q := odds[i] / sum
 		if q < 1e-12 {
 			continue
 		}
-		for f, x := range s.Rows[i] {
+		s.read(i, &row)
+		for f, x := range row {
 			if x == 0 {
 				continue
 			}
-			qx := q * float64(x)
+			qx := q * x
 			mean[f] += qx
 			for g := range f + 1 {
-				second[f][g] += qx * float64(s.Rows[i][g])
+				second[f][g] += qx * row[g]
 			}
 		}
 	}
 	p.weight += weight
 	p.log += weight * math.Log(odds[s.Chosen]/sum)
-	for f := range features {
-		p.gradient[f] += weight * (float64(s.Rows[s.Chosen][f]) - mean[f])
+	s.read(s.Chosen, &row)
+	for f := range unknowns {
+		p.gradient[f] += weight * (row[f] - mean[f])
 		for g := range f + 1 {
 			p.curvature[f][g] += weight * (second[f][g] - mean[f]*mean[g])
 		}
@@ -244,11 +276,36 @@ func (p *place) add(s *Sample, w *ranker.Weights, odds []float64) []float64 {
 	return odds
 }
 
+// read writes the numbers of a row that the unknowns are multiplied by.
+func (s *Sample) read(i int, row *vector) {
+	for f, x := range s.Rows[i] {
+		row[f] = float64(x)
+	}
+	row[placed] = s.place(i)
+}
+
+// place is minus the logarithm of a row's place.
+func (s *Sample) place(i int) float64 {
+	if s.Places == nil || s.Places[i] == 1 {
+		return 0
+	}
+	return -math.Log(float64(s.Places[i]))
+}
+
+// score is that of a row where it stood.
+func (w *vector) score(s *Sample, i int) float64 {
+	sum := w[placed] * s.place(i)
+	for f, x := range s.Rows[i] {
+		sum += w[f] * float64(x)
+	}
+	return sum
+}
+
 // newton is the step to where the function would be highest were it a parabola.
-func (p *place) newton(l *likelihood) ([features]float64, error) {
-	var step [features]float64
-	curvature, gradient := mat.NewSymDense(features, nil), mat.NewVecDense(features, nil)
-	for f := range features {
+func (p *place) newton(l *likelihood) (vector, error) {
+	var step vector
+	curvature, gradient := mat.NewSymDense(unknowns, nil), mat.NewVecDense(unknowns, nil)
+	for f := range unknowns {
 		for g := range f + 1 {
 			if !l.fixed[f] && !l.fixed[g] || f == g {
 				curvature.SetSym(f, g, p.curvature[f][g])
@@ -266,7 +323,7 @@ func (p *place) newton(l *likelihood) ([features]float64, error) {
 	if err := cholesky.SolveVecTo(&solved, gradient); err != nil {
 		return step, fmt.Errorf("fit: %w; raise Ridge above %v", err, l.ridge)
 	}
-	for f := range features {
+	for f := range unknowns {
 		step[f] = solved.AtVec(f)
 	}
 	return step, nil
