@@ -13,7 +13,8 @@
 // would have counted them. [Weights] asks the ranker each question, takes the candidates
 // with their features and which of them came next, and fits a conditional logit (package
 // fit) that is held to prior weights. Questions whose answer is not among the candidates
-// say nothing about weights and are left out.
+// say nothing about weights and are left out. [Samples] gives the same choices to whatever
+// else learns from them, such as package selection.
 //
 // # How to use it
 //
@@ -104,10 +105,21 @@ type Options struct {
 // Weights fits weights, held to a prior, and says how many questions they are of. Where
 // none has its answer among the candidates they are the prior, without an error.
 func Weights(ctx context.Context, world ranker.World, questions iter.Seq2[Question, error], prior ranker.Weights, o Options) (w ranker.Weights, used int, err error) {
-	world.Weights = &prior
+	samples, err := Samples(ctx, world, questions, prior, o.Seen)
+	if err != nil || len(samples) == 0 {
+		return prior, 0, err
+	}
+	w, _, err = fit.Weights(ctx, samples, prior, o.Fit)
+	return w, len(samples), err
+}
+
+// Samples asks a world, with the given weights, each question and returns those whose answer
+// is among the candidates, with the features of all of them.
+func Samples(ctx context.Context, world ranker.World, questions iter.Seq2[Question, error], weights ranker.Weights, seen ranker.SeenPolicy) ([]fit.Sample, error) {
+	world.Weights, world.Model = &weights, nil
 	pipeline, err := ranker.New(world)
 	if err != nil {
-		return prior, 0, err
+		return nil, err
 	}
 	var samples []fit.Sample
 	var request ranker.Request
@@ -117,21 +129,17 @@ func Weights(ctx context.Context, world ranker.World, questions iter.Seq2[Questi
 			err = ctx.Err()
 		}
 		if err != nil {
-			return prior, 0, err
+			return nil, err
 		}
-		q.request(o.Seen, &request)
+		q.request(seen, &request)
 		if err := pipeline.Recommend(&request, &response); err != nil {
-			return prior, 0, fmt.Errorf("holdout: %w", err)
+			return nil, fmt.Errorf("holdout: %w", err)
 		}
 		if s := sample(&response, q.Target); s.Chosen >= 0 {
 			samples = append(samples, s)
 		}
 	}
-	if len(samples) == 0 {
-		return prior, 0, nil
-	}
-	w, _, err = fit.Weights(ctx, samples, prior, o.Fit)
-	return w, len(samples), err
+	return samples, nil
 }
 
 // sample is the candidates of a response with the target as the chosen one, -1 if it is not
