@@ -23,6 +23,9 @@
 // screen two stand side by side. It draws lines and levels over linear or logarithmic axes, and no more; what a reader
 // compares by number belongs in a Table below it.
 //
+// A name that ends in .md gives Markdown instead (WriteMarkdown): the same facts and tables, and charts as the numbers they
+// are drawn from, for a commit message, an issue or a terminal.
+//
 // # Contract
 //
 // Points that are not finite, or not above 0 on a logarithmic axis, cannot be drawn: the line is broken there. A chart

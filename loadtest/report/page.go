@@ -1,13 +1,10 @@
 package report
 
 import (
-	"bytes"
 	_ "embed"
 	"fmt"
 	"html/template"
 	"io"
-
-	"github.com/google/renameio"
 )
 
 // Page is a report from top to bottom.
@@ -46,19 +43,6 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{"dr
 func (p Page) Write(w io.Writer) error {
 	if err := pageTemplate.Execute(w, p); err != nil {
 		return fmt.Errorf("report: %w", err)
-	}
-	return nil
-}
-
-// WriteFile writes the page to a file. A file that is there is replaced whole or, on an error such as a full disk, left as
-// it was.
-func (p Page) WriteFile(path string) error {
-	var b bytes.Buffer
-	if err := p.Write(&b); err != nil {
-		return err
-	}
-	if err := renameio.WriteFile(path, b.Bytes(), 0o644); err != nil {
-		return fmt.Errorf("report: write %s: %w", path, err)
 	}
 	return nil
 }
