@@ -53,7 +53,7 @@ func (b *builder) intern(dictionary *Dictionary, at place, text string) uint32 {
 	return code
 }
 
-// lists fills Categories, Category and Tags, cut from one allocation.
+// lists fills Categories, Category, Tags and Leaves, cut from one allocation.
 func (b *builder) lists(row *Row, item Item) {
 	for i, path := range item.Categories {
 		at := place{field: "categories", index: i}
@@ -69,8 +69,14 @@ func (b *builder) lists(row *Row, item Item) {
 	for i, tag := range item.Tags {
 		b.add(split, b.intern(b.table.Tags, place{field: "tags", index: i}, tag))
 	}
+	end := len(b.codes)
+	for _, path := range item.Categories {
+		if code, ok := b.table.Categories.Code(path); ok { // refused above otherwise
+			b.add(end, code)
+		}
+	}
 	codes := slices.Clone(b.codes)
-	row.Categories, row.Tags = codes[:split:split], codes[split:]
+	row.Categories, row.Tags, row.Leaves = codes[:split:split], codes[split:end:end], codes[end:]
 }
 
 // add appends code unless it already stands at or after from.

@@ -29,6 +29,9 @@ type Row struct {
 	// given, its prefixes from the root to the whole path, then its leaf; each
 	// code once.
 	Categories []uint32
+	// Leaves are the codes of the whole paths given, in that order, each once: what the
+	// item is filed under, without what that is filed under.
+	Leaves []uint32
 	// Tags are codes of [Table.Tags] in the order given, each once.
 	Tags []uint32
 	// Attributes are sorted by slot; an attribute that was not given is absent.

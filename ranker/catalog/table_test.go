@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -470,5 +471,22 @@ func TestOpenedCountsWhatMayBringAnItemIn(t *testing.T) {
 	before := table.Opened()
 	if table.Delete(1); table.Opened() != before {
 		t.Error("a deletion brings nothing in")
+	}
+}
+
+func TestLeavesAreTheWholePathsGiven(t *testing.T) {
+	table, err := New(Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := table.Put(0, Item{ID: "a", Categories: []string{"Office > Paper > A4", "Gifts", "Office > Paper", "Gifts"}}); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, code := range table.Row(0).Leaves {
+		got = append(got, table.Categories.Text(code))
+	}
+	if want := []string{"Office > Paper > A4", "Gifts", "Office > Paper"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }

@@ -1,13 +1,14 @@
-// Package rerank makes a list out of ranked candidates: under the rules of a shop, with
-// variety, and with something left to chance where the policy says so.
 package rerank
 
-import "time"
+import (
+	"time"
 
-import "github.com/kindred-rec/kindred/ranker/catalog"
+	"github.com/kindred-rec/kindred/ranker/catalog"
+)
 
-// A Policy says what is done to a ranked list before it is shown. The zero value does
-// nothing: order is by score. It is immutable once in use and safe for concurrent use.
+// A Policy says what is done to a ranked list before it is shown. The zero value orders
+// by score and lets one variant of a product stand. It is immutable once in use and safe
+// for concurrent use; have [Policy.Validate] look at it first.
 type Policy struct {
 	// Diversity is the weight of variety against relevance, 0 to 1.
 	Diversity float64
@@ -22,6 +23,8 @@ type Policy struct {
 	NewItems NewItems
 	// Fatigue lowers what a user was shown before and passed over.
 	Fatigue Fatigue
+	// KeepVariants lets several variants of one product (rows of one Group) stand.
+	KeepVariants bool
 }
 
 // Bounds of a policy.
@@ -29,16 +32,18 @@ const (
 	MaxRules       = 64
 	MaxCaps        = 16
 	MaxSlot        = 200     // of a pin
+	MaxWithin      = 1000    // of a cap
 	MaxFactor      = 1e6     // of a boost, and one over it the least
 	MaxTemperature = 1e6     // of an exploration
 	MaxPerDay      = 1 << 30 // of a daily cap
+	MaxWeight      = 1000    // of fatigue
 )
 
 // Label is what a [Cap] counts by.
 type Label uint8
 
 // Labels. A row has one brand and one seller, and several categories, of which the leaves
-// count: a path's prefixes are shared by much of a catalog.
+// count (catalog.Row.Leaves): a path's prefixes are shared by much of a catalog.
 const (
 	Category Label = iota
 	Brand
@@ -46,12 +51,22 @@ const (
 	labelCount
 )
 
+var labelNames = [labelCount]string{"category", "brand", "seller"}
+
+// String is the label's name: "brand".
+func (l Label) String() string {
+	if l < labelCount {
+		return labelNames[l]
+	}
+	return "unknown"
+}
+
 // A Cap lets at most Most items that share a label of a kind stand in the first Within
 // slots of a list (0: in all of it). Items without such a label are not capped.
 type Cap struct {
 	By     Label
 	Most   int // at least 1
-	Within int
+	Within int // 0 to MaxWithin
 }
 
 // Action is what a [Rule] does with the items it matches.
@@ -72,7 +87,18 @@ const (
 	Boost
 	// Bury puts them behind all that are not buried.
 	Bury
+	actionEnd
 )
+
+var actionNames = [actionEnd]string{"", "exclude", "daily cap", "pin", "reserve", "boost", "bury"}
+
+// String is the action's name: "daily cap".
+func (a Action) String() string {
+	if a > 0 && a < actionEnd {
+		return actionNames[a]
+	}
+	return "unknown"
+}
 
 // Matcher is a compiled condition. *filter.Program and *filter.Filter meet it.
 type Matcher interface {
@@ -91,13 +117,19 @@ type Rule struct {
 	// have been retrieved: the ranker proposes it.
 	Item    uint32
 	HasItem bool
-	// From and Until bound when the rule holds, unix microseconds; 0: no bound.
+	// From and Until bound when the rule holds, unix microseconds, the second exclusive; 0:
+	// no bound.
 	From, Until int64
 
 	Slot   int     // Pin: 1 to MaxSlot
 	Share  float64 // Reserve: above 0 to 1
 	Factor float64 // Boost: 1/MaxFactor to MaxFactor
 	PerDay int     // CapPerDay: 0 to MaxPerDay
+}
+
+// Holds reports whether the rule holds at a time, unix microseconds.
+func (r *Rule) Holds(now int64) bool {
+	return (r.From == 0 || now >= r.From) && (r.Until == 0 || now < r.Until)
 }
 
 // Exploration leaves order to chance: each slot is drawn from the candidates that may
@@ -118,6 +150,7 @@ const (
 	Thompson
 	// UCB: the largest upper bound of the click rate has the place (Auer et al., 2002).
 	UCB
+	methodCount
 )
 
 // NewItems gives each slot, with probability Share, to the new items alone, so that the
@@ -125,7 +158,7 @@ const (
 // within MaxAge of its creation, or below MaxImpressions impressions; a zero field has no
 // say, and with both zero none is new.
 type NewItems struct {
-	Share          float64 // 0: no place is kept
+	Share          float64 // 0 to 1; 0: no place is kept
 	MaxAge         time.Duration
 	MaxImpressions int
 	Method         Method
@@ -135,6 +168,6 @@ type NewItems struct {
 // each of the times counted by half for every HalfLife that it is ago, since the user last
 // acted on it.
 type Fatigue struct {
-	Weight   float64 // 0: none
+	Weight   float64 // 0 to MaxWeight; 0: none
 	HalfLife time.Duration
 }
