@@ -42,6 +42,7 @@ func services() []protoreflect.ServiceDescriptor {
 	for _, file := range []protoreflect.FileDescriptor{
 		kindredv1.File_kindred_v1_catalog_proto, kindredv1.File_kindred_v1_event_proto, kindredv1.File_kindred_v1_recommendation_proto,
 		kindredv1.File_kindred_v1_profile_proto, kindredv1.File_kindred_v1_admin_proto, kindredv1.File_kindred_v1_models_proto,
+		kindredv1.File_kindred_v1_policy_proto, kindredv1.File_kindred_v1_experiment_proto,
 	} {
 		for i := range file.Services().Len() {
 			list = append(list, file.Services().Get(i))

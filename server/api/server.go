@@ -51,7 +51,11 @@ func Roles() map[string][]record.Role {
 	allow("CatalogService", []string{"UpsertItems", "ImportItems", "PatchItems", "DeleteItems"}, merchant)
 	allow("CatalogService", []string{"GetItem", "ListItems"}, merchant, scientist)
 	allow("EventService", []string{"WriteEvents", "StreamEvents"}, frontend)
-	allow("RecommendationService", []string{"Recommend", "SimilarItems", "SearchItems", "RankItems", "Explain"}, frontend, scientist)
+	allow("RecommendationService", []string{"Recommend", "SimilarItems", "SearchItems", "RankItems", "Explain", "RecommendBulk"}, frontend, scientist)
+	allow("RecommendationService", []string{"Reproduce"}, scientist)
+	// Whoever may hide every item may say what is shown first.
+	allow("PolicyService", []string{"PutPolicy", "GetPolicy", "ListPolicies", "DeletePolicy"}, merchant, scientist)
+	allow("ExperimentService", []string{"PutExperiment", "GetExperiment", "ListExperiments", "DeleteExperiment"}, scientist)
 	allow("ProfileService", []string{"UpsertProfile", "MergeProfiles", "EraseProfile"}, frontend)
 	allow("ProfileService", []string{"GetProfile", "ListEvents", "ExportProfile"}, frontend, scientist)
 	allow("AdminService", []string{"GetTenant", "ExportEvents", "ExportDecisions"}, scientist)

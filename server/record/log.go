@@ -115,7 +115,49 @@ type Decision struct {
 	Losers []Shown
 	// FeatureNames names the columns of Shown.Features.
 	FeatureNames []string
+
+	// What follows is what the reply was made from, so that it can be made again.
+
+	Kind       DecisionKind
+	Assignment Assignment
+	Filter     string // of the request and the surface; empty: none
+	Limit      int32
+	Seen       string // the seen policy as it served
+	Diversity  float32
+	// Exclude holds the items left out by request, or because an earlier row has them.
+	Exclude []uint32
+	// Clock is the tenant's, as_of where that was given. Zero: Time.
+	Clock   time.Time
+	AsOf    bool   // Clock is the request's as_of
+	Applied uint64 // place in the log that the counters reflected
+	// Degraded: 0, or why it came from the popular rung, as the ranker numbers it.
+	Degraded uint8
+	Offset   int32  // slots of the list before the first item
+	First    string // id of the first page; empty: this is it
 }
+
+// ClockTime is the tenant's clock at the decision.
+func (d *Decision) ClockTime() time.Time {
+	if d.Clock.IsZero() {
+		return d.Time
+	}
+	return d.Clock
+}
+
+// DecisionKind is what a decision answered.
+type DecisionKind uint8
+
+// The kinds of decisions; the zero value is of those logged before there were kinds.
+const (
+	DecisionUnknown DecisionKind = iota
+	DecisionRecommend
+	DecisionPage
+	DecisionSimilar
+	DecisionTogether
+	DecisionSearch
+	DecisionRank
+	DecisionBulk
+)
 
 // Shown is one item of a decision.
 type Shown struct {
@@ -123,7 +165,20 @@ type Shown struct {
 	Score      float32
 	Propensity float32
 	Features   []float32
+	Slot       SlotKind
 }
+
+// SlotKind is what put an item into its slot.
+type SlotKind uint8
+
+// The kinds of slots; the zero value is the best score.
+const (
+	SlotScore SlotKind = iota
+	SlotExplored
+	SlotNewItem
+	SlotPinned
+	SlotReserved
+)
 
 // List is a ranked list kept so that a page token can continue it.
 type List struct {
@@ -135,4 +190,15 @@ type List struct {
 	Why        string
 	Generation string
 	Seed       uint64
+	Surface    string
+	Policy     string // "name/version"
+	Assignment Assignment
+	Seen       string
+	Diversity  float32
+	Profile    Token
+	Applied    uint64
+	Clock      time.Time // zero: Time
+	Context    []string
+	// FeatureNames names the columns of Shown.Features.
+	FeatureNames []string
 }

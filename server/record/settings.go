@@ -87,15 +87,16 @@ func (c *checker) surfaces(list []Surface) {
 		if s.Limit < 0 || s.Limit > MaxLimit {
 			c.add(field+".limit", "is %d: give 1 to %d, or 0 for 10", s.Limit, MaxLimit)
 		}
-		switch s.Seen {
-		case "", SeenKeep, SeenHidePurchased, SeenHideInteracted:
-		default:
+		if !knownSeen(s.Seen) {
 			c.add(field+".seen_policy", "%.40q is unknown: use %s, %s or %s", s.Seen, SeenKeep, SeenHidePurchased, SeenHideInteracted)
 		}
 		if !(s.Diversity >= 0 && s.Diversity <= 1) {
 			c.add(field+".diversity", "is %v: give 0 to 1", s.Diversity)
 		}
 		c.text(field+".filter", s.Filter, MaxFilter)
+		if s.Policy != "" && !ValidPolicyName(s.Policy) {
+			c.add(field+".policy", "%.80q is no policy name: %s", s.Policy, nameRule)
+		}
 		c.once(seen, field+".name", s.Name)
 	}
 }

@@ -16,6 +16,10 @@ type Tenant struct {
 	Attributes []Attribute
 	// Retention is how long events and their idempotency keys live; zero: 400 days.
 	Retention time.Duration
+	// Policies holds the kept versions, by name and then by version.
+	Policies []Policy
+	// Experiments holds the last revisions, by name.
+	Experiments []Experiment
 }
 
 // Clock says what a tenant takes for now.
@@ -45,6 +49,7 @@ type Surface struct {
 	Seen      string  // keep, hide_purchased, hide_interacted; empty: hide_purchased
 	Diversity float64 // 0 to 1
 	Filter    string  // CEL, combined with the request's by "and"
+	Policy    string  // name of a policy; empty: "default"
 }
 
 // Attribute declares one typed attribute of items.

@@ -37,6 +37,9 @@ type Log interface {
 	Name(number uint64) (user, session string, known bool)
 	// UserNumber returns the number of a user, or of a session where user is empty.
 	UserNumber(user, session string) (uint64, bool)
+	// UserIDs lists the ids of users after one, in their order; next is where to go on,
+	// empty at the end.
+	UserIDs(after string, limit int) (ids []string, next string, err error)
 	// History returns events of a user before a sequence (0: all), newest first.
 	History(user, before uint64, limit int) ([]record.Stored, error)
 	// HistoryUntil leaves out events later than a time.
@@ -50,6 +53,8 @@ type Log interface {
 
 	ScanLog(after uint64, fn func(record.Entry) error) error
 	PutDecisions(batch []record.Decision) error
+	// Decision returns one by its recommendation id, or record.ErrNotFound.
+	Decision(id string) (record.Decision, error)
 	ScanDecisions(from, until time.Time, fn func(record.Decision) error) error
 	PutList(record.List) error
 	List(id string) (record.List, error)

@@ -84,7 +84,38 @@ func decisionMessage(d *record.Decision) *storepb.Decision {
 		Policy: d.Policy, Generation: d.Generation, Seed: d.Seed, Tier: d.Tier,
 		ProfileEpoch: d.Profile.Epoch, ProfileSeq: d.Profile.Seq, Candidates: d.Candidates,
 		Items: ranking(d.Items), Losers: ranking(d.Losers),
+		Kind: uint32(d.Kind), Experiment: d.Assignment.Experiment, Variant: d.Assignment.Variant, Assignment: uint32(d.Assignment.Kind),
+		Filter: d.Filter, Limit: d.Limit, Seen: seenNumber(d.Seen), Diversity: d.Diversity, Exclude: d.Exclude,
+		ClockNs: clockNumber(d.Clock, d.Time), AsOf: d.AsOf, Applied: d.Applied, Degraded: uint32(d.Degraded),
+		Offset: d.Offset, First: d.First,
 	}
+}
+
+// seenNames are the seen policies by the number that stands for them.
+var seenNames = []string{"", record.SeenKeep, record.SeenHidePurchased, record.SeenHideInteracted}
+
+func seenNumber(name string) uint32 { return uint32(max(0, slices.Index(seenNames, name))) }
+
+func seenName(number uint32) string {
+	if int64(number) < int64(len(seenNames)) {
+		return seenNames[number]
+	}
+	return ""
+}
+
+// clockNumber leaves out a clock that is the time itself.
+func clockNumber(clock, at time.Time) int64 {
+	if clock.IsZero() || clock.Equal(at) {
+		return 0
+	}
+	return clock.UnixNano()
+}
+
+func fromClockNumber(ns int64) time.Time {
+	if ns == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, ns).UTC()
 }
 
 // fromBatch returns decision i of a batch.
@@ -107,7 +138,11 @@ func fromBatch(b *storepb.DecisionBatch, i int) (record.Decision, error) {
 		Policy: m.Policy, Generation: m.Generation, Seed: m.Seed, Tier: m.Tier,
 		Profile: record.Token{Epoch: m.ProfileEpoch, Seq: m.ProfileSeq}, Candidates: m.Candidates,
 		Items: items, Losers: losers,
+		Kind: record.DecisionKind(m.Kind), Filter: m.Filter, Limit: m.Limit, Seen: seenName(m.Seen), Diversity: m.Diversity,
+		Assignment: record.Assignment{Experiment: m.Experiment, Variant: m.Variant, Kind: record.AssignmentKind(m.Assignment)},
+		Exclude:    m.Exclude, AsOf: m.AsOf, Applied: m.Applied, Degraded: uint8(m.Degraded), Offset: m.Offset, First: m.First,
 	}
+	d.Clock = fromClockNumber(m.ClockNs)
 	if m.Names > 0 {
 		d.FeatureNames = b.Names[m.Names-1].Name
 	}

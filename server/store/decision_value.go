@@ -11,24 +11,27 @@ import (
 )
 
 // maxPresent is how many features of an item a mask can name.
-const maxPresent = 32
+const maxPresent = 64
 
 func ranking(items []record.Shown) *storepb.Ranking {
 	if len(items) == 0 {
 		return nil
 	}
-	chance, wide, features := false, false, 0
+	chance, wide, slots, features := false, false, false, 0
 	for i := range items {
 		chance = chance || items[i].Propensity != 1
+		slots = slots || items[i].Slot != record.SlotScore
 		wide = wide || len(items[i].Features) > maxPresent
 		features += len(items[i].Features)
 	}
 	// One allocation for the columns of a kind: this runs for every reply.
 	n := len(items)
-	counts, reals := make([]uint32, 3*n), make([]float32, n, n+features)
+	counts, reals := make([]uint32, 2*n), make([]float32, n, n+features)
 	r := &storepb.Ranking{
-		Item: counts[:0:n], Width: counts[n : n : 2*n], Present: counts[2*n : 2*n : 3*n],
-		Score: reals[:0:n], Features: reals[n:],
+		Item: counts[:0:n], Width: counts[n : n : 2*n], Score: reals[:0:n], Features: reals[n:],
+	}
+	if !wide {
+		r.Present = make([]uint64, 0, n)
 	}
 	for i := range items {
 		s := &items[i]
@@ -38,11 +41,14 @@ func ranking(items []record.Shown) *storepb.Ranking {
 		if chance {
 			r.Propensity = append(r.Propensity, s.Propensity)
 		}
+		if slots {
+			r.Slots = append(r.Slots, byte(s.Slot))
+		}
 		if wide {
 			r.Features = append(r.Features, s.Features...)
 			continue
 		}
-		var present uint32
+		var present uint64
 		for f, x := range s.Features {
 			if math.Float32bits(x) != 0 { // a negative zero is kept, too
 				present |= 1 << f
@@ -61,9 +67,9 @@ func fromRanking(r *storepb.Ranking) ([]record.Shown, error) {
 		return nil, nil
 	}
 	if len(r.Score) != n || len(r.Width) != n || len(r.Propensity) != n && len(r.Propensity) != 0 ||
-		len(r.Present) != n && len(r.Present) != 0 {
-		return nil, fmt.Errorf("store: a ranking has %d items, %d scores, %d propensities, %d widths, %d masks: %w",
-			n, len(r.Score), len(r.Propensity), len(r.Width), len(r.Present), record.ErrCorrupt)
+		len(r.Present) != n && len(r.Present) != 0 || len(r.Slots) != n && len(r.Slots) != 0 {
+		return nil, fmt.Errorf("store: a ranking has %d items, %d scores, %d propensities, %d widths, %d masks, %d slots: %w",
+			n, len(r.Score), len(r.Propensity), len(r.Width), len(r.Present), len(r.Slots), record.ErrCorrupt)
 	}
 	out := make([]record.Shown, n)
 	features := r.Features
@@ -71,6 +77,9 @@ func fromRanking(r *storepb.Ranking) ([]record.Shown, error) {
 		out[i] = record.Shown{Item: r.Item[i], Score: r.Score[i], Propensity: 1}
 		if len(r.Propensity) > 0 {
 			out[i].Propensity = r.Propensity[i]
+		}
+		if len(r.Slots) > 0 {
+			out[i].Slot = record.SlotKind(r.Slots[i])
 		}
 		var ok bool
 		if len(r.Present) > 0 {
@@ -97,8 +106,8 @@ func cut(features []float32, width uint32) (own, rest []float32, ok bool) {
 }
 
 // spread takes those of an item that a mask names, and zeros between them.
-func spread(features []float32, width, present uint32) (own, rest []float32, ok bool) {
-	if width > maxPresent || bits.Len32(present) > int(width) || bits.OnesCount32(present) > len(features) {
+func spread(features []float32, width uint32, present uint64) (own, rest []float32, ok bool) {
+	if width > maxPresent || bits.Len64(present) > int(width) || bits.OnesCount64(present) > len(features) {
 		return nil, nil, false
 	}
 	if width == 0 {
@@ -117,6 +126,10 @@ func listMessage(l *record.List) *storepb.List {
 	return &storepb.List{
 		Id: l.ID, User: l.UserNumber, TimeNs: l.Time.UnixNano(), Items: ranking(l.Items),
 		Tier: l.Tier, Why: l.Why, Generation: l.Generation, Seed: l.Seed,
+		Surface: l.Surface, Policy: l.Policy, Context: l.Context,
+		Experiment: l.Assignment.Experiment, Variant: l.Assignment.Variant, Assignment: uint32(l.Assignment.Kind),
+		Seen: seenNumber(l.Seen), Diversity: l.Diversity, ProfileEpoch: l.Profile.Epoch, ProfileSeq: l.Profile.Seq,
+		Applied: l.Applied, ClockNs: clockNumber(l.Clock, l.Time), Names: &storepb.FeatureNames{Name: l.FeatureNames},
 	}
 }
 
@@ -132,5 +145,9 @@ func decodeList(v []byte) (record.List, error) {
 	return record.List{
 		ID: m.Id, UserNumber: m.User, Time: time.Unix(0, m.TimeNs).UTC(), Items: items,
 		Tier: m.Tier, Why: m.Why, Generation: m.Generation, Seed: m.Seed,
+		Surface: m.Surface, Policy: m.Policy, Context: m.Context,
+		Assignment: record.Assignment{Experiment: m.Experiment, Variant: m.Variant, Kind: record.AssignmentKind(m.Assignment)},
+		Seen:       seenName(m.Seen), Diversity: m.Diversity, Profile: record.Token{Epoch: m.ProfileEpoch, Seq: m.ProfileSeq},
+		Applied: m.Applied, Clock: fromClockNumber(m.ClockNs), FeatureNames: m.Names.GetName(),
 	}, nil
 }

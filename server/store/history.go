@@ -55,6 +55,32 @@ func (t *Tenant) name(txn *badger.Txn, number uint64) (user, session string, kno
 	return m.Id, "", known, err
 }
 
+// UserIDs lists the ids of users after one, in their order: at most limit, 1 or more.
+// next is where to go on; empty at the end. Sessions are not listed.
+func (t *Tenant) UserIDs(after string, limit int) (ids []string, next string, err error) {
+	if limit < 1 {
+		return nil, "", fmt.Errorf("store: %d users asked for, ask for 1 or more: %w", limit, record.ErrInvalid)
+	}
+	err = t.store.view(func(txn *badger.Txn) error {
+		it := txn.NewIterator(scanOptions(prefixKey(t.number, kindUser)))
+		defer it.Close()
+		// The id with a zero byte behind it is the first that can follow.
+		from := prefixKey(t.number, kindUser)
+		if after != "" {
+			from = append(textKey(t.number, kindUser, after), 0)
+		}
+		for it.Seek(from); it.Valid(); it.Next() {
+			if len(ids) == limit {
+				next = ids[limit-1]
+				return nil
+			}
+			ids = append(ids, string(it.Item().Key()[prefixLen:]))
+		}
+		return nil
+	})
+	return ids, next, err
+}
+
 // History returns up to limit events of a number, newest first by their place in
 // the log, those before a place; 0 is from the newest. Events of the sessions
 // that were merged into the user are among them.

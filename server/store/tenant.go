@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/dgraph-io/badger/v4"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/kindred-rec/kindred/server/record"
 	"github.com/kindred-rec/kindred/server/store/internal/storepb"
@@ -96,7 +97,7 @@ func (s *Store) CreateTenant(ctx context.Context, tenant record.Tenant) (record.
 }
 
 // UpdateTenant replaces the settings of a tenant; number and creation stay.
-// record.ErrNotFound: there is none of that name.
+// record.ErrNotFound: there is none of that name. record.ErrLimit: they are too large.
 func (s *Store) UpdateTenant(ctx context.Context, tenant record.Tenant) (record.Tenant, error) {
 	err := s.submit(ctx, &request{control: func(w *writer) error {
 		t, err := s.Tenant(tenant.Name)
@@ -105,7 +106,12 @@ func (s *Store) UpdateTenant(ctx context.Context, tenant record.Tenant) (record.
 		}
 		old := t.Settings()
 		tenant.Number, tenant.Created = old.Number, old.Created
-		if err := place(w, textKey(0, kindTenant, tenant.Name), tenantMessage(tenant)); err != nil {
+		m := tenantMessage(tenant)
+		if n := proto.Size(m); n > s.options.MaxValue {
+			return fmt.Errorf("store: the settings of tenant %q take %d bytes, at most %d are kept: delete policies or experiments, or shorten their conditions and lists: %w",
+				tenant.Name, n, s.options.MaxValue, record.ErrLimit)
+		}
+		if err := place(w, textKey(0, kindTenant, tenant.Name), m); err != nil {
 			return err
 		}
 		t.settings.Store(&tenant)

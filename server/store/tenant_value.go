@@ -17,11 +17,17 @@ func tenantMessage(t record.Tenant) *storepb.Tenant {
 	}
 	for _, s := range t.Surfaces {
 		m.Surfaces = append(m.Surfaces, &storepb.Surface{
-			Name: s.Name, Limit: s.Limit, Seen: s.Seen, Diversity: s.Diversity, Filter: s.Filter,
+			Name: s.Name, Limit: s.Limit, Seen: s.Seen, Diversity: s.Diversity, Filter: s.Filter, Policy: s.Policy,
 		})
 	}
 	for _, a := range t.Attributes {
 		m.Attributes = append(m.Attributes, &storepb.Attribute{Name: a.Name, Kind: uint32(a.Kind), List: a.List})
+	}
+	for i := range t.Policies {
+		m.Policies = append(m.Policies, policyMessage(&t.Policies[i]))
+	}
+	for i := range t.Experiments {
+		m.Experiments = append(m.Experiments, experimentMessage(&t.Experiments[i]))
 	}
 	return m
 }
@@ -36,11 +42,17 @@ func fromTenantMessage(m *storepb.Tenant) record.Tenant {
 	}
 	for _, s := range m.Surfaces {
 		t.Surfaces = append(t.Surfaces, record.Surface{
-			Name: s.Name, Limit: s.Limit, Seen: s.Seen, Diversity: s.Diversity, Filter: s.Filter,
+			Name: s.Name, Limit: s.Limit, Seen: s.Seen, Diversity: s.Diversity, Filter: s.Filter, Policy: s.Policy,
 		})
 	}
 	for _, a := range m.Attributes {
 		t.Attributes = append(t.Attributes, record.Attribute{Name: a.Name, Kind: record.Kind(a.Kind), List: a.List})
+	}
+	for _, p := range m.Policies {
+		t.Policies = append(t.Policies, fromPolicyMessage(p))
+	}
+	for _, e := range m.Experiments {
+		t.Experiments = append(t.Experiments, fromExperimentMessage(e))
 	}
 	return t
 }

@@ -190,6 +190,71 @@ func (AttributeKind) EnumDescriptor() ([]byte, []int) {
 	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{2}
 }
 
+// What a decision answered.
+type DecisionKind int32
+
+const (
+	DecisionKind_DECISION_KIND_UNSPECIFIED     DecisionKind = 0
+	DecisionKind_DECISION_KIND_RECOMMEND       DecisionKind = 1
+	DecisionKind_DECISION_KIND_PAGE            DecisionKind = 2
+	DecisionKind_DECISION_KIND_SIMILAR         DecisionKind = 3
+	DecisionKind_DECISION_KIND_BOUGHT_TOGETHER DecisionKind = 4
+	DecisionKind_DECISION_KIND_SEARCH          DecisionKind = 5
+	DecisionKind_DECISION_KIND_RANK_ITEMS      DecisionKind = 6
+	DecisionKind_DECISION_KIND_BULK            DecisionKind = 7
+)
+
+// Enum value maps for DecisionKind.
+var (
+	DecisionKind_name = map[int32]string{
+		0: "DECISION_KIND_UNSPECIFIED",
+		1: "DECISION_KIND_RECOMMEND",
+		2: "DECISION_KIND_PAGE",
+		3: "DECISION_KIND_SIMILAR",
+		4: "DECISION_KIND_BOUGHT_TOGETHER",
+		5: "DECISION_KIND_SEARCH",
+		6: "DECISION_KIND_RANK_ITEMS",
+		7: "DECISION_KIND_BULK",
+	}
+	DecisionKind_value = map[string]int32{
+		"DECISION_KIND_UNSPECIFIED":     0,
+		"DECISION_KIND_RECOMMEND":       1,
+		"DECISION_KIND_PAGE":            2,
+		"DECISION_KIND_SIMILAR":         3,
+		"DECISION_KIND_BOUGHT_TOGETHER": 4,
+		"DECISION_KIND_SEARCH":          5,
+		"DECISION_KIND_RANK_ITEMS":      6,
+		"DECISION_KIND_BULK":            7,
+	}
+)
+
+func (x DecisionKind) Enum() *DecisionKind {
+	p := new(DecisionKind)
+	*p = x
+	return p
+}
+
+func (x DecisionKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (DecisionKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_kindred_v1_admin_proto_enumTypes[3].Descriptor()
+}
+
+func (DecisionKind) Type() protoreflect.EnumType {
+	return &file_kindred_v1_admin_proto_enumTypes[3]
+}
+
+func (x DecisionKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use DecisionKind.Descriptor instead.
+func (DecisionKind) EnumDescriptor() ([]byte, []int) {
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{3}
+}
+
 type Tenant struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Required, 1 to 63 of a-z, 0-9 and '-', starting with a letter.
@@ -371,7 +436,9 @@ type SurfaceSettings struct {
 	// 0 to 1. Default 0.
 	Diversity float64 `protobuf:"fixed64,4,opt,name=diversity,proto3" json:"diversity,omitempty"`
 	// CEL; combined with the request's filter by "and". Empty: none.
-	Filter        string `protobuf:"bytes,5,opt,name=filter,proto3" json:"filter,omitempty"`
+	Filter string `protobuf:"bytes,5,opt,name=filter,proto3" json:"filter,omitempty"`
+	// Name of a policy of PolicyService. Empty: "default".
+	Policy        string `protobuf:"bytes,6,opt,name=policy,proto3" json:"policy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -437,6 +504,13 @@ func (x *SurfaceSettings) GetDiversity() float64 {
 func (x *SurfaceSettings) GetFilter() string {
 	if x != nil {
 		return x.Filter
+	}
+	return ""
+}
+
+func (x *SurfaceSettings) GetPolicy() string {
+	if x != nil {
+		return x.Policy
 	}
 	return ""
 }
@@ -2013,7 +2087,28 @@ type Decision struct {
 	// A seeded sample of candidates that were not shown.
 	Losers []*ShownItem `protobuf:"bytes,13,rep,name=losers,proto3" json:"losers,omitempty"`
 	// Columns of ShownItem.features.
-	FeatureNames  []string `protobuf:"bytes,14,rep,name=feature_names,json=featureNames,proto3" json:"feature_names,omitempty"`
+	FeatureNames []string `protobuf:"bytes,14,rep,name=feature_names,json=featureNames,proto3" json:"feature_names,omitempty"`
+	// What was asked for.
+	Kind DecisionKind `protobuf:"varint,15,opt,name=kind,proto3,enum=kindred.v1.DecisionKind" json:"kind,omitempty"`
+	// The variant of an experiment; not set: none.
+	Assignment *Assignment `protobuf:"bytes,16,opt,name=assignment,proto3" json:"assignment,omitempty"`
+	// The filter that served, of the request and the surface.
+	Filter string `protobuf:"bytes,17,opt,name=filter,proto3" json:"filter,omitempty"`
+	// Items asked for.
+	Limit int32 `protobuf:"varint,18,opt,name=limit,proto3" json:"limit,omitempty"`
+	// As it served.
+	SeenPolicy SeenPolicy `protobuf:"varint,19,opt,name=seen_policy,json=seenPolicy,proto3,enum=kindred.v1.SeenPolicy" json:"seen_policy,omitempty"`
+	Diversity  float64    `protobuf:"fixed64,20,opt,name=diversity,proto3" json:"diversity,omitempty"`
+	// Items that were left out by request, or because an earlier row has them.
+	Excluded int32 `protobuf:"varint,21,opt,name=excluded,proto3" json:"excluded,omitempty"`
+	// The tenant's clock.
+	ClockTime *timestamppb.Timestamp `protobuf:"bytes,22,opt,name=clock_time,json=clockTime,proto3" json:"clock_time,omitempty"`
+	// Log entries that the counters reflected.
+	LogApplied int64 `protobuf:"varint,23,opt,name=log_applied,json=logApplied,proto3" json:"log_applied,omitempty"`
+	// Slots of the list before the first item: of a page after the first.
+	Offset int32 `protobuf:"varint,24,opt,name=offset,proto3" json:"offset,omitempty"`
+	// Recommendation id of the first page. Empty: this is it, or there are no pages.
+	FirstPageId   string `protobuf:"bytes,25,opt,name=first_page_id,json=firstPageId,proto3" json:"first_page_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2146,12 +2241,90 @@ func (x *Decision) GetFeatureNames() []string {
 	return nil
 }
 
+func (x *Decision) GetKind() DecisionKind {
+	if x != nil {
+		return x.Kind
+	}
+	return DecisionKind_DECISION_KIND_UNSPECIFIED
+}
+
+func (x *Decision) GetAssignment() *Assignment {
+	if x != nil {
+		return x.Assignment
+	}
+	return nil
+}
+
+func (x *Decision) GetFilter() string {
+	if x != nil {
+		return x.Filter
+	}
+	return ""
+}
+
+func (x *Decision) GetLimit() int32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *Decision) GetSeenPolicy() SeenPolicy {
+	if x != nil {
+		return x.SeenPolicy
+	}
+	return SeenPolicy_SEEN_POLICY_UNSPECIFIED
+}
+
+func (x *Decision) GetDiversity() float64 {
+	if x != nil {
+		return x.Diversity
+	}
+	return 0
+}
+
+func (x *Decision) GetExcluded() int32 {
+	if x != nil {
+		return x.Excluded
+	}
+	return 0
+}
+
+func (x *Decision) GetClockTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ClockTime
+	}
+	return nil
+}
+
+func (x *Decision) GetLogApplied() int64 {
+	if x != nil {
+		return x.LogApplied
+	}
+	return 0
+}
+
+func (x *Decision) GetOffset() int32 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+func (x *Decision) GetFirstPageId() string {
+	if x != nil {
+		return x.FirstPageId
+	}
+	return ""
+}
+
 type ShownItem struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	ItemId        string                 `protobuf:"bytes,1,opt,name=item_id,json=itemId,proto3" json:"item_id,omitempty"`
 	Score         float64                `protobuf:"fixed64,2,opt,name=score,proto3" json:"score,omitempty"`
 	Propensity    float64                `protobuf:"fixed64,3,opt,name=propensity,proto3" json:"propensity,omitempty"`
 	Features      []float32              `protobuf:"fixed32,4,rep,packed,name=features,proto3" json:"features,omitempty"`
+	SlotKind      SlotKind               `protobuf:"varint,5,opt,name=slot_kind,json=slotKind,proto3,enum=kindred.v1.SlotKind" json:"slot_kind,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2212,6 +2385,13 @@ func (x *ShownItem) GetFeatures() []float32 {
 		return x.Features
 	}
 	return nil
+}
+
+func (x *ShownItem) GetSlotKind() SlotKind {
+	if x != nil {
+		return x.SlotKind
+	}
+	return SlotKind_SLOT_KIND_UNSPECIFIED
 }
 
 type RefreshGenerationRequest struct {
@@ -2323,7 +2503,7 @@ var File_kindred_v1_admin_proto protoreflect.FileDescriptor
 const file_kindred_v1_admin_proto_rawDesc = "" +
 	"\n" +
 	"\x16kindred/v1/admin.proto\x12\n" +
-	"kindred.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16kindred/v1/event.proto\x1a\x17kindred/v1/models.proto\"\x9b\x03\n" +
+	"kindred.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16kindred/v1/event.proto\x1a\x1bkindred/v1/experiment.proto\x1a\x17kindred/v1/models.proto\x1a\x1fkindred/v1/recommendation.proto\"\x9b\x03\n" +
 	"\x06Tenant\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12;\n" +
 	"\vcreate_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
@@ -2341,14 +2521,15 @@ const file_kindred_v1_admin_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06weight\x18\x02 \x01(\x01R\x06weight\x12\x1d\n" +
 	"\n" +
-	"needs_item\x18\x03 \x01(\bR\tneedsItem\"\x92\x01\n" +
+	"needs_item\x18\x03 \x01(\bR\tneedsItem\"\xaa\x01\n" +
 	"\x0fSurfaceSettings\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05limit\x18\x02 \x01(\x05R\x05limit\x12\x1f\n" +
 	"\vseen_policy\x18\x03 \x01(\tR\n" +
 	"seenPolicy\x12\x1c\n" +
 	"\tdiversity\x18\x04 \x01(\x01R\tdiversity\x12\x16\n" +
-	"\x06filter\x18\x05 \x01(\tR\x06filter\"m\n" +
+	"\x06filter\x18\x05 \x01(\tR\x06filter\x12\x16\n" +
+	"\x06policy\x18\x06 \x01(\tR\x06policy\"m\n" +
 	"\x14AttributeDeclaration\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12-\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x19.kindred.v1.AttributeKindR\x04kind\x12\x12\n" +
@@ -2466,7 +2647,7 @@ const file_kindred_v1_admin_proto_rawDesc = "" +
 	"\n" +
 	"until_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\tuntilTime\"M\n" +
 	"\x17ExportDecisionsResponse\x122\n" +
-	"\tdecisions\x18\x01 \x03(\v2\x14.kindred.v1.DecisionR\tdecisions\"\xf2\x03\n" +
+	"\tdecisions\x18\x01 \x03(\v2\x14.kindred.v1.DecisionR\tdecisions\"\x91\a\n" +
 	"\bDecision\x12+\n" +
 	"\x11recommendation_id\x18\x01 \x01(\tR\x10recommendationId\x12.\n" +
 	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x1f\n" +
@@ -2487,14 +2668,31 @@ const file_kindred_v1_admin_proto_rawDesc = "" +
 	"candidates\x12+\n" +
 	"\x05items\x18\f \x03(\v2\x15.kindred.v1.ShownItemR\x05items\x12-\n" +
 	"\x06losers\x18\r \x03(\v2\x15.kindred.v1.ShownItemR\x06losers\x12#\n" +
-	"\rfeature_names\x18\x0e \x03(\tR\ffeatureNames\"z\n" +
+	"\rfeature_names\x18\x0e \x03(\tR\ffeatureNames\x12,\n" +
+	"\x04kind\x18\x0f \x01(\x0e2\x18.kindred.v1.DecisionKindR\x04kind\x126\n" +
+	"\n" +
+	"assignment\x18\x10 \x01(\v2\x16.kindred.v1.AssignmentR\n" +
+	"assignment\x12\x16\n" +
+	"\x06filter\x18\x11 \x01(\tR\x06filter\x12\x14\n" +
+	"\x05limit\x18\x12 \x01(\x05R\x05limit\x127\n" +
+	"\vseen_policy\x18\x13 \x01(\x0e2\x16.kindred.v1.SeenPolicyR\n" +
+	"seenPolicy\x12\x1c\n" +
+	"\tdiversity\x18\x14 \x01(\x01R\tdiversity\x12\x1a\n" +
+	"\bexcluded\x18\x15 \x01(\x05R\bexcluded\x129\n" +
+	"\n" +
+	"clock_time\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\tclockTime\x12\x1f\n" +
+	"\vlog_applied\x18\x17 \x01(\x03R\n" +
+	"logApplied\x12\x16\n" +
+	"\x06offset\x18\x18 \x01(\x05R\x06offset\x12\"\n" +
+	"\rfirst_page_id\x18\x19 \x01(\tR\vfirstPageId\"\xad\x01\n" +
 	"\tShownItem\x12\x17\n" +
 	"\aitem_id\x18\x01 \x01(\tR\x06itemId\x12\x14\n" +
 	"\x05score\x18\x02 \x01(\x01R\x05score\x12\x1e\n" +
 	"\n" +
 	"propensity\x18\x03 \x01(\x01R\n" +
 	"propensity\x12\x1e\n" +
-	"\bfeatures\x18\x04 \x03(\x02B\x02\x10\x01R\bfeatures\"\x1a\n" +
+	"\bfeatures\x18\x04 \x03(\x02B\x02\x10\x01R\bfeatures\x121\n" +
+	"\tslot_kind\x18\x05 \x01(\x0e2\x14.kindred.v1.SlotKindR\bslotKind\"\x1a\n" +
 	"\x18RefreshGenerationRequest\"\xad\x01\n" +
 	"\x19RefreshGenerationResponse\x12\x1e\n" +
 	"\n" +
@@ -2520,7 +2718,16 @@ const file_kindred_v1_admin_proto_rawDesc = "" +
 	"\x15ATTRIBUTE_KIND_STRING\x10\x01\x12\x19\n" +
 	"\x15ATTRIBUTE_KIND_NUMBER\x10\x02\x12\x17\n" +
 	"\x13ATTRIBUTE_KIND_BOOL\x10\x03\x12\x17\n" +
-	"\x13ATTRIBUTE_KIND_TIME\x10\x042\xbe\x06\n" +
+	"\x13ATTRIBUTE_KIND_TIME\x10\x04*\xf0\x01\n" +
+	"\fDecisionKind\x12\x1d\n" +
+	"\x19DECISION_KIND_UNSPECIFIED\x10\x00\x12\x1b\n" +
+	"\x17DECISION_KIND_RECOMMEND\x10\x01\x12\x16\n" +
+	"\x12DECISION_KIND_PAGE\x10\x02\x12\x19\n" +
+	"\x15DECISION_KIND_SIMILAR\x10\x03\x12!\n" +
+	"\x1dDECISION_KIND_BOUGHT_TOGETHER\x10\x04\x12\x18\n" +
+	"\x14DECISION_KIND_SEARCH\x10\x05\x12\x1c\n" +
+	"\x18DECISION_KIND_RANK_ITEMS\x10\x06\x12\x16\n" +
+	"\x12DECISION_KIND_BULK\x10\a2\xbe\x06\n" +
 	"\fAdminService\x12Q\n" +
 	"\fCreateTenant\x12\x1f.kindred.v1.CreateTenantRequest\x1a .kindred.v1.CreateTenantResponse\x12H\n" +
 	"\tGetTenant\x12\x1c.kindred.v1.GetTenantRequest\x1a\x1d.kindred.v1.GetTenantResponse\x12N\n" +
@@ -2545,110 +2752,119 @@ func file_kindred_v1_admin_proto_rawDescGZIP() []byte {
 	return file_kindred_v1_admin_proto_rawDescData
 }
 
-var file_kindred_v1_admin_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_kindred_v1_admin_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
 var file_kindred_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_kindred_v1_admin_proto_goTypes = []any{
 	(Role)(0),                         // 0: kindred.v1.Role
 	(Clock)(0),                        // 1: kindred.v1.Clock
 	(AttributeKind)(0),                // 2: kindred.v1.AttributeKind
-	(*Tenant)(nil),                    // 3: kindred.v1.Tenant
-	(*EventTypeSettings)(nil),         // 4: kindred.v1.EventTypeSettings
-	(*SurfaceSettings)(nil),           // 5: kindred.v1.SurfaceSettings
-	(*AttributeDeclaration)(nil),      // 6: kindred.v1.AttributeDeclaration
-	(*CreateTenantRequest)(nil),       // 7: kindred.v1.CreateTenantRequest
-	(*CreateTenantResponse)(nil),      // 8: kindred.v1.CreateTenantResponse
-	(*GetTenantRequest)(nil),          // 9: kindred.v1.GetTenantRequest
-	(*GetTenantResponse)(nil),         // 10: kindred.v1.GetTenantResponse
-	(*TenantStatus)(nil),              // 11: kindred.v1.TenantStatus
-	(*EncodingStatus)(nil),            // 12: kindred.v1.EncodingStatus
-	(*IndexStatus)(nil),               // 13: kindred.v1.IndexStatus
-	(*ListTenantsRequest)(nil),        // 14: kindred.v1.ListTenantsRequest
-	(*ListTenantsResponse)(nil),       // 15: kindred.v1.ListTenantsResponse
-	(*UpdateTenantRequest)(nil),       // 16: kindred.v1.UpdateTenantRequest
-	(*UpdateTenantResponse)(nil),      // 17: kindred.v1.UpdateTenantResponse
-	(*Key)(nil),                       // 18: kindred.v1.Key
-	(*CreateKeyRequest)(nil),          // 19: kindred.v1.CreateKeyRequest
-	(*CreateKeyResponse)(nil),         // 20: kindred.v1.CreateKeyResponse
-	(*ListKeysRequest)(nil),           // 21: kindred.v1.ListKeysRequest
-	(*ListKeysResponse)(nil),          // 22: kindred.v1.ListKeysResponse
-	(*RevokeKeyRequest)(nil),          // 23: kindred.v1.RevokeKeyRequest
-	(*RevokeKeyResponse)(nil),         // 24: kindred.v1.RevokeKeyResponse
-	(*ExportEventsRequest)(nil),       // 25: kindred.v1.ExportEventsRequest
-	(*ExportEventsResponse)(nil),      // 26: kindred.v1.ExportEventsResponse
-	(*ExportDecisionsRequest)(nil),    // 27: kindred.v1.ExportDecisionsRequest
-	(*ExportDecisionsResponse)(nil),   // 28: kindred.v1.ExportDecisionsResponse
-	(*Decision)(nil),                  // 29: kindred.v1.Decision
-	(*ShownItem)(nil),                 // 30: kindred.v1.ShownItem
-	(*RefreshGenerationRequest)(nil),  // 31: kindred.v1.RefreshGenerationRequest
-	(*RefreshGenerationResponse)(nil), // 32: kindred.v1.RefreshGenerationResponse
-	(*timestamppb.Timestamp)(nil),     // 33: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),       // 34: google.protobuf.Duration
-	(*TrainingStatus)(nil),            // 35: kindred.v1.TrainingStatus
-	(*Event)(nil),                     // 36: kindred.v1.Event
+	(DecisionKind)(0),                 // 3: kindred.v1.DecisionKind
+	(*Tenant)(nil),                    // 4: kindred.v1.Tenant
+	(*EventTypeSettings)(nil),         // 5: kindred.v1.EventTypeSettings
+	(*SurfaceSettings)(nil),           // 6: kindred.v1.SurfaceSettings
+	(*AttributeDeclaration)(nil),      // 7: kindred.v1.AttributeDeclaration
+	(*CreateTenantRequest)(nil),       // 8: kindred.v1.CreateTenantRequest
+	(*CreateTenantResponse)(nil),      // 9: kindred.v1.CreateTenantResponse
+	(*GetTenantRequest)(nil),          // 10: kindred.v1.GetTenantRequest
+	(*GetTenantResponse)(nil),         // 11: kindred.v1.GetTenantResponse
+	(*TenantStatus)(nil),              // 12: kindred.v1.TenantStatus
+	(*EncodingStatus)(nil),            // 13: kindred.v1.EncodingStatus
+	(*IndexStatus)(nil),               // 14: kindred.v1.IndexStatus
+	(*ListTenantsRequest)(nil),        // 15: kindred.v1.ListTenantsRequest
+	(*ListTenantsResponse)(nil),       // 16: kindred.v1.ListTenantsResponse
+	(*UpdateTenantRequest)(nil),       // 17: kindred.v1.UpdateTenantRequest
+	(*UpdateTenantResponse)(nil),      // 18: kindred.v1.UpdateTenantResponse
+	(*Key)(nil),                       // 19: kindred.v1.Key
+	(*CreateKeyRequest)(nil),          // 20: kindred.v1.CreateKeyRequest
+	(*CreateKeyResponse)(nil),         // 21: kindred.v1.CreateKeyResponse
+	(*ListKeysRequest)(nil),           // 22: kindred.v1.ListKeysRequest
+	(*ListKeysResponse)(nil),          // 23: kindred.v1.ListKeysResponse
+	(*RevokeKeyRequest)(nil),          // 24: kindred.v1.RevokeKeyRequest
+	(*RevokeKeyResponse)(nil),         // 25: kindred.v1.RevokeKeyResponse
+	(*ExportEventsRequest)(nil),       // 26: kindred.v1.ExportEventsRequest
+	(*ExportEventsResponse)(nil),      // 27: kindred.v1.ExportEventsResponse
+	(*ExportDecisionsRequest)(nil),    // 28: kindred.v1.ExportDecisionsRequest
+	(*ExportDecisionsResponse)(nil),   // 29: kindred.v1.ExportDecisionsResponse
+	(*Decision)(nil),                  // 30: kindred.v1.Decision
+	(*ShownItem)(nil),                 // 31: kindred.v1.ShownItem
+	(*RefreshGenerationRequest)(nil),  // 32: kindred.v1.RefreshGenerationRequest
+	(*RefreshGenerationResponse)(nil), // 33: kindred.v1.RefreshGenerationResponse
+	(*timestamppb.Timestamp)(nil),     // 34: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),       // 35: google.protobuf.Duration
+	(*TrainingStatus)(nil),            // 36: kindred.v1.TrainingStatus
+	(*Event)(nil),                     // 37: kindred.v1.Event
+	(*Assignment)(nil),                // 38: kindred.v1.Assignment
+	(SeenPolicy)(0),                   // 39: kindred.v1.SeenPolicy
+	(SlotKind)(0),                     // 40: kindred.v1.SlotKind
 }
 var file_kindred_v1_admin_proto_depIdxs = []int32{
-	33, // 0: kindred.v1.Tenant.create_time:type_name -> google.protobuf.Timestamp
+	34, // 0: kindred.v1.Tenant.create_time:type_name -> google.protobuf.Timestamp
 	1,  // 1: kindred.v1.Tenant.clock:type_name -> kindred.v1.Clock
-	4,  // 2: kindred.v1.Tenant.event_types:type_name -> kindred.v1.EventTypeSettings
-	5,  // 3: kindred.v1.Tenant.surfaces:type_name -> kindred.v1.SurfaceSettings
-	6,  // 4: kindred.v1.Tenant.attributes:type_name -> kindred.v1.AttributeDeclaration
-	34, // 5: kindred.v1.Tenant.retention:type_name -> google.protobuf.Duration
+	5,  // 2: kindred.v1.Tenant.event_types:type_name -> kindred.v1.EventTypeSettings
+	6,  // 3: kindred.v1.Tenant.surfaces:type_name -> kindred.v1.SurfaceSettings
+	7,  // 4: kindred.v1.Tenant.attributes:type_name -> kindred.v1.AttributeDeclaration
+	35, // 5: kindred.v1.Tenant.retention:type_name -> google.protobuf.Duration
 	2,  // 6: kindred.v1.AttributeDeclaration.kind:type_name -> kindred.v1.AttributeKind
-	3,  // 7: kindred.v1.CreateTenantRequest.tenant:type_name -> kindred.v1.Tenant
-	3,  // 8: kindred.v1.CreateTenantResponse.tenant:type_name -> kindred.v1.Tenant
-	3,  // 9: kindred.v1.GetTenantResponse.tenant:type_name -> kindred.v1.Tenant
-	11, // 10: kindred.v1.GetTenantResponse.status:type_name -> kindred.v1.TenantStatus
-	13, // 11: kindred.v1.TenantStatus.index:type_name -> kindred.v1.IndexStatus
-	12, // 12: kindred.v1.TenantStatus.encoding:type_name -> kindred.v1.EncodingStatus
-	35, // 13: kindred.v1.TenantStatus.training:type_name -> kindred.v1.TrainingStatus
-	33, // 14: kindred.v1.EncodingStatus.next_try_time:type_name -> google.protobuf.Timestamp
-	33, // 15: kindred.v1.EncodingStatus.last_error_time:type_name -> google.protobuf.Timestamp
-	33, // 16: kindred.v1.IndexStatus.recall_check_time:type_name -> google.protobuf.Timestamp
-	33, // 17: kindred.v1.IndexStatus.snapshot_time:type_name -> google.protobuf.Timestamp
-	33, // 18: kindred.v1.IndexStatus.restored_time:type_name -> google.protobuf.Timestamp
-	3,  // 19: kindred.v1.ListTenantsResponse.tenants:type_name -> kindred.v1.Tenant
-	3,  // 20: kindred.v1.UpdateTenantRequest.tenant:type_name -> kindred.v1.Tenant
-	3,  // 21: kindred.v1.UpdateTenantResponse.tenant:type_name -> kindred.v1.Tenant
+	4,  // 7: kindred.v1.CreateTenantRequest.tenant:type_name -> kindred.v1.Tenant
+	4,  // 8: kindred.v1.CreateTenantResponse.tenant:type_name -> kindred.v1.Tenant
+	4,  // 9: kindred.v1.GetTenantResponse.tenant:type_name -> kindred.v1.Tenant
+	12, // 10: kindred.v1.GetTenantResponse.status:type_name -> kindred.v1.TenantStatus
+	14, // 11: kindred.v1.TenantStatus.index:type_name -> kindred.v1.IndexStatus
+	13, // 12: kindred.v1.TenantStatus.encoding:type_name -> kindred.v1.EncodingStatus
+	36, // 13: kindred.v1.TenantStatus.training:type_name -> kindred.v1.TrainingStatus
+	34, // 14: kindred.v1.EncodingStatus.next_try_time:type_name -> google.protobuf.Timestamp
+	34, // 15: kindred.v1.EncodingStatus.last_error_time:type_name -> google.protobuf.Timestamp
+	34, // 16: kindred.v1.IndexStatus.recall_check_time:type_name -> google.protobuf.Timestamp
+	34, // 17: kindred.v1.IndexStatus.snapshot_time:type_name -> google.protobuf.Timestamp
+	34, // 18: kindred.v1.IndexStatus.restored_time:type_name -> google.protobuf.Timestamp
+	4,  // 19: kindred.v1.ListTenantsResponse.tenants:type_name -> kindred.v1.Tenant
+	4,  // 20: kindred.v1.UpdateTenantRequest.tenant:type_name -> kindred.v1.Tenant
+	4,  // 21: kindred.v1.UpdateTenantResponse.tenant:type_name -> kindred.v1.Tenant
 	0,  // 22: kindred.v1.Key.role:type_name -> kindred.v1.Role
-	33, // 23: kindred.v1.Key.create_time:type_name -> google.protobuf.Timestamp
-	33, // 24: kindred.v1.Key.revoke_time:type_name -> google.protobuf.Timestamp
+	34, // 23: kindred.v1.Key.create_time:type_name -> google.protobuf.Timestamp
+	34, // 24: kindred.v1.Key.revoke_time:type_name -> google.protobuf.Timestamp
 	0,  // 25: kindred.v1.CreateKeyRequest.role:type_name -> kindred.v1.Role
-	18, // 26: kindred.v1.CreateKeyResponse.key:type_name -> kindred.v1.Key
-	18, // 27: kindred.v1.ListKeysResponse.keys:type_name -> kindred.v1.Key
-	18, // 28: kindred.v1.RevokeKeyResponse.key:type_name -> kindred.v1.Key
-	36, // 29: kindred.v1.ExportEventsResponse.events:type_name -> kindred.v1.Event
-	33, // 30: kindred.v1.ExportDecisionsRequest.from_time:type_name -> google.protobuf.Timestamp
-	33, // 31: kindred.v1.ExportDecisionsRequest.until_time:type_name -> google.protobuf.Timestamp
-	29, // 32: kindred.v1.ExportDecisionsResponse.decisions:type_name -> kindred.v1.Decision
-	33, // 33: kindred.v1.Decision.time:type_name -> google.protobuf.Timestamp
-	30, // 34: kindred.v1.Decision.items:type_name -> kindred.v1.ShownItem
-	30, // 35: kindred.v1.Decision.losers:type_name -> kindred.v1.ShownItem
-	34, // 36: kindred.v1.RefreshGenerationResponse.duration:type_name -> google.protobuf.Duration
-	7,  // 37: kindred.v1.AdminService.CreateTenant:input_type -> kindred.v1.CreateTenantRequest
-	9,  // 38: kindred.v1.AdminService.GetTenant:input_type -> kindred.v1.GetTenantRequest
-	14, // 39: kindred.v1.AdminService.ListTenants:input_type -> kindred.v1.ListTenantsRequest
-	16, // 40: kindred.v1.AdminService.UpdateTenant:input_type -> kindred.v1.UpdateTenantRequest
-	19, // 41: kindred.v1.AdminService.CreateKey:input_type -> kindred.v1.CreateKeyRequest
-	21, // 42: kindred.v1.AdminService.ListKeys:input_type -> kindred.v1.ListKeysRequest
-	23, // 43: kindred.v1.AdminService.RevokeKey:input_type -> kindred.v1.RevokeKeyRequest
-	25, // 44: kindred.v1.AdminService.ExportEvents:input_type -> kindred.v1.ExportEventsRequest
-	27, // 45: kindred.v1.AdminService.ExportDecisions:input_type -> kindred.v1.ExportDecisionsRequest
-	31, // 46: kindred.v1.AdminService.RefreshGeneration:input_type -> kindred.v1.RefreshGenerationRequest
-	8,  // 47: kindred.v1.AdminService.CreateTenant:output_type -> kindred.v1.CreateTenantResponse
-	10, // 48: kindred.v1.AdminService.GetTenant:output_type -> kindred.v1.GetTenantResponse
-	15, // 49: kindred.v1.AdminService.ListTenants:output_type -> kindred.v1.ListTenantsResponse
-	17, // 50: kindred.v1.AdminService.UpdateTenant:output_type -> kindred.v1.UpdateTenantResponse
-	20, // 51: kindred.v1.AdminService.CreateKey:output_type -> kindred.v1.CreateKeyResponse
-	22, // 52: kindred.v1.AdminService.ListKeys:output_type -> kindred.v1.ListKeysResponse
-	24, // 53: kindred.v1.AdminService.RevokeKey:output_type -> kindred.v1.RevokeKeyResponse
-	26, // 54: kindred.v1.AdminService.ExportEvents:output_type -> kindred.v1.ExportEventsResponse
-	28, // 55: kindred.v1.AdminService.ExportDecisions:output_type -> kindred.v1.ExportDecisionsResponse
-	32, // 56: kindred.v1.AdminService.RefreshGeneration:output_type -> kindred.v1.RefreshGenerationResponse
-	47, // [47:57] is the sub-list for method output_type
-	37, // [37:47] is the sub-list for method input_type
-	37, // [37:37] is the sub-list for extension type_name
-	37, // [37:37] is the sub-list for extension extendee
-	0,  // [0:37] is the sub-list for field type_name
+	19, // 26: kindred.v1.CreateKeyResponse.key:type_name -> kindred.v1.Key
+	19, // 27: kindred.v1.ListKeysResponse.keys:type_name -> kindred.v1.Key
+	19, // 28: kindred.v1.RevokeKeyResponse.key:type_name -> kindred.v1.Key
+	37, // 29: kindred.v1.ExportEventsResponse.events:type_name -> kindred.v1.Event
+	34, // 30: kindred.v1.ExportDecisionsRequest.from_time:type_name -> google.protobuf.Timestamp
+	34, // 31: kindred.v1.ExportDecisionsRequest.until_time:type_name -> google.protobuf.Timestamp
+	30, // 32: kindred.v1.ExportDecisionsResponse.decisions:type_name -> kindred.v1.Decision
+	34, // 33: kindred.v1.Decision.time:type_name -> google.protobuf.Timestamp
+	31, // 34: kindred.v1.Decision.items:type_name -> kindred.v1.ShownItem
+	31, // 35: kindred.v1.Decision.losers:type_name -> kindred.v1.ShownItem
+	3,  // 36: kindred.v1.Decision.kind:type_name -> kindred.v1.DecisionKind
+	38, // 37: kindred.v1.Decision.assignment:type_name -> kindred.v1.Assignment
+	39, // 38: kindred.v1.Decision.seen_policy:type_name -> kindred.v1.SeenPolicy
+	34, // 39: kindred.v1.Decision.clock_time:type_name -> google.protobuf.Timestamp
+	40, // 40: kindred.v1.ShownItem.slot_kind:type_name -> kindred.v1.SlotKind
+	35, // 41: kindred.v1.RefreshGenerationResponse.duration:type_name -> google.protobuf.Duration
+	8,  // 42: kindred.v1.AdminService.CreateTenant:input_type -> kindred.v1.CreateTenantRequest
+	10, // 43: kindred.v1.AdminService.GetTenant:input_type -> kindred.v1.GetTenantRequest
+	15, // 44: kindred.v1.AdminService.ListTenants:input_type -> kindred.v1.ListTenantsRequest
+	17, // 45: kindred.v1.AdminService.UpdateTenant:input_type -> kindred.v1.UpdateTenantRequest
+	20, // 46: kindred.v1.AdminService.CreateKey:input_type -> kindred.v1.CreateKeyRequest
+	22, // 47: kindred.v1.AdminService.ListKeys:input_type -> kindred.v1.ListKeysRequest
+	24, // 48: kindred.v1.AdminService.RevokeKey:input_type -> kindred.v1.RevokeKeyRequest
+	26, // 49: kindred.v1.AdminService.ExportEvents:input_type -> kindred.v1.ExportEventsRequest
+	28, // 50: kindred.v1.AdminService.ExportDecisions:input_type -> kindred.v1.ExportDecisionsRequest
+	32, // 51: kindred.v1.AdminService.RefreshGeneration:input_type -> kindred.v1.RefreshGenerationRequest
+	9,  // 52: kindred.v1.AdminService.CreateTenant:output_type -> kindred.v1.CreateTenantResponse
+	11, // 53: kindred.v1.AdminService.GetTenant:output_type -> kindred.v1.GetTenantResponse
+	16, // 54: kindred.v1.AdminService.ListTenants:output_type -> kindred.v1.ListTenantsResponse
+	18, // 55: kindred.v1.AdminService.UpdateTenant:output_type -> kindred.v1.UpdateTenantResponse
+	21, // 56: kindred.v1.AdminService.CreateKey:output_type -> kindred.v1.CreateKeyResponse
+	23, // 57: kindred.v1.AdminService.ListKeys:output_type -> kindred.v1.ListKeysResponse
+	25, // 58: kindred.v1.AdminService.RevokeKey:output_type -> kindred.v1.RevokeKeyResponse
+	27, // 59: kindred.v1.AdminService.ExportEvents:output_type -> kindred.v1.ExportEventsResponse
+	29, // 60: kindred.v1.AdminService.ExportDecisions:output_type -> kindred.v1.ExportDecisionsResponse
+	33, // 61: kindred.v1.AdminService.RefreshGeneration:output_type -> kindred.v1.RefreshGenerationResponse
+	52, // [52:62] is the sub-list for method output_type
+	42, // [42:52] is the sub-list for method input_type
+	42, // [42:42] is the sub-list for extension type_name
+	42, // [42:42] is the sub-list for extension extendee
+	0,  // [0:42] is the sub-list for field type_name
 }
 
 func init() { file_kindred_v1_admin_proto_init() }
@@ -2657,13 +2873,15 @@ func file_kindred_v1_admin_proto_init() {
 		return
 	}
 	file_kindred_v1_event_proto_init()
+	file_kindred_v1_experiment_proto_init()
 	file_kindred_v1_models_proto_init()
+	file_kindred_v1_recommendation_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kindred_v1_admin_proto_rawDesc), len(file_kindred_v1_admin_proto_rawDesc)),
-			NumEnums:      3,
+			NumEnums:      4,
 			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   1,

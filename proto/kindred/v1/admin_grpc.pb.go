@@ -36,8 +36,8 @@ const (
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
 // AdminService sets up tenants. Role: admin; GetTenant, ExportEvents and
-// ExportDecisions also scientist. Methods for policies and experiments come with what they
-// govern; models have a service of their own.
+// ExportDecisions also scientist. Models, policies and experiments have services of their
+// own.
 type AdminServiceClient interface {
 	// ALREADY_EXISTS if the name is taken.
 	CreateTenant(ctx context.Context, in *CreateTenantRequest, opts ...grpc.CallOption) (*CreateTenantResponse, error)
@@ -191,8 +191,8 @@ func (c *adminServiceClient) RefreshGeneration(ctx context.Context, in *RefreshG
 // for forward compatibility.
 //
 // AdminService sets up tenants. Role: admin; GetTenant, ExportEvents and
-// ExportDecisions also scientist. Methods for policies and experiments come with what they
-// govern; models have a service of their own.
+// ExportDecisions also scientist. Models, policies and experiments have services of their
+// own.
 type AdminServiceServer interface {
 	// ALREADY_EXISTS if the name is taken.
 	CreateTenant(context.Context, *CreateTenantRequest) (*CreateTenantResponse, error)

@@ -220,6 +220,70 @@ func (Source) EnumDescriptor() ([]byte, []int) {
 	return file_kindred_v1_recommendation_proto_rawDescGZIP(), []int{2}
 }
 
+// What filled a slot of a list.
+type SlotKind int32
+
+const (
+	SlotKind_SLOT_KIND_UNSPECIFIED SlotKind = 0
+	// The best score.
+	SlotKind_SLOT_KIND_SCORE SlotKind = 1
+	// Chance, by the policy's exploration.
+	SlotKind_SLOT_KIND_EXPLORED SlotKind = 2
+	// The place is kept for new items.
+	SlotKind_SLOT_KIND_NEW_ITEM SlotKind = 3
+	// A pin.
+	SlotKind_SLOT_KIND_PINNED SlotKind = 4
+	// A reserved share.
+	SlotKind_SLOT_KIND_RESERVED SlotKind = 5
+)
+
+// Enum value maps for SlotKind.
+var (
+	SlotKind_name = map[int32]string{
+		0: "SLOT_KIND_UNSPECIFIED",
+		1: "SLOT_KIND_SCORE",
+		2: "SLOT_KIND_EXPLORED",
+		3: "SLOT_KIND_NEW_ITEM",
+		4: "SLOT_KIND_PINNED",
+		5: "SLOT_KIND_RESERVED",
+	}
+	SlotKind_value = map[string]int32{
+		"SLOT_KIND_UNSPECIFIED": 0,
+		"SLOT_KIND_SCORE":       1,
+		"SLOT_KIND_EXPLORED":    2,
+		"SLOT_KIND_NEW_ITEM":    3,
+		"SLOT_KIND_PINNED":      4,
+		"SLOT_KIND_RESERVED":    5,
+	}
+)
+
+func (x SlotKind) Enum() *SlotKind {
+	p := new(SlotKind)
+	*p = x
+	return p
+}
+
+func (x SlotKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (SlotKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_kindred_v1_recommendation_proto_enumTypes[3].Descriptor()
+}
+
+func (SlotKind) Type() protoreflect.EnumType {
+	return &file_kindred_v1_recommendation_proto_enumTypes[3]
+}
+
+func (x SlotKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use SlotKind.Descriptor instead.
+func (SlotKind) EnumDescriptor() ([]byte, []int) {
+	return file_kindred_v1_recommendation_proto_rawDescGZIP(), []int{3}
+}
+
 // How the items of SimilarItems relate to the item asked for.
 type Relation int32
 
@@ -257,11 +321,11 @@ func (x Relation) String() string {
 }
 
 func (Relation) Descriptor() protoreflect.EnumDescriptor {
-	return file_kindred_v1_recommendation_proto_enumTypes[3].Descriptor()
+	return file_kindred_v1_recommendation_proto_enumTypes[4].Descriptor()
 }
 
 func (Relation) Type() protoreflect.EnumType {
-	return &file_kindred_v1_recommendation_proto_enumTypes[3]
+	return &file_kindred_v1_recommendation_proto_enumTypes[4]
 }
 
 func (x Relation) Number() protoreflect.EnumNumber {
@@ -270,7 +334,7 @@ func (x Relation) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Relation.Descriptor instead.
 func (Relation) EnumDescriptor() ([]byte, []int) {
-	return file_kindred_v1_recommendation_proto_rawDescGZIP(), []int{3}
+	return file_kindred_v1_recommendation_proto_rawDescGZIP(), []int{4}
 }
 
 // Where an item ended up.
@@ -339,11 +403,11 @@ func (x Verdict) String() string {
 }
 
 func (Verdict) Descriptor() protoreflect.EnumDescriptor {
-	return file_kindred_v1_recommendation_proto_enumTypes[4].Descriptor()
+	return file_kindred_v1_recommendation_proto_enumTypes[5].Descriptor()
 }
 
 func (Verdict) Type() protoreflect.EnumType {
-	return &file_kindred_v1_recommendation_proto_enumTypes[4]
+	return &file_kindred_v1_recommendation_proto_enumTypes[5]
 }
 
 func (x Verdict) Number() protoreflect.EnumNumber {
@@ -352,7 +416,122 @@ func (x Verdict) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Verdict.Descriptor instead.
 func (Verdict) EnumDescriptor() ([]byte, []int) {
-	return file_kindred_v1_recommendation_proto_rawDescGZIP(), []int{4}
+	return file_kindred_v1_recommendation_proto_rawDescGZIP(), []int{5}
+}
+
+// What Reproduce came to.
+type Reproduction int32
+
+const (
+	Reproduction_REPRODUCTION_UNSPECIFIED Reproduction = 0
+	// Made again from its inputs: the same items in the same order.
+	Reproduction_REPRODUCTION_SAME Reproduction = 1
+	// Made again, and it differs: `inputs` names what has changed.
+	Reproduction_REPRODUCTION_DIFFERENT Reproduction = 2
+	// Not made again, but the logged features give the logged scores under the model that
+	// serves.
+	Reproduction_REPRODUCTION_VERIFIED Reproduction = 3
+	// Neither can be done: `inputs` names what is gone.
+	Reproduction_REPRODUCTION_GONE Reproduction = 4
+)
+
+// Enum value maps for Reproduction.
+var (
+	Reproduction_name = map[int32]string{
+		0: "REPRODUCTION_UNSPECIFIED",
+		1: "REPRODUCTION_SAME",
+		2: "REPRODUCTION_DIFFERENT",
+		3: "REPRODUCTION_VERIFIED",
+		4: "REPRODUCTION_GONE",
+	}
+	Reproduction_value = map[string]int32{
+		"REPRODUCTION_UNSPECIFIED": 0,
+		"REPRODUCTION_SAME":        1,
+		"REPRODUCTION_DIFFERENT":   2,
+		"REPRODUCTION_VERIFIED":    3,
+		"REPRODUCTION_GONE":        4,
+	}
+)
+
+func (x Reproduction) Enum() *Reproduction {
+	p := new(Reproduction)
+	*p = x
+	return p
+}
+
+func (x Reproduction) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Reproduction) Descriptor() protoreflect.EnumDescriptor {
+	return file_kindred_v1_recommendation_proto_enumTypes[6].Descriptor()
+}
+
+func (Reproduction) Type() protoreflect.EnumType {
+	return &file_kindred_v1_recommendation_proto_enumTypes[6]
+}
+
+func (x Reproduction) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Reproduction.Descriptor instead.
+func (Reproduction) EnumDescriptor() ([]byte, []int) {
+	return file_kindred_v1_recommendation_proto_rawDescGZIP(), []int{6}
+}
+
+// How one input of a decision stands now.
+type InputState int32
+
+const (
+	InputState_INPUT_STATE_UNSPECIFIED InputState = 0
+	InputState_INPUT_STATE_SAME        InputState = 1
+	// There, but not as it was.
+	InputState_INPUT_STATE_CHANGED InputState = 2
+	InputState_INPUT_STATE_GONE    InputState = 3
+)
+
+// Enum value maps for InputState.
+var (
+	InputState_name = map[int32]string{
+		0: "INPUT_STATE_UNSPECIFIED",
+		1: "INPUT_STATE_SAME",
+		2: "INPUT_STATE_CHANGED",
+		3: "INPUT_STATE_GONE",
+	}
+	InputState_value = map[string]int32{
+		"INPUT_STATE_UNSPECIFIED": 0,
+		"INPUT_STATE_SAME":        1,
+		"INPUT_STATE_CHANGED":     2,
+		"INPUT_STATE_GONE":        3,
+	}
+)
+
+func (x InputState) Enum() *InputState {
+	p := new(InputState)
+	*p = x
+	return p
+}
+
+func (x InputState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (InputState) Descriptor() protoreflect.EnumDescriptor {
+	return file_kindred_v1_recommendation_proto_enumTypes[7].Descriptor()
+}
+
+func (InputState) Type() protoreflect.EnumType {
+	return &file_kindred_v1_recommendation_proto_enumTypes[7]
+}
+
+func (x InputState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use InputState.Descriptor instead.
+func (InputState) EnumDescriptor() ([]byte, []int) {
+	return file_kindred_v1_recommendation_proto_rawDescGZIP(), []int{7}
 }
 
 type RecommendRequest struct {
@@ -401,7 +580,15 @@ type RecommendRequest struct {
 	// Default false. true: items of the reply carry their catalog row.
 	IncludeItems bool `protobuf:"varint,16,opt,name=include_items,json=includeItems,proto3" json:"include_items,omitempty"`
 	// Default false. true: items of the reply carry reasons with contributions.
-	Explain       bool `protobuf:"varint,17,opt,name=explain,proto3" json:"explain,omitempty"`
+	Explain bool `protobuf:"varint,17,opt,name=explain,proto3" json:"explain,omitempty"`
+	// Name of a policy that serves instead of the surface's, with "/version" for one that
+	// is not the last. Roles: scientist and admin.
+	Policy string `protobuf:"bytes,18,opt,name=policy,proto3" json:"policy,omitempty"`
+	// Name of an experiment, with `variant`: the reply is of that variant whoever asks, and
+	// not counted in analyses. Roles: scientist and admin. Not beside policy.
+	Experiment string `protobuf:"bytes,19,opt,name=experiment,proto3" json:"experiment,omitempty"`
+	// Name of the variant.
+	Variant       string `protobuf:"bytes,20,opt,name=variant,proto3" json:"variant,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -555,6 +742,27 @@ func (x *RecommendRequest) GetExplain() bool {
 	return false
 }
 
+func (x *RecommendRequest) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+func (x *RecommendRequest) GetExperiment() string {
+	if x != nil {
+		return x.Experiment
+	}
+	return ""
+}
+
+func (x *RecommendRequest) GetVariant() string {
+	if x != nil {
+		return x.Variant
+	}
+	return ""
+}
+
 type RowRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// As in RecommendRequest.
@@ -650,7 +858,12 @@ type RecommendedItem struct {
 	// of a candidate add up to its score.
 	Reasons []*Reason `protobuf:"bytes,5,rep,name=reasons,proto3" json:"reasons,omitempty"`
 	// With `include_items`.
-	Item          *Item `protobuf:"bytes,6,opt,name=item,proto3" json:"item,omitempty"`
+	Item *Item `protobuf:"bytes,6,opt,name=item,proto3" json:"item,omitempty"`
+	// What put the item into its slot.
+	SlotKind SlotKind `protobuf:"varint,7,opt,name=slot_kind,json=slotKind,proto3,enum=kindred.v1.SlotKind" json:"slot_kind,omitempty"`
+	// Probability that the user acts on it when shown, 0 to 1. Not set: the model that
+	// serves is not calibrated.
+	Probability   *float64 `protobuf:"fixed64,8,opt,name=probability,proto3,oneof" json:"probability,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -725,6 +938,20 @@ func (x *RecommendedItem) GetItem() *Item {
 		return x.Item
 	}
 	return nil
+}
+
+func (x *RecommendedItem) GetSlotKind() SlotKind {
+	if x != nil {
+		return x.SlotKind
+	}
+	return SlotKind_SLOT_KIND_UNSPECIFIED
+}
+
+func (x *RecommendedItem) GetProbability() float64 {
+	if x != nil && x.Probability != nil {
+		return *x.Probability
+	}
+	return 0
 }
 
 // One part of a score.
@@ -899,11 +1126,17 @@ func (x *RecommendResponse) GetNextPageToken() string {
 }
 
 type RecommendedRow struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Surface       string                 `protobuf:"bytes,1,opt,name=surface,proto3" json:"surface,omitempty"`
-	Items         []*RecommendedItem     `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
-	Tier          Tier                   `protobuf:"varint,3,opt,name=tier,proto3,enum=kindred.v1.Tier" json:"tier,omitempty"`
-	TierReason    string                 `protobuf:"bytes,4,opt,name=tier_reason,json=tierReason,proto3" json:"tier_reason,omitempty"`
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Surface    string                 `protobuf:"bytes,1,opt,name=surface,proto3" json:"surface,omitempty"`
+	Items      []*RecommendedItem     `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
+	Tier       Tier                   `protobuf:"varint,3,opt,name=tier,proto3,enum=kindred.v1.Tier" json:"tier,omitempty"`
+	TierReason string                 `protobuf:"bytes,4,opt,name=tier_reason,json=tierReason,proto3" json:"tier_reason,omitempty"`
+	// As in ReplyInfo.
+	Policy string `protobuf:"bytes,5,opt,name=policy,proto3" json:"policy,omitempty"`
+	// As in ReplyInfo.
+	Assignment *Assignment `protobuf:"bytes,6,opt,name=assignment,proto3" json:"assignment,omitempty"`
+	// As in ReplyInfo.
+	Conflicts     []string `protobuf:"bytes,7,rep,name=conflicts,proto3" json:"conflicts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -966,12 +1199,33 @@ func (x *RecommendedRow) GetTierReason() string {
 	return ""
 }
 
+func (x *RecommendedRow) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+func (x *RecommendedRow) GetAssignment() *Assignment {
+	if x != nil {
+		return x.Assignment
+	}
+	return nil
+}
+
+func (x *RecommendedRow) GetConflicts() []string {
+	if x != nil {
+		return x.Conflicts
+	}
+	return nil
+}
+
 // What made a reply.
 type ReplyInfo struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What served: bundle, item vectors, index and ranker.
 	Generation string `protobuf:"bytes,1,opt,name=generation,proto3" json:"generation,omitempty"`
-	// Policy and its version.
+	// Policy and its version, "name/version"; of the first row, where there are several.
 	Policy string `protobuf:"bytes,2,opt,name=policy,proto3" json:"policy,omitempty"`
 	Seed   uint64 `protobuf:"varint,3,opt,name=seed,proto3" json:"seed,omitempty"`
 	// The last event that the profile reflects.
@@ -989,7 +1243,12 @@ type ReplyInfo struct {
 	// event of theirs arrives or an item of it may no longer be shown. A request with a
 	// seed, with as_of, of several rows or with paging is always ranked, and so is one
 	// whose min_write_token names a later write.
-	RankingAgeUs  int64 `protobuf:"varint,9,opt,name=ranking_age_us,json=rankingAgeUs,proto3" json:"ranking_age_us,omitempty"`
+	RankingAgeUs int64 `protobuf:"varint,9,opt,name=ranking_age_us,json=rankingAgeUs,proto3" json:"ranking_age_us,omitempty"`
+	// The variant of an experiment that the list, or the first row, was made with. Not set:
+	// no experiment runs here, or its subject is not in it.
+	Assignment *Assignment `protobuf:"bytes,10,opt,name=assignment,proto3" json:"assignment,omitempty"`
+	// Rules that could not have their way, and why.
+	Conflicts     []string `protobuf:"bytes,11,rep,name=conflicts,proto3" json:"conflicts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1085,6 +1344,20 @@ func (x *ReplyInfo) GetRankingAgeUs() int64 {
 		return x.RankingAgeUs
 	}
 	return 0
+}
+
+func (x *ReplyInfo) GetAssignment() *Assignment {
+	if x != nil {
+		return x.Assignment
+	}
+	return nil
+}
+
+func (x *ReplyInfo) GetConflicts() []string {
+	if x != nil {
+		return x.Conflicts
+	}
+	return nil
 }
 
 // Microseconds of one call by stage.
@@ -1207,8 +1480,10 @@ type SimilarItemsRequest struct {
 	IncludeItems bool     `protobuf:"varint,9,opt,name=include_items,json=includeItems,proto3" json:"include_items,omitempty"`
 	Explain      bool     `protobuf:"varint,10,opt,name=explain,proto3" json:"explain,omitempty"`
 	// As in RecommendRequest. Not set: "similar".
-	Surface       string `protobuf:"bytes,11,opt,name=surface,proto3" json:"surface,omitempty"`
-	Seed          uint64 `protobuf:"varint,12,opt,name=seed,proto3" json:"seed,omitempty"`
+	Surface string `protobuf:"bytes,11,opt,name=surface,proto3" json:"surface,omitempty"`
+	Seed    uint64 `protobuf:"varint,12,opt,name=seed,proto3" json:"seed,omitempty"`
+	// As in RecommendRequest.
+	Policy        string `protobuf:"bytes,13,opt,name=policy,proto3" json:"policy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1327,6 +1602,13 @@ func (x *SimilarItemsRequest) GetSeed() uint64 {
 	return 0
 }
 
+func (x *SimilarItemsRequest) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
 type SimilarItemsResponse struct {
 	state            protoimpl.MessageState `protogen:"open.v1"`
 	RecommendationId string                 `protobuf:"bytes,1,opt,name=recommendation_id,json=recommendationId,proto3" json:"recommendation_id,omitempty"`
@@ -1418,7 +1700,8 @@ type SearchItemsRequest struct {
 	Filter       string `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
 	IncludeItems bool   `protobuf:"varint,5,opt,name=include_items,json=includeItems,proto3" json:"include_items,omitempty"`
 	Explain      bool   `protobuf:"varint,6,opt,name=explain,proto3" json:"explain,omitempty"`
-	// As in RecommendRequest. Not set: "search".
+	// As in RecommendRequest. Not set: "search". Of the surface's policy a search obeys the
+	// rules that exclude, and nothing else: people look for what they name.
 	Surface string `protobuf:"bytes,7,opt,name=surface,proto3" json:"surface,omitempty"`
 	Seed    uint64 `protobuf:"varint,8,opt,name=seed,proto3" json:"seed,omitempty"`
 	// As in RecommendRequest.
@@ -1622,6 +1905,8 @@ type RankItemsRequest struct {
 	AsOf          *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
 	MinWriteToken string                 `protobuf:"bytes,13,opt,name=min_write_token,json=minWriteToken,proto3" json:"min_write_token,omitempty"`
 	MaxWait       *durationpb.Duration   `protobuf:"bytes,14,opt,name=max_wait,json=maxWait,proto3" json:"max_wait,omitempty"`
+	// As in RecommendRequest.
+	Policy        string `protobuf:"bytes,15,opt,name=policy,proto3" json:"policy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1752,6 +2037,13 @@ func (x *RankItemsRequest) GetMaxWait() *durationpb.Duration {
 		return x.MaxWait
 	}
 	return nil
+}
+
+func (x *RankItemsRequest) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
 }
 
 type RankItemsResponse struct {
@@ -2119,12 +2411,548 @@ func (x *Explanation) GetText() string {
 	return ""
 }
 
+// Recommendations for many.
+type RecommendBulkRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What to ask for each: surface, limit, filter, exclude_item_ids, seen_policy,
+	// diversity, seed, include_items, explain, policy. All other fields must be empty. With
+	// a seed each subject has one of its own, made of it and the subject's id.
+	Request *RecommendRequest `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
+	// 1 to 100,000, of any length up to the bound of a message. Either these or segment.
+	Subjects []*Subject `protobuf:"bytes,2,rep,name=subjects,proto3" json:"subjects,omitempty"`
+	Segment  *Segment   `protobuf:"bytes,3,opt,name=segment,proto3" json:"segment,omitempty"`
+	// Continues an earlier call, whose request was the same. Empty: from the start.
+	Cursor string `protobuf:"bytes,4,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	// Most results of the call. 0: no bound but that of subjects, 100,000.
+	MaxResults    int32 `protobuf:"varint,5,opt,name=max_results,json=maxResults,proto3" json:"max_results,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecommendBulkRequest) Reset() {
+	*x = RecommendBulkRequest{}
+	mi := &file_kindred_v1_recommendation_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecommendBulkRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecommendBulkRequest) ProtoMessage() {}
+
+func (x *RecommendBulkRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_v1_recommendation_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecommendBulkRequest.ProtoReflect.Descriptor instead.
+func (*RecommendBulkRequest) Descriptor() ([]byte, []int) {
+	return file_kindred_v1_recommendation_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *RecommendBulkRequest) GetRequest() *RecommendRequest {
+	if x != nil {
+		return x.Request
+	}
+	return nil
+}
+
+func (x *RecommendBulkRequest) GetSubjects() []*Subject {
+	if x != nil {
+		return x.Subjects
+	}
+	return nil
+}
+
+func (x *RecommendBulkRequest) GetSegment() *Segment {
+	if x != nil {
+		return x.Segment
+	}
+	return nil
+}
+
+func (x *RecommendBulkRequest) GetCursor() string {
+	if x != nil {
+		return x.Cursor
+	}
+	return ""
+}
+
+func (x *RecommendBulkRequest) GetMaxResults() int32 {
+	if x != nil {
+		return x.MaxResults
+	}
+	return 0
+}
+
+// Users, by what they did. A user is in it who meets all of what is given; sessions that
+// belong to no user are not. Events that say nothing of taste (impressions, searches) do
+// not count, and those past the last --history-events neither.
+type Segment struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Acted at or after this time. Not set: whenever.
+	ActiveSince *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=active_since,json=activeSince,proto3" json:"active_since,omitempty"`
+	// At least so many acts, 0 to 256.
+	MinEvents int32 `protobuf:"varint,2,opt,name=min_events,json=minEvents,proto3" json:"min_events,omitempty"`
+	// Acted on one of these items. At most 100.
+	ItemIds []string `protobuf:"bytes,3,rep,name=item_ids,json=itemIds,proto3" json:"item_ids,omitempty"`
+	// Acted on an item that the filter lets pass, in the language of
+	// RecommendRequest.filter.
+	Filter        string `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Segment) Reset() {
+	*x = Segment{}
+	mi := &file_kindred_v1_recommendation_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Segment) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Segment) ProtoMessage() {}
+
+func (x *Segment) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_v1_recommendation_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Segment.ProtoReflect.Descriptor instead.
+func (*Segment) Descriptor() ([]byte, []int) {
+	return file_kindred_v1_recommendation_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *Segment) GetActiveSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ActiveSince
+	}
+	return nil
+}
+
+func (x *Segment) GetMinEvents() int32 {
+	if x != nil {
+		return x.MinEvents
+	}
+	return 0
+}
+
+func (x *Segment) GetItemIds() []string {
+	if x != nil {
+		return x.ItemIds
+	}
+	return nil
+}
+
+func (x *Segment) GetFilter() string {
+	if x != nil {
+		return x.Filter
+	}
+	return ""
+}
+
+type RecommendBulkResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// At most 100.
+	Results []*BulkResult `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
+	// Goes on after the last result of this message. Empty: there is no more.
+	Cursor string `protobuf:"bytes,2,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	// Subjects looked at so far in this call, in the segment or not.
+	Visited       int64 `protobuf:"varint,3,opt,name=visited,proto3" json:"visited,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecommendBulkResponse) Reset() {
+	*x = RecommendBulkResponse{}
+	mi := &file_kindred_v1_recommendation_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecommendBulkResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecommendBulkResponse) ProtoMessage() {}
+
+func (x *RecommendBulkResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_v1_recommendation_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecommendBulkResponse.ProtoReflect.Descriptor instead.
+func (*RecommendBulkResponse) Descriptor() ([]byte, []int) {
+	return file_kindred_v1_recommendation_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *RecommendBulkResponse) GetResults() []*BulkResult {
+	if x != nil {
+		return x.Results
+	}
+	return nil
+}
+
+func (x *RecommendBulkResponse) GetCursor() string {
+	if x != nil {
+		return x.Cursor
+	}
+	return ""
+}
+
+func (x *RecommendBulkResponse) GetVisited() int64 {
+	if x != nil {
+		return x.Visited
+	}
+	return 0
+}
+
+type BulkResult struct {
+	state            protoimpl.MessageState `protogen:"open.v1"`
+	Subject          *Subject               `protobuf:"bytes,1,opt,name=subject,proto3" json:"subject,omitempty"`
+	RecommendationId string                 `protobuf:"bytes,2,opt,name=recommendation_id,json=recommendationId,proto3" json:"recommendation_id,omitempty"`
+	Items            []*RecommendedItem     `protobuf:"bytes,3,rep,name=items,proto3" json:"items,omitempty"`
+	Tier             Tier                   `protobuf:"varint,4,opt,name=tier,proto3,enum=kindred.v1.Tier" json:"tier,omitempty"`
+	TierReason       string                 `protobuf:"bytes,5,opt,name=tier_reason,json=tierReason,proto3" json:"tier_reason,omitempty"`
+	// As in ReplyInfo.
+	Policy     string      `protobuf:"bytes,6,opt,name=policy,proto3" json:"policy,omitempty"`
+	Assignment *Assignment `protobuf:"bytes,7,opt,name=assignment,proto3" json:"assignment,omitempty"`
+	// As in ReplyInfo.
+	Generation string `protobuf:"bytes,8,opt,name=generation,proto3" json:"generation,omitempty"`
+	Seed       uint64 `protobuf:"varint,9,opt,name=seed,proto3" json:"seed,omitempty"`
+	// false: the decision log refused it.
+	DecisionLogged bool `protobuf:"varint,10,opt,name=decision_logged,json=decisionLogged,proto3" json:"decision_logged,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *BulkResult) Reset() {
+	*x = BulkResult{}
+	mi := &file_kindred_v1_recommendation_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BulkResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BulkResult) ProtoMessage() {}
+
+func (x *BulkResult) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_v1_recommendation_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BulkResult.ProtoReflect.Descriptor instead.
+func (*BulkResult) Descriptor() ([]byte, []int) {
+	return file_kindred_v1_recommendation_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *BulkResult) GetSubject() *Subject {
+	if x != nil {
+		return x.Subject
+	}
+	return nil
+}
+
+func (x *BulkResult) GetRecommendationId() string {
+	if x != nil {
+		return x.RecommendationId
+	}
+	return ""
+}
+
+func (x *BulkResult) GetItems() []*RecommendedItem {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+func (x *BulkResult) GetTier() Tier {
+	if x != nil {
+		return x.Tier
+	}
+	return Tier_TIER_UNSPECIFIED
+}
+
+func (x *BulkResult) GetTierReason() string {
+	if x != nil {
+		return x.TierReason
+	}
+	return ""
+}
+
+func (x *BulkResult) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+func (x *BulkResult) GetAssignment() *Assignment {
+	if x != nil {
+		return x.Assignment
+	}
+	return nil
+}
+
+func (x *BulkResult) GetGeneration() string {
+	if x != nil {
+		return x.Generation
+	}
+	return ""
+}
+
+func (x *BulkResult) GetSeed() uint64 {
+	if x != nil {
+		return x.Seed
+	}
+	return 0
+}
+
+func (x *BulkResult) GetDecisionLogged() bool {
+	if x != nil {
+		return x.DecisionLogged
+	}
+	return false
+}
+
+type ReproduceRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. Rows after the first are ID.1, ID.2 and so on.
+	RecommendationId string `protobuf:"bytes,1,opt,name=recommendation_id,json=recommendationId,proto3" json:"recommendation_id,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *ReproduceRequest) Reset() {
+	*x = ReproduceRequest{}
+	mi := &file_kindred_v1_recommendation_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReproduceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReproduceRequest) ProtoMessage() {}
+
+func (x *ReproduceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_v1_recommendation_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReproduceRequest.ProtoReflect.Descriptor instead.
+func (*ReproduceRequest) Descriptor() ([]byte, []int) {
+	return file_kindred_v1_recommendation_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *ReproduceRequest) GetRecommendationId() string {
+	if x != nil {
+		return x.RecommendationId
+	}
+	return ""
+}
+
+type ReproducedInput struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One of decision, policy, generation, subject, events, items, counters, request.
+	Name  string     `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	State InputState `protobuf:"varint,2,opt,name=state,proto3,enum=kindred.v1.InputState" json:"state,omitempty"`
+	// One sentence.
+	Text          string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReproducedInput) Reset() {
+	*x = ReproducedInput{}
+	mi := &file_kindred_v1_recommendation_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReproducedInput) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReproducedInput) ProtoMessage() {}
+
+func (x *ReproducedInput) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_v1_recommendation_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReproducedInput.ProtoReflect.Descriptor instead.
+func (*ReproducedInput) Descriptor() ([]byte, []int) {
+	return file_kindred_v1_recommendation_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *ReproducedInput) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ReproducedInput) GetState() InputState {
+	if x != nil {
+		return x.State
+	}
+	return InputState_INPUT_STATE_UNSPECIFIED
+}
+
+func (x *ReproducedInput) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+type ReproduceResponse struct {
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	Reproduction Reproduction           `protobuf:"varint,1,opt,name=reproduction,proto3,enum=kindred.v1.Reproduction" json:"reproduction,omitempty"`
+	// One sentence.
+	Text   string             `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	Inputs []*ReproducedInput `protobuf:"bytes,3,rep,name=inputs,proto3" json:"inputs,omitempty"`
+	// As the decision log has it.
+	LoggedItemIds []string `protobuf:"bytes,4,rep,name=logged_item_ids,json=loggedItemIds,proto3" json:"logged_item_ids,omitempty"`
+	// As it was made again. Empty: it was not.
+	ItemIds []string `protobuf:"bytes,5,rep,name=item_ids,json=itemIds,proto3" json:"item_ids,omitempty"`
+	// Probability of the logged list as a whole, the product of its slots' propensities.
+	ListPropensity float64 `protobuf:"fixed64,6,opt,name=list_propensity,json=listPropensity,proto3" json:"list_propensity,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *ReproduceResponse) Reset() {
+	*x = ReproduceResponse{}
+	mi := &file_kindred_v1_recommendation_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReproduceResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReproduceResponse) ProtoMessage() {}
+
+func (x *ReproduceResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_v1_recommendation_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReproduceResponse.ProtoReflect.Descriptor instead.
+func (*ReproduceResponse) Descriptor() ([]byte, []int) {
+	return file_kindred_v1_recommendation_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *ReproduceResponse) GetReproduction() Reproduction {
+	if x != nil {
+		return x.Reproduction
+	}
+	return Reproduction_REPRODUCTION_UNSPECIFIED
+}
+
+func (x *ReproduceResponse) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *ReproduceResponse) GetInputs() []*ReproducedInput {
+	if x != nil {
+		return x.Inputs
+	}
+	return nil
+}
+
+func (x *ReproduceResponse) GetLoggedItemIds() []string {
+	if x != nil {
+		return x.LoggedItemIds
+	}
+	return nil
+}
+
+func (x *ReproduceResponse) GetItemIds() []string {
+	if x != nil {
+		return x.ItemIds
+	}
+	return nil
+}
+
+func (x *ReproduceResponse) GetListPropensity() float64 {
+	if x != nil {
+		return x.ListPropensity
+	}
+	return 0
+}
+
 var File_kindred_v1_recommendation_proto protoreflect.FileDescriptor
 
 const file_kindred_v1_recommendation_proto_rawDesc = "" +
 	"\n" +
 	"\x1fkindred/v1/recommendation.proto\x12\n" +
-	"kindred.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16kindred/v1/types.proto\"\x96\x05\n" +
+	"kindred.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bkindred/v1/experiment.proto\x1a\x16kindred/v1/types.proto\"\xe8\x05\n" +
 	"\x10RecommendRequest\x12-\n" +
 	"\asubject\x18\x01 \x01(\v2\x13.kindred.v1.SubjectR\asubject\x12\x18\n" +
 	"\asurface\x18\x02 \x01(\tR\asurface\x12\x14\n" +
@@ -2145,9 +2973,14 @@ const file_kindred_v1_recommendation_proto_rawDesc = "" +
 	"\tdiversity\x18\x0e \x01(\x01H\x00R\tdiversity\x88\x01\x01\x12\x12\n" +
 	"\x04seed\x18\x0f \x01(\x04R\x04seed\x12#\n" +
 	"\rinclude_items\x18\x10 \x01(\bR\fincludeItems\x12\x18\n" +
-	"\aexplain\x18\x11 \x01(\bR\aexplainB\f\n" +
+	"\aexplain\x18\x11 \x01(\bR\aexplain\x12\x16\n" +
+	"\x06policy\x18\x12 \x01(\tR\x06policy\x12\x1e\n" +
 	"\n" +
-	"_diversityJ\x04\b\x12\x10\x19\"\xbe\x01\n" +
+	"experiment\x18\x13 \x01(\tR\n" +
+	"experiment\x12\x18\n" +
+	"\avariant\x18\x14 \x01(\tR\avariantB\f\n" +
+	"\n" +
+	"_diversityJ\x04\b\x15\x10\x19\"\xbe\x01\n" +
 	"\n" +
 	"RowRequest\x12\x18\n" +
 	"\asurface\x18\x01 \x01(\tR\asurface\x12\x14\n" +
@@ -2157,7 +2990,7 @@ const file_kindred_v1_recommendation_proto_rawDesc = "" +
 	"seenPolicy\x12!\n" +
 	"\tdiversity\x18\x05 \x01(\x01H\x00R\tdiversity\x88\x01\x01B\f\n" +
 	"\n" +
-	"_diversity\"\xe2\x01\n" +
+	"_diversity\"\xcc\x02\n" +
 	"\x0fRecommendedItem\x12\x17\n" +
 	"\aitem_id\x18\x01 \x01(\tR\x06itemId\x12\x14\n" +
 	"\x05score\x18\x02 \x01(\x01R\x05score\x12\x1e\n" +
@@ -2166,7 +2999,10 @@ const file_kindred_v1_recommendation_proto_rawDesc = "" +
 	"propensity\x12,\n" +
 	"\asources\x18\x04 \x03(\x0e2\x12.kindred.v1.SourceR\asources\x12,\n" +
 	"\areasons\x18\x05 \x03(\v2\x12.kindred.v1.ReasonR\areasons\x12$\n" +
-	"\x04item\x18\x06 \x01(\v2\x10.kindred.v1.ItemR\x04item\"\x82\x01\n" +
+	"\x04item\x18\x06 \x01(\v2\x10.kindred.v1.ItemR\x04item\x121\n" +
+	"\tslot_kind\x18\a \x01(\x0e2\x14.kindred.v1.SlotKindR\bslotKind\x12%\n" +
+	"\vprobability\x18\b \x01(\x01H\x00R\vprobability\x88\x01\x01B\x0e\n" +
+	"\f_probability\"\x82\x01\n" +
 	"\x06Reason\x12\x18\n" +
 	"\afeature\x18\x01 \x01(\tR\afeature\x12\"\n" +
 	"\fcontribution\x18\x02 \x01(\x01R\fcontribution\x12&\n" +
@@ -2180,13 +3016,18 @@ const file_kindred_v1_recommendation_proto_rawDesc = "" +
 	"tierReason\x12.\n" +
 	"\x04rows\x18\x05 \x03(\v2\x1a.kindred.v1.RecommendedRowR\x04rows\x12)\n" +
 	"\x04info\x18\x06 \x01(\v2\x15.kindred.v1.ReplyInfoR\x04info\x12&\n" +
-	"\x0fnext_page_token\x18\a \x01(\tR\rnextPageToken\"\xa4\x01\n" +
+	"\x0fnext_page_token\x18\a \x01(\tR\rnextPageToken\"\x92\x02\n" +
 	"\x0eRecommendedRow\x12\x18\n" +
 	"\asurface\x18\x01 \x01(\tR\asurface\x121\n" +
 	"\x05items\x18\x02 \x03(\v2\x1b.kindred.v1.RecommendedItemR\x05items\x12$\n" +
 	"\x04tier\x18\x03 \x01(\x0e2\x10.kindred.v1.TierR\x04tier\x12\x1f\n" +
 	"\vtier_reason\x18\x04 \x01(\tR\n" +
-	"tierReason\"\xb6\x02\n" +
+	"tierReason\x12\x16\n" +
+	"\x06policy\x18\x05 \x01(\tR\x06policy\x126\n" +
+	"\n" +
+	"assignment\x18\x06 \x01(\v2\x16.kindred.v1.AssignmentR\n" +
+	"assignment\x12\x1c\n" +
+	"\tconflicts\x18\a \x03(\tR\tconflicts\"\x8c\x03\n" +
 	"\tReplyInfo\x12\x1e\n" +
 	"\n" +
 	"generation\x18\x01 \x01(\tR\n" +
@@ -2201,7 +3042,12 @@ const file_kindred_v1_recommendation_proto_rawDesc = "" +
 	"\x0fdecision_logged\x18\a \x01(\bR\x0edecisionLogged\x127\n" +
 	"\vstage_times\x18\b \x01(\v2\x16.kindred.v1.StageTimesR\n" +
 	"stageTimes\x12$\n" +
-	"\x0eranking_age_us\x18\t \x01(\x03R\frankingAgeUs\"\xcd\x01\n" +
+	"\x0eranking_age_us\x18\t \x01(\x03R\frankingAgeUs\x126\n" +
+	"\n" +
+	"assignment\x18\n" +
+	" \x01(\v2\x16.kindred.v1.AssignmentR\n" +
+	"assignment\x12\x1c\n" +
+	"\tconflicts\x18\v \x03(\tR\tconflicts\"\xcd\x01\n" +
 	"\n" +
 	"StageTimes\x12\x17\n" +
 	"\await_us\x18\x01 \x01(\x03R\x06waitUs\x12\x1d\n" +
@@ -2212,7 +3058,7 @@ const file_kindred_v1_recommendation_proto_rawDesc = "" +
 	"\arank_us\x18\x04 \x01(\x03R\x06rankUs\x12\x1b\n" +
 	"\tencode_us\x18\x05 \x01(\x03R\bencodeUs\x12\x15\n" +
 	"\x06log_us\x18\x06 \x01(\x03R\x05logUs\x12\x19\n" +
-	"\btotal_us\x18\a \x01(\x03R\atotalUs\"\xbe\x03\n" +
+	"\btotal_us\x18\a \x01(\x03R\atotalUs\"\xd6\x03\n" +
 	"\x13SimilarItemsRequest\x12\x17\n" +
 	"\aitem_id\x18\x01 \x01(\tR\x06itemId\x120\n" +
 	"\brelation\x18\x02 \x01(\x0e2\x14.kindred.v1.RelationR\brelation\x12\x14\n" +
@@ -2227,7 +3073,8 @@ const file_kindred_v1_recommendation_proto_rawDesc = "" +
 	"\aexplain\x18\n" +
 	" \x01(\bR\aexplain\x12\x18\n" +
 	"\asurface\x18\v \x01(\tR\asurface\x12\x12\n" +
-	"\x04seed\x18\f \x01(\x04R\x04seedB\f\n" +
+	"\x04seed\x18\f \x01(\x04R\x04seed\x12\x16\n" +
+	"\x06policy\x18\r \x01(\tR\x06policyB\f\n" +
 	"\n" +
 	"_diversity\"\xe8\x01\n" +
 	"\x14SimilarItemsResponse\x12+\n" +
@@ -2253,7 +3100,7 @@ const file_kindred_v1_recommendation_proto_rawDesc = "" +
 	"\x11recommendation_id\x18\x01 \x01(\tR\x10recommendationId\x121\n" +
 	"\x05items\x18\x02 \x03(\v2\x1b.kindred.v1.RecommendedItemR\x05items\x12)\n" +
 	"\x04info\x18\x03 \x01(\v2\x15.kindred.v1.ReplyInfoR\x04info\x12\x16\n" +
-	"\x06method\x18\x04 \x01(\tR\x06method\"\x9a\x04\n" +
+	"\x06method\x18\x04 \x01(\tR\x06method\"\xb2\x04\n" +
 	"\x10RankItemsRequest\x12-\n" +
 	"\asubject\x18\x01 \x01(\v2\x13.kindred.v1.SubjectR\asubject\x12\x19\n" +
 	"\bitem_ids\x18\x02 \x03(\tR\aitemIds\x12\x18\n" +
@@ -2270,7 +3117,8 @@ const file_kindred_v1_recommendation_proto_rawDesc = "" +
 	"\x04seed\x18\v \x01(\x04R\x04seed\x12/\n" +
 	"\x05as_of\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x12&\n" +
 	"\x0fmin_write_token\x18\r \x01(\tR\rminWriteToken\x124\n" +
-	"\bmax_wait\x18\x0e \x01(\v2\x19.google.protobuf.DurationR\amaxWaitB\f\n" +
+	"\bmax_wait\x18\x0e \x01(\v2\x19.google.protobuf.DurationR\amaxWait\x12\x16\n" +
+	"\x06policy\x18\x0f \x01(\tR\x06policyB\f\n" +
 	"\n" +
 	"_diversity\"\x95\x02\n" +
 	"\x11RankItemsResponse\x12+\n" +
@@ -2301,7 +3149,55 @@ const file_kindred_v1_recommendation_proto_rawDesc = "" +
 	"\x05score\x18\x04 \x01(\x01R\x05score\x12,\n" +
 	"\asources\x18\x05 \x03(\x0e2\x12.kindred.v1.SourceR\asources\x12,\n" +
 	"\areasons\x18\x06 \x03(\v2\x12.kindred.v1.ReasonR\areasons\x12\x12\n" +
-	"\x04text\x18\a \x01(\tR\x04text*\x80\x01\n" +
+	"\x04text\x18\a \x01(\tR\x04text\"\xe7\x01\n" +
+	"\x14RecommendBulkRequest\x126\n" +
+	"\arequest\x18\x01 \x01(\v2\x1c.kindred.v1.RecommendRequestR\arequest\x12/\n" +
+	"\bsubjects\x18\x02 \x03(\v2\x13.kindred.v1.SubjectR\bsubjects\x12-\n" +
+	"\asegment\x18\x03 \x01(\v2\x13.kindred.v1.SegmentR\asegment\x12\x16\n" +
+	"\x06cursor\x18\x04 \x01(\tR\x06cursor\x12\x1f\n" +
+	"\vmax_results\x18\x05 \x01(\x05R\n" +
+	"maxResults\"\x9a\x01\n" +
+	"\aSegment\x12=\n" +
+	"\factive_since\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\vactiveSince\x12\x1d\n" +
+	"\n" +
+	"min_events\x18\x02 \x01(\x05R\tminEvents\x12\x19\n" +
+	"\bitem_ids\x18\x03 \x03(\tR\aitemIds\x12\x16\n" +
+	"\x06filter\x18\x04 \x01(\tR\x06filter\"{\n" +
+	"\x15RecommendBulkResponse\x120\n" +
+	"\aresults\x18\x01 \x03(\v2\x16.kindred.v1.BulkResultR\aresults\x12\x16\n" +
+	"\x06cursor\x18\x02 \x01(\tR\x06cursor\x12\x18\n" +
+	"\avisited\x18\x03 \x01(\x03R\avisited\"\x8f\x03\n" +
+	"\n" +
+	"BulkResult\x12-\n" +
+	"\asubject\x18\x01 \x01(\v2\x13.kindred.v1.SubjectR\asubject\x12+\n" +
+	"\x11recommendation_id\x18\x02 \x01(\tR\x10recommendationId\x121\n" +
+	"\x05items\x18\x03 \x03(\v2\x1b.kindred.v1.RecommendedItemR\x05items\x12$\n" +
+	"\x04tier\x18\x04 \x01(\x0e2\x10.kindred.v1.TierR\x04tier\x12\x1f\n" +
+	"\vtier_reason\x18\x05 \x01(\tR\n" +
+	"tierReason\x12\x16\n" +
+	"\x06policy\x18\x06 \x01(\tR\x06policy\x126\n" +
+	"\n" +
+	"assignment\x18\a \x01(\v2\x16.kindred.v1.AssignmentR\n" +
+	"assignment\x12\x1e\n" +
+	"\n" +
+	"generation\x18\b \x01(\tR\n" +
+	"generation\x12\x12\n" +
+	"\x04seed\x18\t \x01(\x04R\x04seed\x12'\n" +
+	"\x0fdecision_logged\x18\n" +
+	" \x01(\bR\x0edecisionLogged\"?\n" +
+	"\x10ReproduceRequest\x12+\n" +
+	"\x11recommendation_id\x18\x01 \x01(\tR\x10recommendationId\"g\n" +
+	"\x0fReproducedInput\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12,\n" +
+	"\x05state\x18\x02 \x01(\x0e2\x16.kindred.v1.InputStateR\x05state\x12\x12\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\"\x86\x02\n" +
+	"\x11ReproduceResponse\x12<\n" +
+	"\freproduction\x18\x01 \x01(\x0e2\x18.kindred.v1.ReproductionR\freproduction\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\x123\n" +
+	"\x06inputs\x18\x03 \x03(\v2\x1b.kindred.v1.ReproducedInputR\x06inputs\x12&\n" +
+	"\x0flogged_item_ids\x18\x04 \x03(\tR\rloggedItemIds\x12\x19\n" +
+	"\bitem_ids\x18\x05 \x03(\tR\aitemIds\x12'\n" +
+	"\x0flist_propensity\x18\x06 \x01(\x01R\x0elistPropensity*\x80\x01\n" +
 	"\n" +
 	"SeenPolicy\x12\x1b\n" +
 	"\x17SEEN_POLICY_UNSPECIFIED\x10\x00\x12\x14\n" +
@@ -2325,7 +3221,14 @@ const file_kindred_v1_recommendation_proto_rawDesc = "" +
 	"SOURCE_NEW\x10\x06\x12\x11\n" +
 	"\rSOURCE_REPEAT\x10\a\x12\x11\n" +
 	"\rSOURCE_CALLER\x10\b\x12\x0f\n" +
-	"\vSOURCE_TEXT\x10\t*X\n" +
+	"\vSOURCE_TEXT\x10\t*\x98\x01\n" +
+	"\bSlotKind\x12\x19\n" +
+	"\x15SLOT_KIND_UNSPECIFIED\x10\x00\x12\x13\n" +
+	"\x0fSLOT_KIND_SCORE\x10\x01\x12\x16\n" +
+	"\x12SLOT_KIND_EXPLORED\x10\x02\x12\x16\n" +
+	"\x12SLOT_KIND_NEW_ITEM\x10\x03\x12\x14\n" +
+	"\x10SLOT_KIND_PINNED\x10\x04\x12\x16\n" +
+	"\x12SLOT_KIND_RESERVED\x10\x05*X\n" +
 	"\bRelation\x12\x18\n" +
 	"\x14RELATION_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10RELATION_SIMILAR\x10\x01\x12\x1c\n" +
@@ -2342,13 +3245,27 @@ const file_kindred_v1_recommendation_proto_rawDesc = "" +
 	"\x10VERDICT_FILTERED\x10\b\x12\x10\n" +
 	"\fVERDICT_SEEN\x10\t\x12\x14\n" +
 	"\x10VERDICT_EXCLUDED\x10\n" +
-	"2\x92\x03\n" +
+	"*\x91\x01\n" +
+	"\fReproduction\x12\x1c\n" +
+	"\x18REPRODUCTION_UNSPECIFIED\x10\x00\x12\x15\n" +
+	"\x11REPRODUCTION_SAME\x10\x01\x12\x1a\n" +
+	"\x16REPRODUCTION_DIFFERENT\x10\x02\x12\x19\n" +
+	"\x15REPRODUCTION_VERIFIED\x10\x03\x12\x15\n" +
+	"\x11REPRODUCTION_GONE\x10\x04*n\n" +
+	"\n" +
+	"InputState\x12\x1b\n" +
+	"\x17INPUT_STATE_UNSPECIFIED\x10\x00\x12\x14\n" +
+	"\x10INPUT_STATE_SAME\x10\x01\x12\x17\n" +
+	"\x13INPUT_STATE_CHANGED\x10\x02\x12\x14\n" +
+	"\x10INPUT_STATE_GONE\x10\x032\xb4\x04\n" +
 	"\x15RecommendationService\x12H\n" +
 	"\tRecommend\x12\x1c.kindred.v1.RecommendRequest\x1a\x1d.kindred.v1.RecommendResponse\x12Q\n" +
 	"\fSimilarItems\x12\x1f.kindred.v1.SimilarItemsRequest\x1a .kindred.v1.SimilarItemsResponse\x12N\n" +
 	"\vSearchItems\x12\x1e.kindred.v1.SearchItemsRequest\x1a\x1f.kindred.v1.SearchItemsResponse\x12H\n" +
 	"\tRankItems\x12\x1c.kindred.v1.RankItemsRequest\x1a\x1d.kindred.v1.RankItemsResponse\x12B\n" +
-	"\aExplain\x12\x1a.kindred.v1.ExplainRequest\x1a\x1b.kindred.v1.ExplainResponseB;Z9github.com/kindred-rec/kindred/proto/kindred/v1;kindredv1b\x06proto3"
+	"\aExplain\x12\x1a.kindred.v1.ExplainRequest\x1a\x1b.kindred.v1.ExplainResponse\x12V\n" +
+	"\rRecommendBulk\x12 .kindred.v1.RecommendBulkRequest\x1a!.kindred.v1.RecommendBulkResponse0\x01\x12H\n" +
+	"\tReproduce\x12\x1c.kindred.v1.ReproduceRequest\x1a\x1d.kindred.v1.ReproduceResponseB;Z9github.com/kindred-rec/kindred/proto/kindred/v1;kindredv1b\x06proto3"
 
 var (
 	file_kindred_v1_recommendation_proto_rawDescOnce sync.Once
@@ -2362,95 +3279,125 @@ func file_kindred_v1_recommendation_proto_rawDescGZIP() []byte {
 	return file_kindred_v1_recommendation_proto_rawDescData
 }
 
-var file_kindred_v1_recommendation_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_kindred_v1_recommendation_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_kindred_v1_recommendation_proto_enumTypes = make([]protoimpl.EnumInfo, 8)
+var file_kindred_v1_recommendation_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_kindred_v1_recommendation_proto_goTypes = []any{
 	(SeenPolicy)(0),               // 0: kindred.v1.SeenPolicy
 	(Tier)(0),                     // 1: kindred.v1.Tier
 	(Source)(0),                   // 2: kindred.v1.Source
-	(Relation)(0),                 // 3: kindred.v1.Relation
-	(Verdict)(0),                  // 4: kindred.v1.Verdict
-	(*RecommendRequest)(nil),      // 5: kindred.v1.RecommendRequest
-	(*RowRequest)(nil),            // 6: kindred.v1.RowRequest
-	(*RecommendedItem)(nil),       // 7: kindred.v1.RecommendedItem
-	(*Reason)(nil),                // 8: kindred.v1.Reason
-	(*RecommendResponse)(nil),     // 9: kindred.v1.RecommendResponse
-	(*RecommendedRow)(nil),        // 10: kindred.v1.RecommendedRow
-	(*ReplyInfo)(nil),             // 11: kindred.v1.ReplyInfo
-	(*StageTimes)(nil),            // 12: kindred.v1.StageTimes
-	(*SimilarItemsRequest)(nil),   // 13: kindred.v1.SimilarItemsRequest
-	(*SimilarItemsResponse)(nil),  // 14: kindred.v1.SimilarItemsResponse
-	(*SearchItemsRequest)(nil),    // 15: kindred.v1.SearchItemsRequest
-	(*SearchItemsResponse)(nil),   // 16: kindred.v1.SearchItemsResponse
-	(*RankItemsRequest)(nil),      // 17: kindred.v1.RankItemsRequest
-	(*RankItemsResponse)(nil),     // 18: kindred.v1.RankItemsResponse
-	(*LeftOut)(nil),               // 19: kindred.v1.LeftOut
-	(*ExplainRequest)(nil),        // 20: kindred.v1.ExplainRequest
-	(*ExplainResponse)(nil),       // 21: kindred.v1.ExplainResponse
-	(*Explanation)(nil),           // 22: kindred.v1.Explanation
-	(*Subject)(nil),               // 23: kindred.v1.Subject
-	(*timestamppb.Timestamp)(nil), // 24: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 25: google.protobuf.Duration
-	(*Item)(nil),                  // 26: kindred.v1.Item
+	(SlotKind)(0),                 // 3: kindred.v1.SlotKind
+	(Relation)(0),                 // 4: kindred.v1.Relation
+	(Verdict)(0),                  // 5: kindred.v1.Verdict
+	(Reproduction)(0),             // 6: kindred.v1.Reproduction
+	(InputState)(0),               // 7: kindred.v1.InputState
+	(*RecommendRequest)(nil),      // 8: kindred.v1.RecommendRequest
+	(*RowRequest)(nil),            // 9: kindred.v1.RowRequest
+	(*RecommendedItem)(nil),       // 10: kindred.v1.RecommendedItem
+	(*Reason)(nil),                // 11: kindred.v1.Reason
+	(*RecommendResponse)(nil),     // 12: kindred.v1.RecommendResponse
+	(*RecommendedRow)(nil),        // 13: kindred.v1.RecommendedRow
+	(*ReplyInfo)(nil),             // 14: kindred.v1.ReplyInfo
+	(*StageTimes)(nil),            // 15: kindred.v1.StageTimes
+	(*SimilarItemsRequest)(nil),   // 16: kindred.v1.SimilarItemsRequest
+	(*SimilarItemsResponse)(nil),  // 17: kindred.v1.SimilarItemsResponse
+	(*SearchItemsRequest)(nil),    // 18: kindred.v1.SearchItemsRequest
+	(*SearchItemsResponse)(nil),   // 19: kindred.v1.SearchItemsResponse
+	(*RankItemsRequest)(nil),      // 20: kindred.v1.RankItemsRequest
+	(*RankItemsResponse)(nil),     // 21: kindred.v1.RankItemsResponse
+	(*LeftOut)(nil),               // 22: kindred.v1.LeftOut
+	(*ExplainRequest)(nil),        // 23: kindred.v1.ExplainRequest
+	(*ExplainResponse)(nil),       // 24: kindred.v1.ExplainResponse
+	(*Explanation)(nil),           // 25: kindred.v1.Explanation
+	(*RecommendBulkRequest)(nil),  // 26: kindred.v1.RecommendBulkRequest
+	(*Segment)(nil),               // 27: kindred.v1.Segment
+	(*RecommendBulkResponse)(nil), // 28: kindred.v1.RecommendBulkResponse
+	(*BulkResult)(nil),            // 29: kindred.v1.BulkResult
+	(*ReproduceRequest)(nil),      // 30: kindred.v1.ReproduceRequest
+	(*ReproducedInput)(nil),       // 31: kindred.v1.ReproducedInput
+	(*ReproduceResponse)(nil),     // 32: kindred.v1.ReproduceResponse
+	(*Subject)(nil),               // 33: kindred.v1.Subject
+	(*timestamppb.Timestamp)(nil), // 34: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 35: google.protobuf.Duration
+	(*Item)(nil),                  // 36: kindred.v1.Item
+	(*Assignment)(nil),            // 37: kindred.v1.Assignment
 }
 var file_kindred_v1_recommendation_proto_depIdxs = []int32{
-	23, // 0: kindred.v1.RecommendRequest.subject:type_name -> kindred.v1.Subject
-	6,  // 1: kindred.v1.RecommendRequest.rows:type_name -> kindred.v1.RowRequest
-	24, // 2: kindred.v1.RecommendRequest.as_of:type_name -> google.protobuf.Timestamp
+	33, // 0: kindred.v1.RecommendRequest.subject:type_name -> kindred.v1.Subject
+	9,  // 1: kindred.v1.RecommendRequest.rows:type_name -> kindred.v1.RowRequest
+	34, // 2: kindred.v1.RecommendRequest.as_of:type_name -> google.protobuf.Timestamp
 	0,  // 3: kindred.v1.RecommendRequest.seen_policy:type_name -> kindred.v1.SeenPolicy
-	25, // 4: kindred.v1.RecommendRequest.max_wait:type_name -> google.protobuf.Duration
+	35, // 4: kindred.v1.RecommendRequest.max_wait:type_name -> google.protobuf.Duration
 	0,  // 5: kindred.v1.RowRequest.seen_policy:type_name -> kindred.v1.SeenPolicy
 	2,  // 6: kindred.v1.RecommendedItem.sources:type_name -> kindred.v1.Source
-	8,  // 7: kindred.v1.RecommendedItem.reasons:type_name -> kindred.v1.Reason
-	26, // 8: kindred.v1.RecommendedItem.item:type_name -> kindred.v1.Item
-	7,  // 9: kindred.v1.RecommendResponse.items:type_name -> kindred.v1.RecommendedItem
-	1,  // 10: kindred.v1.RecommendResponse.tier:type_name -> kindred.v1.Tier
-	10, // 11: kindred.v1.RecommendResponse.rows:type_name -> kindred.v1.RecommendedRow
-	11, // 12: kindred.v1.RecommendResponse.info:type_name -> kindred.v1.ReplyInfo
-	7,  // 13: kindred.v1.RecommendedRow.items:type_name -> kindred.v1.RecommendedItem
-	1,  // 14: kindred.v1.RecommendedRow.tier:type_name -> kindred.v1.Tier
-	12, // 15: kindred.v1.ReplyInfo.stage_times:type_name -> kindred.v1.StageTimes
-	3,  // 16: kindred.v1.SimilarItemsRequest.relation:type_name -> kindred.v1.Relation
-	23, // 17: kindred.v1.SimilarItemsRequest.subject:type_name -> kindred.v1.Subject
-	0,  // 18: kindred.v1.SimilarItemsRequest.seen_policy:type_name -> kindred.v1.SeenPolicy
-	7,  // 19: kindred.v1.SimilarItemsResponse.items:type_name -> kindred.v1.RecommendedItem
-	1,  // 20: kindred.v1.SimilarItemsResponse.tier:type_name -> kindred.v1.Tier
-	11, // 21: kindred.v1.SimilarItemsResponse.info:type_name -> kindred.v1.ReplyInfo
-	23, // 22: kindred.v1.SearchItemsRequest.subject:type_name -> kindred.v1.Subject
-	25, // 23: kindred.v1.SearchItemsRequest.max_wait:type_name -> google.protobuf.Duration
-	7,  // 24: kindred.v1.SearchItemsResponse.items:type_name -> kindred.v1.RecommendedItem
-	11, // 25: kindred.v1.SearchItemsResponse.info:type_name -> kindred.v1.ReplyInfo
-	23, // 26: kindred.v1.RankItemsRequest.subject:type_name -> kindred.v1.Subject
-	0,  // 27: kindred.v1.RankItemsRequest.seen_policy:type_name -> kindred.v1.SeenPolicy
-	24, // 28: kindred.v1.RankItemsRequest.as_of:type_name -> google.protobuf.Timestamp
-	25, // 29: kindred.v1.RankItemsRequest.max_wait:type_name -> google.protobuf.Duration
-	7,  // 30: kindred.v1.RankItemsResponse.items:type_name -> kindred.v1.RecommendedItem
-	1,  // 31: kindred.v1.RankItemsResponse.tier:type_name -> kindred.v1.Tier
-	11, // 32: kindred.v1.RankItemsResponse.info:type_name -> kindred.v1.ReplyInfo
-	19, // 33: kindred.v1.RankItemsResponse.left_out:type_name -> kindred.v1.LeftOut
-	4,  // 34: kindred.v1.LeftOut.verdict:type_name -> kindred.v1.Verdict
-	5,  // 35: kindred.v1.ExplainRequest.request:type_name -> kindred.v1.RecommendRequest
-	22, // 36: kindred.v1.ExplainResponse.explanations:type_name -> kindred.v1.Explanation
-	1,  // 37: kindred.v1.ExplainResponse.tier:type_name -> kindred.v1.Tier
-	11, // 38: kindred.v1.ExplainResponse.info:type_name -> kindred.v1.ReplyInfo
-	4,  // 39: kindred.v1.Explanation.verdict:type_name -> kindred.v1.Verdict
-	2,  // 40: kindred.v1.Explanation.sources:type_name -> kindred.v1.Source
-	8,  // 41: kindred.v1.Explanation.reasons:type_name -> kindred.v1.Reason
-	5,  // 42: kindred.v1.RecommendationService.Recommend:input_type -> kindred.v1.RecommendRequest
-	13, // 43: kindred.v1.RecommendationService.SimilarItems:input_type -> kindred.v1.SimilarItemsRequest
-	15, // 44: kindred.v1.RecommendationService.SearchItems:input_type -> kindred.v1.SearchItemsRequest
-	17, // 45: kindred.v1.RecommendationService.RankItems:input_type -> kindred.v1.RankItemsRequest
-	20, // 46: kindred.v1.RecommendationService.Explain:input_type -> kindred.v1.ExplainRequest
-	9,  // 47: kindred.v1.RecommendationService.Recommend:output_type -> kindred.v1.RecommendResponse
-	14, // 48: kindred.v1.RecommendationService.SimilarItems:output_type -> kindred.v1.SimilarItemsResponse
-	16, // 49: kindred.v1.RecommendationService.SearchItems:output_type -> kindred.v1.SearchItemsResponse
-	18, // 50: kindred.v1.RecommendationService.RankItems:output_type -> kindred.v1.RankItemsResponse
-	21, // 51: kindred.v1.RecommendationService.Explain:output_type -> kindred.v1.ExplainResponse
-	47, // [47:52] is the sub-list for method output_type
-	42, // [42:47] is the sub-list for method input_type
-	42, // [42:42] is the sub-list for extension type_name
-	42, // [42:42] is the sub-list for extension extendee
-	0,  // [0:42] is the sub-list for field type_name
+	11, // 7: kindred.v1.RecommendedItem.reasons:type_name -> kindred.v1.Reason
+	36, // 8: kindred.v1.RecommendedItem.item:type_name -> kindred.v1.Item
+	3,  // 9: kindred.v1.RecommendedItem.slot_kind:type_name -> kindred.v1.SlotKind
+	10, // 10: kindred.v1.RecommendResponse.items:type_name -> kindred.v1.RecommendedItem
+	1,  // 11: kindred.v1.RecommendResponse.tier:type_name -> kindred.v1.Tier
+	13, // 12: kindred.v1.RecommendResponse.rows:type_name -> kindred.v1.RecommendedRow
+	14, // 13: kindred.v1.RecommendResponse.info:type_name -> kindred.v1.ReplyInfo
+	10, // 14: kindred.v1.RecommendedRow.items:type_name -> kindred.v1.RecommendedItem
+	1,  // 15: kindred.v1.RecommendedRow.tier:type_name -> kindred.v1.Tier
+	37, // 16: kindred.v1.RecommendedRow.assignment:type_name -> kindred.v1.Assignment
+	15, // 17: kindred.v1.ReplyInfo.stage_times:type_name -> kindred.v1.StageTimes
+	37, // 18: kindred.v1.ReplyInfo.assignment:type_name -> kindred.v1.Assignment
+	4,  // 19: kindred.v1.SimilarItemsRequest.relation:type_name -> kindred.v1.Relation
+	33, // 20: kindred.v1.SimilarItemsRequest.subject:type_name -> kindred.v1.Subject
+	0,  // 21: kindred.v1.SimilarItemsRequest.seen_policy:type_name -> kindred.v1.SeenPolicy
+	10, // 22: kindred.v1.SimilarItemsResponse.items:type_name -> kindred.v1.RecommendedItem
+	1,  // 23: kindred.v1.SimilarItemsResponse.tier:type_name -> kindred.v1.Tier
+	14, // 24: kindred.v1.SimilarItemsResponse.info:type_name -> kindred.v1.ReplyInfo
+	33, // 25: kindred.v1.SearchItemsRequest.subject:type_name -> kindred.v1.Subject
+	35, // 26: kindred.v1.SearchItemsRequest.max_wait:type_name -> google.protobuf.Duration
+	10, // 27: kindred.v1.SearchItemsResponse.items:type_name -> kindred.v1.RecommendedItem
+	14, // 28: kindred.v1.SearchItemsResponse.info:type_name -> kindred.v1.ReplyInfo
+	33, // 29: kindred.v1.RankItemsRequest.subject:type_name -> kindred.v1.Subject
+	0,  // 30: kindred.v1.RankItemsRequest.seen_policy:type_name -> kindred.v1.SeenPolicy
+	34, // 31: kindred.v1.RankItemsRequest.as_of:type_name -> google.protobuf.Timestamp
+	35, // 32: kindred.v1.RankItemsRequest.max_wait:type_name -> google.protobuf.Duration
+	10, // 33: kindred.v1.RankItemsResponse.items:type_name -> kindred.v1.RecommendedItem
+	1,  // 34: kindred.v1.RankItemsResponse.tier:type_name -> kindred.v1.Tier
+	14, // 35: kindred.v1.RankItemsResponse.info:type_name -> kindred.v1.ReplyInfo
+	22, // 36: kindred.v1.RankItemsResponse.left_out:type_name -> kindred.v1.LeftOut
+	5,  // 37: kindred.v1.LeftOut.verdict:type_name -> kindred.v1.Verdict
+	8,  // 38: kindred.v1.ExplainRequest.request:type_name -> kindred.v1.RecommendRequest
+	25, // 39: kindred.v1.ExplainResponse.explanations:type_name -> kindred.v1.Explanation
+	1,  // 40: kindred.v1.ExplainResponse.tier:type_name -> kindred.v1.Tier
+	14, // 41: kindred.v1.ExplainResponse.info:type_name -> kindred.v1.ReplyInfo
+	5,  // 42: kindred.v1.Explanation.verdict:type_name -> kindred.v1.Verdict
+	2,  // 43: kindred.v1.Explanation.sources:type_name -> kindred.v1.Source
+	11, // 44: kindred.v1.Explanation.reasons:type_name -> kindred.v1.Reason
+	8,  // 45: kindred.v1.RecommendBulkRequest.request:type_name -> kindred.v1.RecommendRequest
+	33, // 46: kindred.v1.RecommendBulkRequest.subjects:type_name -> kindred.v1.Subject
+	27, // 47: kindred.v1.RecommendBulkRequest.segment:type_name -> kindred.v1.Segment
+	34, // 48: kindred.v1.Segment.active_since:type_name -> google.protobuf.Timestamp
+	29, // 49: kindred.v1.RecommendBulkResponse.results:type_name -> kindred.v1.BulkResult
+	33, // 50: kindred.v1.BulkResult.subject:type_name -> kindred.v1.Subject
+	10, // 51: kindred.v1.BulkResult.items:type_name -> kindred.v1.RecommendedItem
+	1,  // 52: kindred.v1.BulkResult.tier:type_name -> kindred.v1.Tier
+	37, // 53: kindred.v1.BulkResult.assignment:type_name -> kindred.v1.Assignment
+	7,  // 54: kindred.v1.ReproducedInput.state:type_name -> kindred.v1.InputState
+	6,  // 55: kindred.v1.ReproduceResponse.reproduction:type_name -> kindred.v1.Reproduction
+	31, // 56: kindred.v1.ReproduceResponse.inputs:type_name -> kindred.v1.ReproducedInput
+	8,  // 57: kindred.v1.RecommendationService.Recommend:input_type -> kindred.v1.RecommendRequest
+	16, // 58: kindred.v1.RecommendationService.SimilarItems:input_type -> kindred.v1.SimilarItemsRequest
+	18, // 59: kindred.v1.RecommendationService.SearchItems:input_type -> kindred.v1.SearchItemsRequest
+	20, // 60: kindred.v1.RecommendationService.RankItems:input_type -> kindred.v1.RankItemsRequest
+	23, // 61: kindred.v1.RecommendationService.Explain:input_type -> kindred.v1.ExplainRequest
+	26, // 62: kindred.v1.RecommendationService.RecommendBulk:input_type -> kindred.v1.RecommendBulkRequest
+	30, // 63: kindred.v1.RecommendationService.Reproduce:input_type -> kindred.v1.ReproduceRequest
+	12, // 64: kindred.v1.RecommendationService.Recommend:output_type -> kindred.v1.RecommendResponse
+	17, // 65: kindred.v1.RecommendationService.SimilarItems:output_type -> kindred.v1.SimilarItemsResponse
+	19, // 66: kindred.v1.RecommendationService.SearchItems:output_type -> kindred.v1.SearchItemsResponse
+	21, // 67: kindred.v1.RecommendationService.RankItems:output_type -> kindred.v1.RankItemsResponse
+	24, // 68: kindred.v1.RecommendationService.Explain:output_type -> kindred.v1.ExplainResponse
+	28, // 69: kindred.v1.RecommendationService.RecommendBulk:output_type -> kindred.v1.RecommendBulkResponse
+	32, // 70: kindred.v1.RecommendationService.Reproduce:output_type -> kindred.v1.ReproduceResponse
+	64, // [64:71] is the sub-list for method output_type
+	57, // [57:64] is the sub-list for method input_type
+	57, // [57:57] is the sub-list for extension type_name
+	57, // [57:57] is the sub-list for extension extendee
+	0,  // [0:57] is the sub-list for field type_name
 }
 
 func init() { file_kindred_v1_recommendation_proto_init() }
@@ -2458,9 +3405,11 @@ func file_kindred_v1_recommendation_proto_init() {
 	if File_kindred_v1_recommendation_proto != nil {
 		return
 	}
+	file_kindred_v1_experiment_proto_init()
 	file_kindred_v1_types_proto_init()
 	file_kindred_v1_recommendation_proto_msgTypes[0].OneofWrappers = []any{}
 	file_kindred_v1_recommendation_proto_msgTypes[1].OneofWrappers = []any{}
+	file_kindred_v1_recommendation_proto_msgTypes[2].OneofWrappers = []any{}
 	file_kindred_v1_recommendation_proto_msgTypes[8].OneofWrappers = []any{}
 	file_kindred_v1_recommendation_proto_msgTypes[12].OneofWrappers = []any{}
 	type x struct{}
@@ -2468,8 +3417,8 @@ func file_kindred_v1_recommendation_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kindred_v1_recommendation_proto_rawDesc), len(file_kindred_v1_recommendation_proto_rawDesc)),
-			NumEnums:      5,
-			NumMessages:   18,
+			NumEnums:      8,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

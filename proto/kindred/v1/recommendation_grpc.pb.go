@@ -19,11 +19,13 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	RecommendationService_Recommend_FullMethodName    = "/kindred.v1.RecommendationService/Recommend"
-	RecommendationService_SimilarItems_FullMethodName = "/kindred.v1.RecommendationService/SimilarItems"
-	RecommendationService_SearchItems_FullMethodName  = "/kindred.v1.RecommendationService/SearchItems"
-	RecommendationService_RankItems_FullMethodName    = "/kindred.v1.RecommendationService/RankItems"
-	RecommendationService_Explain_FullMethodName      = "/kindred.v1.RecommendationService/Explain"
+	RecommendationService_Recommend_FullMethodName     = "/kindred.v1.RecommendationService/Recommend"
+	RecommendationService_SimilarItems_FullMethodName  = "/kindred.v1.RecommendationService/SimilarItems"
+	RecommendationService_SearchItems_FullMethodName   = "/kindred.v1.RecommendationService/SearchItems"
+	RecommendationService_RankItems_FullMethodName     = "/kindred.v1.RecommendationService/RankItems"
+	RecommendationService_Explain_FullMethodName       = "/kindred.v1.RecommendationService/Explain"
+	RecommendationService_RecommendBulk_FullMethodName = "/kindred.v1.RecommendationService/RecommendBulk"
+	RecommendationService_Reproduce_FullMethodName     = "/kindred.v1.RecommendationService/Reproduce"
 )
 
 // RecommendationServiceClient is the client API for RecommendationService service.
@@ -46,6 +48,13 @@ type RecommendationServiceClient interface {
 	RankItems(ctx context.Context, in *RankItemsRequest, opts ...grpc.CallOption) (*RankItemsResponse, error)
 	// Why an item is where it is in the answer to a request, or why it is not in it.
 	Explain(ctx context.Context, in *ExplainRequest, opts ...grpc.CallOption) (*ExplainResponse, error)
+	// Lists for many subjects, one after the other, at the lowest priority: it yields to
+	// every other request. Cancel the call to end it; go on later from a message's cursor.
+	// One call of a tenant runs at a time, two more wait; others are RESOURCE_EXHAUSTED.
+	RecommendBulk(ctx context.Context, in *RecommendBulkRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[RecommendBulkResponse], error)
+	// Makes the list of a logged decision again, or says which of its inputs is gone.
+	// Roles: scientist and admin. NOT_FOUND: the log has no such decision (any more).
+	Reproduce(ctx context.Context, in *ReproduceRequest, opts ...grpc.CallOption) (*ReproduceResponse, error)
 }
 
 type recommendationServiceClient struct {
@@ -106,6 +115,35 @@ func (c *recommendationServiceClient) Explain(ctx context.Context, in *ExplainRe
 	return out, nil
 }
 
+func (c *recommendationServiceClient) RecommendBulk(ctx context.Context, in *RecommendBulkRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[RecommendBulkResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &RecommendationService_ServiceDesc.Streams[0], RecommendationService_RecommendBulk_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[RecommendBulkRequest, RecommendBulkResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type RecommendationService_RecommendBulkClient = grpc.ServerStreamingClient[RecommendBulkResponse]
+
+func (c *recommendationServiceClient) Reproduce(ctx context.Context, in *ReproduceRequest, opts ...grpc.CallOption) (*ReproduceResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReproduceResponse)
+	err := c.cc.Invoke(ctx, RecommendationService_Reproduce_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // RecommendationServiceServer is the server API for RecommendationService service.
 // All implementations must embed UnimplementedRecommendationServiceServer
 // for forward compatibility.
@@ -126,6 +164,13 @@ type RecommendationServiceServer interface {
 	RankItems(context.Context, *RankItemsRequest) (*RankItemsResponse, error)
 	// Why an item is where it is in the answer to a request, or why it is not in it.
 	Explain(context.Context, *ExplainRequest) (*ExplainResponse, error)
+	// Lists for many subjects, one after the other, at the lowest priority: it yields to
+	// every other request. Cancel the call to end it; go on later from a message's cursor.
+	// One call of a tenant runs at a time, two more wait; others are RESOURCE_EXHAUSTED.
+	RecommendBulk(*RecommendBulkRequest, grpc.ServerStreamingServer[RecommendBulkResponse]) error
+	// Makes the list of a logged decision again, or says which of its inputs is gone.
+	// Roles: scientist and admin. NOT_FOUND: the log has no such decision (any more).
+	Reproduce(context.Context, *ReproduceRequest) (*ReproduceResponse, error)
 	mustEmbedUnimplementedRecommendationServiceServer()
 }
 
@@ -150,6 +195,12 @@ func (UnimplementedRecommendationServiceServer) RankItems(context.Context, *Rank
 }
 func (UnimplementedRecommendationServiceServer) Explain(context.Context, *ExplainRequest) (*ExplainResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Explain not implemented")
+}
+func (UnimplementedRecommendationServiceServer) RecommendBulk(*RecommendBulkRequest, grpc.ServerStreamingServer[RecommendBulkResponse]) error {
+	return status.Error(codes.Unimplemented, "method RecommendBulk not implemented")
+}
+func (UnimplementedRecommendationServiceServer) Reproduce(context.Context, *ReproduceRequest) (*ReproduceResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Reproduce not implemented")
 }
 func (UnimplementedRecommendationServiceServer) mustEmbedUnimplementedRecommendationServiceServer() {}
 func (UnimplementedRecommendationServiceServer) testEmbeddedByValue()                               {}
@@ -262,6 +313,35 @@ func _RecommendationService_Explain_Handler(srv interface{}, ctx context.Context
 	return interceptor(ctx, in, info, handler)
 }
 
+func _RecommendationService_RecommendBulk_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(RecommendBulkRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(RecommendationServiceServer).RecommendBulk(m, &grpc.GenericServerStream[RecommendBulkRequest, RecommendBulkResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type RecommendationService_RecommendBulkServer = grpc.ServerStreamingServer[RecommendBulkResponse]
+
+func _RecommendationService_Reproduce_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReproduceRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RecommendationServiceServer).Reproduce(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RecommendationService_Reproduce_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RecommendationServiceServer).Reproduce(ctx, req.(*ReproduceRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // RecommendationService_ServiceDesc is the grpc.ServiceDesc for RecommendationService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -289,7 +369,17 @@ var RecommendationService_ServiceDesc = grpc.ServiceDesc{
 			MethodName: "Explain",
 			Handler:    _RecommendationService_Explain_Handler,
 		},
+		{
+			MethodName: "Reproduce",
+			Handler:    _RecommendationService_Reproduce_Handler,
+		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "RecommendBulk",
+			Handler:       _RecommendationService_RecommendBulk_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "kindred/v1/recommendation.proto",
 }

@@ -15,13 +15,16 @@ import (
 )
 
 func testDecisions[S Store[T], T Tenant](t *testing.T, f *fixture[S, T]) {
-	shown := []record.Shown{{Item: 3, Score: 0.5, Propensity: 1, Features: []float32{1, 2}}, {Item: 1, Score: -1}}
+	shown := []record.Shown{{Item: 3, Score: 0.5, Propensity: 1, Features: []float32{1, 2}, Slot: record.SlotPinned}, {Item: 1, Score: -1}}
 	f.now = f.now.Truncate(time.Microsecond)
 	id := func(after time.Duration, n uint64) string { return record.NewDecisionID(f.now.Add(after), n) }
 	d := record.Decision{
 		ID: id(0, 1), Time: f.now, UserNumber: 7, Surface: "home", Context: []string{"i1"}, Policy: "p", Generation: "g",
 		Seed: 1<<63 + 5, Tier: "personalized", Profile: record.Token{Epoch: 9, Seq: 8}, Candidates: 500,
 		Items: shown, Losers: shown[1:], FeatureNames: []string{"a", "b"},
+		Kind: record.DecisionPage, Assignment: record.Assignment{Experiment: "e", Variant: "v", Kind: record.AssignedListed},
+		Filter: "in_stock", Limit: 20, Seen: record.SeenHideInteracted, Diversity: 0.25, Exclude: []uint32{9, 1 << 20},
+		Clock: f.now.Add(-time.Hour), AsOf: true, Applied: 77, Degraded: 2, Offset: 30, First: "r0",
 	}
 	early := record.Decision{ID: id(-time.Hour, 2), Time: f.now.Add(-time.Hour)}
 	late := record.Decision{ID: id(time.Hour, 3), Time: f.now.Add(time.Hour)}
@@ -51,7 +54,11 @@ func testDecisions[S Store[T], T Tenant](t *testing.T, f *fixture[S, T]) {
 	if ids := window(f.now, f.now.Add(time.Hour)); !slices.Equal(ids, []string{d.ID}) {
 		t.Errorf("decisions of the hour: %v", ids)
 	}
-	l := record.List{ID: "r1", UserNumber: 7, Time: f.now, Items: shown, Tier: "popular", Why: "new", Generation: "g", Seed: 4}
+	l := record.List{ID: "r1", UserNumber: 7, Time: f.now, Items: shown, Tier: "popular", Why: "new", Generation: "g", Seed: 4,
+		Surface: "home", Policy: "p/1", Assignment: record.Assignment{Experiment: "e", Variant: "v", Kind: record.AssignedByHash},
+		Seen: record.SeenKeep, Diversity: 0.5, Profile: record.Token{Epoch: 1, Seq: 2}, Applied: 3, Clock: f.now.Add(time.Hour),
+		Context: []string{"i1"}, FeatureNames: []string{"a", "b"},
+	}
 	if err := f.tenant.PutList(l); err != nil {
 		t.Fatal(err)
 	}

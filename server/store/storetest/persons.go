@@ -232,3 +232,26 @@ func testExport[S Store[T], T Tenant](t *testing.T, f *fixture[S, T]) {
 		t.Errorf("export of an unknown user: %v", last)
 	}
 }
+
+func testUserIDs[S Store[T], T Tenant](t *testing.T, f *fixture[S, T]) {
+	anonymous := f.event("e3", "", "i1")
+	anonymous.Session = "s1"
+	f.writeTo(f.create(record.Tenant{Name: "books"}), of(f.event("e", "other", "i1")))
+	f.write(of(f.event("e1", "ann", "i1")), of(f.event("e2", "bob", "i1")), of(anonymous), of(f.event("e4", "zoe", "i1")))
+	f.write(eraseUser("bob"))
+	var got []string
+	pages, after := 0, ""
+	for {
+		ids, next, err := f.tenant.UserIDs(after, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, after = append(got, ids...), next
+		if pages++; next == "" || pages > 5 {
+			break
+		}
+	}
+	if !slices.Equal(got, []string{"ann", "zoe"}) {
+		t.Errorf("users %v, want ann and zoe", got)
+	}
+}

@@ -57,6 +57,7 @@ type Tenant interface {
 
 	UserNumber(user, session string) (number uint64, known bool)
 	Name(number uint64) (user, session string, known bool)
+	UserIDs(after string, limit int) (ids []string, next string, err error)
 	History(user, before uint64, limit int) ([]record.Stored, error)
 	HistoryUntil(user, before uint64, limit int, until time.Time) ([]record.Stored, error)
 	Profile(user string) (record.Profile, error)
@@ -101,6 +102,7 @@ func Run[S Store[T], T Tenant](t *testing.T, open func(dir string, c Config) (S,
 		{"users and sessions are apart", testNameSpaces[S, T]},
 		{"a history is read in pages and as of a time", testHistoryPages[S, T]},
 		{"a merged session is its user's", testMerge[S, T]},
+		{"users are listed by their ids", testUserIDs[S, T]},
 		{"an erased person leaves no trace", testErase[S, T]},
 		{"catalog rows are put, kept, replaced and deleted", testItems[S, T]},
 		{"a patch changes what it names", testPatch[S, T]},

@@ -11,12 +11,38 @@ import (
 	"github.com/kindred-rec/kindred/server/record"
 )
 
+// fullPolicy has every field.
+func fullPolicy(at time.Time) record.Policy {
+	return record.Policy{
+		Name: "calm", Version: 4, Created: at, By: "k", Note: "n", Seen: record.SeenKeep, Diversity: 0, HasDiversity: true,
+		Caps: []record.PolicyCap{{Label: record.LabelBrand, Most: 2, Within: 10}},
+		Rules: []record.PolicyRule{
+			{
+				Name: "pin", Condition: "in_stock", Item: "i1", Surfaces: []string{"home"}, From: at, Until: at.Add(time.Hour),
+				Action: record.RulePin, Slot: 3,
+			},
+			{Name: "cap", Condition: "true", Action: record.RuleDailyCap, PerDay: 7},
+			{Name: "share", Condition: "true", Action: record.RuleReserve, Share: 0.25},
+			{Name: "boost", Condition: "true", Action: record.RuleBoost, Factor: 2},
+		},
+		Temperature: 0.5, NewItems: record.NewItems{Share: 0.1, MaxAge: time.Hour, MaxImpressions: 9, Method: record.NewByUCB},
+		Fatigue: record.Fatigue{Weight: 1, HalfLife: time.Hour},
+	}
+}
+
 func testTenants[S Store[T], T Tenant](t *testing.T, f *fixture[S, T]) {
 	full := record.Tenant{
 		Name: "books", Currency: "EUR", Clock: record.ClockLog, Retention: 50 * 24 * time.Hour,
 		EventTypes: []record.EventType{{Name: "wish", Weight: -1.5, NeedsItem: true}},
-		Surfaces:   []record.Surface{{Name: "home", Limit: 5, Seen: record.SeenKeep, Diversity: 0.5, Filter: "in_stock"}},
+		Surfaces:   []record.Surface{{Name: "home", Limit: 5, Seen: record.SeenKeep, Diversity: 0.5, Filter: "in_stock", Policy: "calm"}},
 		Attributes: []record.Attribute{{Name: "pages", Kind: record.KindNumber, List: true}},
+		Policies:   []record.Policy{fullPolicy(f.now), {Name: "calm", Version: 5, Deleted: true}},
+		Experiments: []record.Experiment{{
+			Name: "tea", Revision: 2, Updated: f.now, By: "k", Note: "n", Salt: "s", Surfaces: []string{"home"}, Layer: "l",
+			LayerFrom: 0.25, LayerUntil: 0.5, Start: f.now, End: f.now.Add(time.Hour), Status: record.ExperimentRunning,
+			Excluded: []string{"ann"}, Spans: []record.Span{{From: 0, Until: 9, Variant: "a"}},
+			Variants: []record.Variant{{Name: "a", Policy: "calm", Share: 0.5, Users: []string{"bob"}}},
+		}},
 	}
 	created, err := f.store.CreateTenant(t.Context(), full)
 	if err != nil {
@@ -45,6 +71,7 @@ func testTenants[S Store[T], T Tenant](t *testing.T, f *fixture[S, T]) {
 	if _, err := f.store.UpdateTenant(t.Context(), record.Tenant{
 		Name: "books", Currency: "USD", Clock: full.Clock, Retention: full.Retention,
 		EventTypes: full.EventTypes, Surfaces: full.Surfaces, Attributes: full.Attributes,
+		Policies: full.Policies, Experiments: full.Experiments,
 	}); err != nil {
 		t.Fatal(err)
 	}

@@ -149,7 +149,24 @@ type Decision struct {
 	Items        *Ranking               `protobuf:"bytes,13,opt,name=items,proto3" json:"items,omitempty"`
 	Losers       *Ranking               `protobuf:"bytes,14,opt,name=losers,proto3" json:"losers,omitempty"`
 	// Place in DecisionBatch.names plus one; 0: the decision has no names.
-	Names         uint32 `protobuf:"varint,15,opt,name=names,proto3" json:"names,omitempty"`
+	Names      uint32 `protobuf:"varint,15,opt,name=names,proto3" json:"names,omitempty"`
+	Kind       uint32 `protobuf:"varint,16,opt,name=kind,proto3" json:"kind,omitempty"`
+	Experiment string `protobuf:"bytes,17,opt,name=experiment,proto3" json:"experiment,omitempty"`
+	Variant    string `protobuf:"bytes,18,opt,name=variant,proto3" json:"variant,omitempty"`
+	Assignment uint32 `protobuf:"varint,19,opt,name=assignment,proto3" json:"assignment,omitempty"`
+	Filter     string `protobuf:"bytes,20,opt,name=filter,proto3" json:"filter,omitempty"`
+	Limit      int32  `protobuf:"varint,21,opt,name=limit,proto3" json:"limit,omitempty"`
+	// 0 not known, 1 keep, 2 hide_purchased, 3 hide_interacted.
+	Seen      uint32   `protobuf:"varint,22,opt,name=seen,proto3" json:"seen,omitempty"`
+	Diversity float32  `protobuf:"fixed32,23,opt,name=diversity,proto3" json:"diversity,omitempty"`
+	Exclude   []uint32 `protobuf:"varint,24,rep,packed,name=exclude,proto3" json:"exclude,omitempty"`
+	// 0: time_ns.
+	ClockNs       int64  `protobuf:"fixed64,25,opt,name=clock_ns,json=clockNs,proto3" json:"clock_ns,omitempty"`
+	AsOf          bool   `protobuf:"varint,26,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	Applied       uint64 `protobuf:"varint,27,opt,name=applied,proto3" json:"applied,omitempty"`
+	Degraded      uint32 `protobuf:"varint,28,opt,name=degraded,proto3" json:"degraded,omitempty"`
+	Offset        int32  `protobuf:"varint,29,opt,name=offset,proto3" json:"offset,omitempty"`
+	First         string `protobuf:"bytes,30,opt,name=first,proto3" json:"first,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -282,6 +299,111 @@ func (x *Decision) GetNames() uint32 {
 	return 0
 }
 
+func (x *Decision) GetKind() uint32 {
+	if x != nil {
+		return x.Kind
+	}
+	return 0
+}
+
+func (x *Decision) GetExperiment() string {
+	if x != nil {
+		return x.Experiment
+	}
+	return ""
+}
+
+func (x *Decision) GetVariant() string {
+	if x != nil {
+		return x.Variant
+	}
+	return ""
+}
+
+func (x *Decision) GetAssignment() uint32 {
+	if x != nil {
+		return x.Assignment
+	}
+	return 0
+}
+
+func (x *Decision) GetFilter() string {
+	if x != nil {
+		return x.Filter
+	}
+	return ""
+}
+
+func (x *Decision) GetLimit() int32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *Decision) GetSeen() uint32 {
+	if x != nil {
+		return x.Seen
+	}
+	return 0
+}
+
+func (x *Decision) GetDiversity() float32 {
+	if x != nil {
+		return x.Diversity
+	}
+	return 0
+}
+
+func (x *Decision) GetExclude() []uint32 {
+	if x != nil {
+		return x.Exclude
+	}
+	return nil
+}
+
+func (x *Decision) GetClockNs() int64 {
+	if x != nil {
+		return x.ClockNs
+	}
+	return 0
+}
+
+func (x *Decision) GetAsOf() bool {
+	if x != nil {
+		return x.AsOf
+	}
+	return false
+}
+
+func (x *Decision) GetApplied() uint64 {
+	if x != nil {
+		return x.Applied
+	}
+	return 0
+}
+
+func (x *Decision) GetDegraded() uint32 {
+	if x != nil {
+		return x.Degraded
+	}
+	return 0
+}
+
+func (x *Decision) GetOffset() int32 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+func (x *Decision) GetFirst() string {
+	if x != nil {
+		return x.First
+	}
+	return ""
+}
+
 // Ranking is a list of items by column, so that it packs well.
 type Ranking struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -295,8 +417,10 @@ type Ranking struct {
 	// where present is empty.
 	Features []float32 `protobuf:"fixed32,5,rep,packed,name=features,proto3" json:"features,omitempty"`
 	// For each item, bit f says that feature f is not 0 and stands in features. Empty
-	// where an item has more than 32.
-	Present       []uint32 `protobuf:"varint,6,rep,packed,name=present,proto3" json:"present,omitempty"`
+	// where an item has more than 64.
+	Present []uint64 `protobuf:"varint,6,rep,packed,name=present,proto3" json:"present,omitempty"`
+	// What put each item into its slot, a byte each. Empty: the best score, all of them.
+	Slots         []byte `protobuf:"bytes,7,opt,name=slots,proto3" json:"slots,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -366,24 +490,45 @@ func (x *Ranking) GetFeatures() []float32 {
 	return nil
 }
 
-func (x *Ranking) GetPresent() []uint32 {
+func (x *Ranking) GetPresent() []uint64 {
 	if x != nil {
 		return x.Present
 	}
 	return nil
 }
 
+func (x *Ranking) GetSlots() []byte {
+	if x != nil {
+		return x.Slots
+	}
+	return nil
+}
+
 // List is a ranked list that page tokens continue. It expires.
 type List struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	User          uint64                 `protobuf:"fixed64,2,opt,name=user,proto3" json:"user,omitempty"`
-	TimeNs        int64                  `protobuf:"fixed64,3,opt,name=time_ns,json=timeNs,proto3" json:"time_ns,omitempty"`
-	Items         *Ranking               `protobuf:"bytes,4,opt,name=items,proto3" json:"items,omitempty"`
-	Tier          string                 `protobuf:"bytes,5,opt,name=tier,proto3" json:"tier,omitempty"`
-	Why           string                 `protobuf:"bytes,6,opt,name=why,proto3" json:"why,omitempty"`
-	Generation    string                 `protobuf:"bytes,7,opt,name=generation,proto3" json:"generation,omitempty"`
-	Seed          uint64                 `protobuf:"fixed64,8,opt,name=seed,proto3" json:"seed,omitempty"`
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Id         string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	User       uint64                 `protobuf:"fixed64,2,opt,name=user,proto3" json:"user,omitempty"`
+	TimeNs     int64                  `protobuf:"fixed64,3,opt,name=time_ns,json=timeNs,proto3" json:"time_ns,omitempty"`
+	Items      *Ranking               `protobuf:"bytes,4,opt,name=items,proto3" json:"items,omitempty"`
+	Tier       string                 `protobuf:"bytes,5,opt,name=tier,proto3" json:"tier,omitempty"`
+	Why        string                 `protobuf:"bytes,6,opt,name=why,proto3" json:"why,omitempty"`
+	Generation string                 `protobuf:"bytes,7,opt,name=generation,proto3" json:"generation,omitempty"`
+	Seed       uint64                 `protobuf:"fixed64,8,opt,name=seed,proto3" json:"seed,omitempty"`
+	// As of Decision.
+	Surface       string        `protobuf:"bytes,9,opt,name=surface,proto3" json:"surface,omitempty"`
+	Policy        string        `protobuf:"bytes,10,opt,name=policy,proto3" json:"policy,omitempty"`
+	Experiment    string        `protobuf:"bytes,11,opt,name=experiment,proto3" json:"experiment,omitempty"`
+	Variant       string        `protobuf:"bytes,12,opt,name=variant,proto3" json:"variant,omitempty"`
+	Assignment    uint32        `protobuf:"varint,13,opt,name=assignment,proto3" json:"assignment,omitempty"`
+	Seen          uint32        `protobuf:"varint,14,opt,name=seen,proto3" json:"seen,omitempty"`
+	Diversity     float32       `protobuf:"fixed32,15,opt,name=diversity,proto3" json:"diversity,omitempty"`
+	ProfileEpoch  uint64        `protobuf:"fixed64,16,opt,name=profile_epoch,json=profileEpoch,proto3" json:"profile_epoch,omitempty"`
+	ProfileSeq    uint64        `protobuf:"varint,17,opt,name=profile_seq,json=profileSeq,proto3" json:"profile_seq,omitempty"`
+	Applied       uint64        `protobuf:"varint,18,opt,name=applied,proto3" json:"applied,omitempty"`
+	ClockNs       int64         `protobuf:"fixed64,19,opt,name=clock_ns,json=clockNs,proto3" json:"clock_ns,omitempty"`
+	Context       []string      `protobuf:"bytes,20,rep,name=context,proto3" json:"context,omitempty"`
+	Names         *FeatureNames `protobuf:"bytes,21,opt,name=names,proto3" json:"names,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -474,6 +619,97 @@ func (x *List) GetSeed() uint64 {
 	return 0
 }
 
+func (x *List) GetSurface() string {
+	if x != nil {
+		return x.Surface
+	}
+	return ""
+}
+
+func (x *List) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+func (x *List) GetExperiment() string {
+	if x != nil {
+		return x.Experiment
+	}
+	return ""
+}
+
+func (x *List) GetVariant() string {
+	if x != nil {
+		return x.Variant
+	}
+	return ""
+}
+
+func (x *List) GetAssignment() uint32 {
+	if x != nil {
+		return x.Assignment
+	}
+	return 0
+}
+
+func (x *List) GetSeen() uint32 {
+	if x != nil {
+		return x.Seen
+	}
+	return 0
+}
+
+func (x *List) GetDiversity() float32 {
+	if x != nil {
+		return x.Diversity
+	}
+	return 0
+}
+
+func (x *List) GetProfileEpoch() uint64 {
+	if x != nil {
+		return x.ProfileEpoch
+	}
+	return 0
+}
+
+func (x *List) GetProfileSeq() uint64 {
+	if x != nil {
+		return x.ProfileSeq
+	}
+	return 0
+}
+
+func (x *List) GetApplied() uint64 {
+	if x != nil {
+		return x.Applied
+	}
+	return 0
+}
+
+func (x *List) GetClockNs() int64 {
+	if x != nil {
+		return x.ClockNs
+	}
+	return 0
+}
+
+func (x *List) GetContext() []string {
+	if x != nil {
+		return x.Context
+	}
+	return nil
+}
+
+func (x *List) GetNames() *FeatureNames {
+	if x != nil {
+		return x.Names
+	}
+	return nil
+}
+
 var File_kindred_store_v1_decision_proto protoreflect.FileDescriptor
 
 const file_kindred_store_v1_decision_proto_rawDesc = "" +
@@ -484,7 +720,7 @@ const file_kindred_store_v1_decision_proto_rawDesc = "" +
 	"\bdecision\x18\x02 \x03(\v2\x1a.kindred.store.v1.DecisionR\bdecision\x124\n" +
 	"\x05names\x18\x03 \x03(\v2\x1e.kindred.store.v1.FeatureNamesR\x05names\"\"\n" +
 	"\fFeatureNames\x12\x12\n" +
-	"\x04name\x18\x01 \x03(\tR\x04name\"\xa7\x03\n" +
+	"\x04name\x18\x01 \x03(\tR\x04name\"\xa3\x06\n" +
 	"\bDecision\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x17\n" +
 	"\atime_ns\x18\x02 \x01(\x10R\x06timeNs\x12\x18\n" +
@@ -505,7 +741,26 @@ const file_kindred_store_v1_decision_proto_rawDesc = "" +
 	"candidates\x12/\n" +
 	"\x05items\x18\r \x01(\v2\x19.kindred.store.v1.RankingR\x05items\x121\n" +
 	"\x06losers\x18\x0e \x01(\v2\x19.kindred.store.v1.RankingR\x06losers\x12\x14\n" +
-	"\x05names\x18\x0f \x01(\rR\x05names\"\x9f\x01\n" +
+	"\x05names\x18\x0f \x01(\rR\x05names\x12\x12\n" +
+	"\x04kind\x18\x10 \x01(\rR\x04kind\x12\x1e\n" +
+	"\n" +
+	"experiment\x18\x11 \x01(\tR\n" +
+	"experiment\x12\x18\n" +
+	"\avariant\x18\x12 \x01(\tR\avariant\x12\x1e\n" +
+	"\n" +
+	"assignment\x18\x13 \x01(\rR\n" +
+	"assignment\x12\x16\n" +
+	"\x06filter\x18\x14 \x01(\tR\x06filter\x12\x14\n" +
+	"\x05limit\x18\x15 \x01(\x05R\x05limit\x12\x12\n" +
+	"\x04seen\x18\x16 \x01(\rR\x04seen\x12\x1c\n" +
+	"\tdiversity\x18\x17 \x01(\x02R\tdiversity\x12\x18\n" +
+	"\aexclude\x18\x18 \x03(\rR\aexclude\x12\x19\n" +
+	"\bclock_ns\x18\x19 \x01(\x10R\aclockNs\x12\x13\n" +
+	"\x05as_of\x18\x1a \x01(\bR\x04asOf\x12\x18\n" +
+	"\aapplied\x18\x1b \x01(\x04R\aapplied\x12\x1a\n" +
+	"\bdegraded\x18\x1c \x01(\rR\bdegraded\x12\x16\n" +
+	"\x06offset\x18\x1d \x01(\x05R\x06offset\x12\x14\n" +
+	"\x05first\x18\x1e \x01(\tR\x05first\"\xb5\x01\n" +
 	"\aRanking\x12\x12\n" +
 	"\x04item\x18\x01 \x03(\rR\x04item\x12\x14\n" +
 	"\x05score\x18\x02 \x03(\x02R\x05score\x12\x1e\n" +
@@ -514,7 +769,8 @@ const file_kindred_store_v1_decision_proto_rawDesc = "" +
 	"propensity\x12\x14\n" +
 	"\x05width\x18\x04 \x03(\rR\x05width\x12\x1a\n" +
 	"\bfeatures\x18\x05 \x03(\x02R\bfeatures\x12\x18\n" +
-	"\apresent\x18\x06 \x03(\rR\apresent\"\xce\x01\n" +
+	"\apresent\x18\x06 \x03(\x04R\apresent\x12\x14\n" +
+	"\x05slots\x18\a \x01(\fR\x05slots\"\xd7\x04\n" +
 	"\x04List\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04user\x18\x02 \x01(\x06R\x04user\x12\x17\n" +
@@ -525,7 +781,26 @@ const file_kindred_store_v1_decision_proto_rawDesc = "" +
 	"\n" +
 	"generation\x18\a \x01(\tR\n" +
 	"generation\x12\x12\n" +
-	"\x04seed\x18\b \x01(\x06R\x04seedBFZDgithub.com/kindred-rec/kindred/server/store/internal/storepb;storepbb\x06proto3"
+	"\x04seed\x18\b \x01(\x06R\x04seed\x12\x18\n" +
+	"\asurface\x18\t \x01(\tR\asurface\x12\x16\n" +
+	"\x06policy\x18\n" +
+	" \x01(\tR\x06policy\x12\x1e\n" +
+	"\n" +
+	"experiment\x18\v \x01(\tR\n" +
+	"experiment\x12\x18\n" +
+	"\avariant\x18\f \x01(\tR\avariant\x12\x1e\n" +
+	"\n" +
+	"assignment\x18\r \x01(\rR\n" +
+	"assignment\x12\x12\n" +
+	"\x04seen\x18\x0e \x01(\rR\x04seen\x12\x1c\n" +
+	"\tdiversity\x18\x0f \x01(\x02R\tdiversity\x12#\n" +
+	"\rprofile_epoch\x18\x10 \x01(\x06R\fprofileEpoch\x12\x1f\n" +
+	"\vprofile_seq\x18\x11 \x01(\x04R\n" +
+	"profileSeq\x12\x18\n" +
+	"\aapplied\x18\x12 \x01(\x04R\aapplied\x12\x19\n" +
+	"\bclock_ns\x18\x13 \x01(\x10R\aclockNs\x12\x18\n" +
+	"\acontext\x18\x14 \x03(\tR\acontext\x124\n" +
+	"\x05names\x18\x15 \x01(\v2\x1e.kindred.store.v1.FeatureNamesR\x05namesBFZDgithub.com/kindred-rec/kindred/server/store/internal/storepb;storepbb\x06proto3"
 
 var (
 	file_kindred_store_v1_decision_proto_rawDescOnce sync.Once
@@ -553,11 +828,12 @@ var file_kindred_store_v1_decision_proto_depIdxs = []int32{
 	3, // 2: kindred.store.v1.Decision.items:type_name -> kindred.store.v1.Ranking
 	3, // 3: kindred.store.v1.Decision.losers:type_name -> kindred.store.v1.Ranking
 	3, // 4: kindred.store.v1.List.items:type_name -> kindred.store.v1.Ranking
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	1, // 5: kindred.store.v1.List.names:type_name -> kindred.store.v1.FeatureNames
+	6, // [6:6] is the sub-list for method output_type
+	6, // [6:6] is the sub-list for method input_type
+	6, // [6:6] is the sub-list for extension type_name
+	6, // [6:6] is the sub-list for extension extendee
+	0, // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_kindred_store_v1_decision_proto_init() }

@@ -98,7 +98,9 @@ type Tenant struct {
 	Surfaces   []*Surface   `protobuf:"bytes,7,rep,name=surfaces,proto3" json:"surfaces,omitempty"`
 	Attributes []*Attribute `protobuf:"bytes,8,rep,name=attributes,proto3" json:"attributes,omitempty"`
 	// Nanoseconds; 0: the default.
-	RetentionNs   int64 `protobuf:"varint,9,opt,name=retention_ns,json=retentionNs,proto3" json:"retention_ns,omitempty"`
+	RetentionNs   int64         `protobuf:"varint,9,opt,name=retention_ns,json=retentionNs,proto3" json:"retention_ns,omitempty"`
+	Policies      []*Policy     `protobuf:"bytes,10,rep,name=policies,proto3" json:"policies,omitempty"`
+	Experiments   []*Experiment `protobuf:"bytes,11,rep,name=experiments,proto3" json:"experiments,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -196,6 +198,20 @@ func (x *Tenant) GetRetentionNs() int64 {
 	return 0
 }
 
+func (x *Tenant) GetPolicies() []*Policy {
+	if x != nil {
+		return x.Policies
+	}
+	return nil
+}
+
+func (x *Tenant) GetExperiments() []*Experiment {
+	if x != nil {
+		return x.Experiments
+	}
+	return nil
+}
+
 // EventType is a declared type or a changed weight.
 type EventType struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -265,6 +281,7 @@ type Surface struct {
 	Seen          string                 `protobuf:"bytes,3,opt,name=seen,proto3" json:"seen,omitempty"`
 	Diversity     float64                `protobuf:"fixed64,4,opt,name=diversity,proto3" json:"diversity,omitempty"`
 	Filter        string                 `protobuf:"bytes,5,opt,name=filter,proto3" json:"filter,omitempty"`
+	Policy        string                 `protobuf:"bytes,6,opt,name=policy,proto3" json:"policy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -334,6 +351,670 @@ func (x *Surface) GetFilter() string {
 	return ""
 }
 
+func (x *Surface) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+// Policy is one version of a policy.
+type Policy struct {
+	state             protoimpl.MessageState `protogen:"open.v1"`
+	Name              string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Version           int32                  `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	Created           *Instant               `protobuf:"bytes,3,opt,name=created,proto3" json:"created,omitempty"`
+	By                string                 `protobuf:"bytes,4,opt,name=by,proto3" json:"by,omitempty"`
+	Note              string                 `protobuf:"bytes,5,opt,name=note,proto3" json:"note,omitempty"`
+	Deleted           bool                   `protobuf:"varint,6,opt,name=deleted,proto3" json:"deleted,omitempty"`
+	Seen              string                 `protobuf:"bytes,7,opt,name=seen,proto3" json:"seen,omitempty"`
+	Diversity         *float64               `protobuf:"fixed64,8,opt,name=diversity,proto3,oneof" json:"diversity,omitempty"`
+	Caps              []*PolicyCap           `protobuf:"bytes,9,rep,name=caps,proto3" json:"caps,omitempty"`
+	Rules             []*PolicyRule          `protobuf:"bytes,10,rep,name=rules,proto3" json:"rules,omitempty"`
+	Temperature       float64                `protobuf:"fixed64,11,opt,name=temperature,proto3" json:"temperature,omitempty"`
+	NewShare          float64                `protobuf:"fixed64,12,opt,name=new_share,json=newShare,proto3" json:"new_share,omitempty"`
+	NewMaxAgeNs       int64                  `protobuf:"varint,13,opt,name=new_max_age_ns,json=newMaxAgeNs,proto3" json:"new_max_age_ns,omitempty"`
+	NewMaxImpressions int32                  `protobuf:"varint,14,opt,name=new_max_impressions,json=newMaxImpressions,proto3" json:"new_max_impressions,omitempty"`
+	NewMethod         uint32                 `protobuf:"varint,15,opt,name=new_method,json=newMethod,proto3" json:"new_method,omitempty"`
+	Fatigue           float64                `protobuf:"fixed64,16,opt,name=fatigue,proto3" json:"fatigue,omitempty"`
+	HalfLifeNs        int64                  `protobuf:"varint,17,opt,name=half_life_ns,json=halfLifeNs,proto3" json:"half_life_ns,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
+}
+
+func (x *Policy) Reset() {
+	*x = Policy{}
+	mi := &file_kindred_store_v1_tenant_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Policy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Policy) ProtoMessage() {}
+
+func (x *Policy) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_store_v1_tenant_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Policy.ProtoReflect.Descriptor instead.
+func (*Policy) Descriptor() ([]byte, []int) {
+	return file_kindred_store_v1_tenant_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Policy) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Policy) GetVersion() int32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *Policy) GetCreated() *Instant {
+	if x != nil {
+		return x.Created
+	}
+	return nil
+}
+
+func (x *Policy) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+func (x *Policy) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *Policy) GetDeleted() bool {
+	if x != nil {
+		return x.Deleted
+	}
+	return false
+}
+
+func (x *Policy) GetSeen() string {
+	if x != nil {
+		return x.Seen
+	}
+	return ""
+}
+
+func (x *Policy) GetDiversity() float64 {
+	if x != nil && x.Diversity != nil {
+		return *x.Diversity
+	}
+	return 0
+}
+
+func (x *Policy) GetCaps() []*PolicyCap {
+	if x != nil {
+		return x.Caps
+	}
+	return nil
+}
+
+func (x *Policy) GetRules() []*PolicyRule {
+	if x != nil {
+		return x.Rules
+	}
+	return nil
+}
+
+func (x *Policy) GetTemperature() float64 {
+	if x != nil {
+		return x.Temperature
+	}
+	return 0
+}
+
+func (x *Policy) GetNewShare() float64 {
+	if x != nil {
+		return x.NewShare
+	}
+	return 0
+}
+
+func (x *Policy) GetNewMaxAgeNs() int64 {
+	if x != nil {
+		return x.NewMaxAgeNs
+	}
+	return 0
+}
+
+func (x *Policy) GetNewMaxImpressions() int32 {
+	if x != nil {
+		return x.NewMaxImpressions
+	}
+	return 0
+}
+
+func (x *Policy) GetNewMethod() uint32 {
+	if x != nil {
+		return x.NewMethod
+	}
+	return 0
+}
+
+func (x *Policy) GetFatigue() float64 {
+	if x != nil {
+		return x.Fatigue
+	}
+	return 0
+}
+
+func (x *Policy) GetHalfLifeNs() int64 {
+	if x != nil {
+		return x.HalfLifeNs
+	}
+	return 0
+}
+
+// PolicyCap bounds how often a label stands in a list.
+type PolicyCap struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 1 category, 2 brand, 3 seller.
+	Label         uint32 `protobuf:"varint,1,opt,name=label,proto3" json:"label,omitempty"`
+	Most          int32  `protobuf:"varint,2,opt,name=most,proto3" json:"most,omitempty"`
+	Within        int32  `protobuf:"varint,3,opt,name=within,proto3" json:"within,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PolicyCap) Reset() {
+	*x = PolicyCap{}
+	mi := &file_kindred_store_v1_tenant_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PolicyCap) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PolicyCap) ProtoMessage() {}
+
+func (x *PolicyCap) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_store_v1_tenant_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PolicyCap.ProtoReflect.Descriptor instead.
+func (*PolicyCap) Descriptor() ([]byte, []int) {
+	return file_kindred_store_v1_tenant_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *PolicyCap) GetLabel() uint32 {
+	if x != nil {
+		return x.Label
+	}
+	return 0
+}
+
+func (x *PolicyCap) GetMost() int32 {
+	if x != nil {
+		return x.Most
+	}
+	return 0
+}
+
+func (x *PolicyCap) GetWithin() int32 {
+	if x != nil {
+		return x.Within
+	}
+	return 0
+}
+
+// PolicyRule is an action on some items.
+type PolicyRule struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Name      string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Condition string                 `protobuf:"bytes,2,opt,name=condition,proto3" json:"condition,omitempty"`
+	Item      string                 `protobuf:"bytes,3,opt,name=item,proto3" json:"item,omitempty"`
+	Surfaces  []string               `protobuf:"bytes,4,rep,name=surfaces,proto3" json:"surfaces,omitempty"`
+	From      *Instant               `protobuf:"bytes,5,opt,name=from,proto3" json:"from,omitempty"`
+	Until     *Instant               `protobuf:"bytes,6,opt,name=until,proto3" json:"until,omitempty"`
+	// 1 exclude, 2 daily cap, 3 pin, 4 reserve, 5 boost, 6 bury.
+	Action        uint32  `protobuf:"varint,7,opt,name=action,proto3" json:"action,omitempty"`
+	PerDay        int32   `protobuf:"varint,8,opt,name=per_day,json=perDay,proto3" json:"per_day,omitempty"`
+	Slot          int32   `protobuf:"varint,9,opt,name=slot,proto3" json:"slot,omitempty"`
+	Share         float64 `protobuf:"fixed64,10,opt,name=share,proto3" json:"share,omitempty"`
+	Factor        float64 `protobuf:"fixed64,11,opt,name=factor,proto3" json:"factor,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PolicyRule) Reset() {
+	*x = PolicyRule{}
+	mi := &file_kindred_store_v1_tenant_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PolicyRule) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PolicyRule) ProtoMessage() {}
+
+func (x *PolicyRule) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_store_v1_tenant_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PolicyRule.ProtoReflect.Descriptor instead.
+func (*PolicyRule) Descriptor() ([]byte, []int) {
+	return file_kindred_store_v1_tenant_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *PolicyRule) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *PolicyRule) GetCondition() string {
+	if x != nil {
+		return x.Condition
+	}
+	return ""
+}
+
+func (x *PolicyRule) GetItem() string {
+	if x != nil {
+		return x.Item
+	}
+	return ""
+}
+
+func (x *PolicyRule) GetSurfaces() []string {
+	if x != nil {
+		return x.Surfaces
+	}
+	return nil
+}
+
+func (x *PolicyRule) GetFrom() *Instant {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *PolicyRule) GetUntil() *Instant {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+func (x *PolicyRule) GetAction() uint32 {
+	if x != nil {
+		return x.Action
+	}
+	return 0
+}
+
+func (x *PolicyRule) GetPerDay() int32 {
+	if x != nil {
+		return x.PerDay
+	}
+	return 0
+}
+
+func (x *PolicyRule) GetSlot() int32 {
+	if x != nil {
+		return x.Slot
+	}
+	return 0
+}
+
+func (x *PolicyRule) GetShare() float64 {
+	if x != nil {
+		return x.Share
+	}
+	return 0
+}
+
+func (x *PolicyRule) GetFactor() float64 {
+	if x != nil {
+		return x.Factor
+	}
+	return 0
+}
+
+// Experiment shows different people different policies.
+type Experiment struct {
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Name       string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Revision   int32                  `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	Updated    *Instant               `protobuf:"bytes,3,opt,name=updated,proto3" json:"updated,omitempty"`
+	By         string                 `protobuf:"bytes,4,opt,name=by,proto3" json:"by,omitempty"`
+	Note       string                 `protobuf:"bytes,5,opt,name=note,proto3" json:"note,omitempty"`
+	Salt       string                 `protobuf:"bytes,6,opt,name=salt,proto3" json:"salt,omitempty"`
+	Variants   []*Variant             `protobuf:"bytes,7,rep,name=variants,proto3" json:"variants,omitempty"`
+	Surfaces   []string               `protobuf:"bytes,8,rep,name=surfaces,proto3" json:"surfaces,omitempty"`
+	Layer      string                 `protobuf:"bytes,9,opt,name=layer,proto3" json:"layer,omitempty"`
+	LayerFrom  float64                `protobuf:"fixed64,10,opt,name=layer_from,json=layerFrom,proto3" json:"layer_from,omitempty"`
+	LayerUntil float64                `protobuf:"fixed64,11,opt,name=layer_until,json=layerUntil,proto3" json:"layer_until,omitempty"`
+	Start      *Instant               `protobuf:"bytes,12,opt,name=start,proto3" json:"start,omitempty"`
+	End        *Instant               `protobuf:"bytes,13,opt,name=end,proto3" json:"end,omitempty"`
+	// 1 draft, 2 running, 3 stopped.
+	Status        uint32   `protobuf:"varint,14,opt,name=status,proto3" json:"status,omitempty"`
+	Excluded      []string `protobuf:"bytes,15,rep,name=excluded,proto3" json:"excluded,omitempty"`
+	Spans         []*Span  `protobuf:"bytes,16,rep,name=spans,proto3" json:"spans,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Experiment) Reset() {
+	*x = Experiment{}
+	mi := &file_kindred_store_v1_tenant_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Experiment) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Experiment) ProtoMessage() {}
+
+func (x *Experiment) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_store_v1_tenant_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Experiment.ProtoReflect.Descriptor instead.
+func (*Experiment) Descriptor() ([]byte, []int) {
+	return file_kindred_store_v1_tenant_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Experiment) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Experiment) GetRevision() int32 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *Experiment) GetUpdated() *Instant {
+	if x != nil {
+		return x.Updated
+	}
+	return nil
+}
+
+func (x *Experiment) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+func (x *Experiment) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *Experiment) GetSalt() string {
+	if x != nil {
+		return x.Salt
+	}
+	return ""
+}
+
+func (x *Experiment) GetVariants() []*Variant {
+	if x != nil {
+		return x.Variants
+	}
+	return nil
+}
+
+func (x *Experiment) GetSurfaces() []string {
+	if x != nil {
+		return x.Surfaces
+	}
+	return nil
+}
+
+func (x *Experiment) GetLayer() string {
+	if x != nil {
+		return x.Layer
+	}
+	return ""
+}
+
+func (x *Experiment) GetLayerFrom() float64 {
+	if x != nil {
+		return x.LayerFrom
+	}
+	return 0
+}
+
+func (x *Experiment) GetLayerUntil() float64 {
+	if x != nil {
+		return x.LayerUntil
+	}
+	return 0
+}
+
+func (x *Experiment) GetStart() *Instant {
+	if x != nil {
+		return x.Start
+	}
+	return nil
+}
+
+func (x *Experiment) GetEnd() *Instant {
+	if x != nil {
+		return x.End
+	}
+	return nil
+}
+
+func (x *Experiment) GetStatus() uint32 {
+	if x != nil {
+		return x.Status
+	}
+	return 0
+}
+
+func (x *Experiment) GetExcluded() []string {
+	if x != nil {
+		return x.Excluded
+	}
+	return nil
+}
+
+func (x *Experiment) GetSpans() []*Span {
+	if x != nil {
+		return x.Spans
+	}
+	return nil
+}
+
+// Variant is one arm of an experiment.
+type Variant struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Policy        string                 `protobuf:"bytes,2,opt,name=policy,proto3" json:"policy,omitempty"`
+	Share         float64                `protobuf:"fixed64,3,opt,name=share,proto3" json:"share,omitempty"`
+	Users         []string               `protobuf:"bytes,4,rep,name=users,proto3" json:"users,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Variant) Reset() {
+	*x = Variant{}
+	mi := &file_kindred_store_v1_tenant_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Variant) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Variant) ProtoMessage() {}
+
+func (x *Variant) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_store_v1_tenant_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Variant.ProtoReflect.Descriptor instead.
+func (*Variant) Descriptor() ([]byte, []int) {
+	return file_kindred_store_v1_tenant_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Variant) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Variant) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+func (x *Variant) GetShare() float64 {
+	if x != nil {
+		return x.Share
+	}
+	return 0
+}
+
+func (x *Variant) GetUsers() []string {
+	if x != nil {
+		return x.Users
+	}
+	return nil
+}
+
+// Span gives buckets of the hash to a variant.
+type Span struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	From          int32                  `protobuf:"varint,1,opt,name=from,proto3" json:"from,omitempty"`
+	Until         int32                  `protobuf:"varint,2,opt,name=until,proto3" json:"until,omitempty"`
+	Variant       string                 `protobuf:"bytes,3,opt,name=variant,proto3" json:"variant,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Span) Reset() {
+	*x = Span{}
+	mi := &file_kindred_store_v1_tenant_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Span) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Span) ProtoMessage() {}
+
+func (x *Span) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_store_v1_tenant_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Span.ProtoReflect.Descriptor instead.
+func (*Span) Descriptor() ([]byte, []int) {
+	return file_kindred_store_v1_tenant_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Span) GetFrom() int32 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *Span) GetUntil() int32 {
+	if x != nil {
+		return x.Until
+	}
+	return 0
+}
+
+func (x *Span) GetVariant() string {
+	if x != nil {
+		return x.Variant
+	}
+	return ""
+}
+
 // Attribute is a declared attribute of items.
 type Attribute struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -347,7 +1028,7 @@ type Attribute struct {
 
 func (x *Attribute) Reset() {
 	*x = Attribute{}
-	mi := &file_kindred_store_v1_tenant_proto_msgTypes[4]
+	mi := &file_kindred_store_v1_tenant_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -359,7 +1040,7 @@ func (x *Attribute) String() string {
 func (*Attribute) ProtoMessage() {}
 
 func (x *Attribute) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_store_v1_tenant_proto_msgTypes[4]
+	mi := &file_kindred_store_v1_tenant_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -372,7 +1053,7 @@ func (x *Attribute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attribute.ProtoReflect.Descriptor instead.
 func (*Attribute) Descriptor() ([]byte, []int) {
-	return file_kindred_store_v1_tenant_proto_rawDescGZIP(), []int{4}
+	return file_kindred_store_v1_tenant_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Attribute) GetName() string {
@@ -412,7 +1093,7 @@ type Key struct {
 
 func (x *Key) Reset() {
 	*x = Key{}
-	mi := &file_kindred_store_v1_tenant_proto_msgTypes[5]
+	mi := &file_kindred_store_v1_tenant_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -424,7 +1105,7 @@ func (x *Key) String() string {
 func (*Key) ProtoMessage() {}
 
 func (x *Key) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_store_v1_tenant_proto_msgTypes[5]
+	mi := &file_kindred_store_v1_tenant_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -437,7 +1118,7 @@ func (x *Key) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Key.ProtoReflect.Descriptor instead.
 func (*Key) Descriptor() ([]byte, []int) {
-	return file_kindred_store_v1_tenant_proto_rawDescGZIP(), []int{5}
+	return file_kindred_store_v1_tenant_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Key) GetId() string {
@@ -497,7 +1178,7 @@ const file_kindred_store_v1_tenant_proto_rawDesc = "" +
 	"\bIdentity\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x06R\x05epoch\x12\x16\n" +
 	"\x06secret\x18\x02 \x01(\fR\x06secret\x12\x19\n" +
-	"\bhash_key\x18\x03 \x01(\fR\ahashKey\"\xf0\x02\n" +
+	"\bhash_key\x18\x03 \x01(\fR\ahashKey\"\xe6\x03\n" +
 	"\x06Tenant\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\rR\x06number\x123\n" +
@@ -510,18 +1191,93 @@ const file_kindred_store_v1_tenant_proto_rawDesc = "" +
 	"\n" +
 	"attributes\x18\b \x03(\v2\x1b.kindred.store.v1.AttributeR\n" +
 	"attributes\x12!\n" +
-	"\fretention_ns\x18\t \x01(\x03R\vretentionNs\"V\n" +
+	"\fretention_ns\x18\t \x01(\x03R\vretentionNs\x124\n" +
+	"\bpolicies\x18\n" +
+	" \x03(\v2\x18.kindred.store.v1.PolicyR\bpolicies\x12>\n" +
+	"\vexperiments\x18\v \x03(\v2\x1c.kindred.store.v1.ExperimentR\vexperiments\"V\n" +
 	"\tEventType\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06weight\x18\x02 \x01(\x01R\x06weight\x12\x1d\n" +
 	"\n" +
-	"needs_item\x18\x03 \x01(\bR\tneedsItem\"}\n" +
+	"needs_item\x18\x03 \x01(\bR\tneedsItem\"\x95\x01\n" +
 	"\aSurface\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05limit\x18\x02 \x01(\x05R\x05limit\x12\x12\n" +
 	"\x04seen\x18\x03 \x01(\tR\x04seen\x12\x1c\n" +
 	"\tdiversity\x18\x04 \x01(\x01R\tdiversity\x12\x16\n" +
-	"\x06filter\x18\x05 \x01(\tR\x06filter\"G\n" +
+	"\x06filter\x18\x05 \x01(\tR\x06filter\x12\x16\n" +
+	"\x06policy\x18\x06 \x01(\tR\x06policy\"\xc2\x04\n" +
+	"\x06Policy\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x05R\aversion\x123\n" +
+	"\acreated\x18\x03 \x01(\v2\x19.kindred.store.v1.InstantR\acreated\x12\x0e\n" +
+	"\x02by\x18\x04 \x01(\tR\x02by\x12\x12\n" +
+	"\x04note\x18\x05 \x01(\tR\x04note\x12\x18\n" +
+	"\adeleted\x18\x06 \x01(\bR\adeleted\x12\x12\n" +
+	"\x04seen\x18\a \x01(\tR\x04seen\x12!\n" +
+	"\tdiversity\x18\b \x01(\x01H\x00R\tdiversity\x88\x01\x01\x12/\n" +
+	"\x04caps\x18\t \x03(\v2\x1b.kindred.store.v1.PolicyCapR\x04caps\x122\n" +
+	"\x05rules\x18\n" +
+	" \x03(\v2\x1c.kindred.store.v1.PolicyRuleR\x05rules\x12 \n" +
+	"\vtemperature\x18\v \x01(\x01R\vtemperature\x12\x1b\n" +
+	"\tnew_share\x18\f \x01(\x01R\bnewShare\x12#\n" +
+	"\x0enew_max_age_ns\x18\r \x01(\x03R\vnewMaxAgeNs\x12.\n" +
+	"\x13new_max_impressions\x18\x0e \x01(\x05R\x11newMaxImpressions\x12\x1d\n" +
+	"\n" +
+	"new_method\x18\x0f \x01(\rR\tnewMethod\x12\x18\n" +
+	"\afatigue\x18\x10 \x01(\x01R\afatigue\x12 \n" +
+	"\fhalf_life_ns\x18\x11 \x01(\x03R\n" +
+	"halfLifeNsB\f\n" +
+	"\n" +
+	"_diversity\"M\n" +
+	"\tPolicyCap\x12\x14\n" +
+	"\x05label\x18\x01 \x01(\rR\x05label\x12\x12\n" +
+	"\x04most\x18\x02 \x01(\x05R\x04most\x12\x16\n" +
+	"\x06within\x18\x03 \x01(\x05R\x06within\"\xc1\x02\n" +
+	"\n" +
+	"PolicyRule\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1c\n" +
+	"\tcondition\x18\x02 \x01(\tR\tcondition\x12\x12\n" +
+	"\x04item\x18\x03 \x01(\tR\x04item\x12\x1a\n" +
+	"\bsurfaces\x18\x04 \x03(\tR\bsurfaces\x12-\n" +
+	"\x04from\x18\x05 \x01(\v2\x19.kindred.store.v1.InstantR\x04from\x12/\n" +
+	"\x05until\x18\x06 \x01(\v2\x19.kindred.store.v1.InstantR\x05until\x12\x16\n" +
+	"\x06action\x18\a \x01(\rR\x06action\x12\x17\n" +
+	"\aper_day\x18\b \x01(\x05R\x06perDay\x12\x12\n" +
+	"\x04slot\x18\t \x01(\x05R\x04slot\x12\x14\n" +
+	"\x05share\x18\n" +
+	" \x01(\x01R\x05share\x12\x16\n" +
+	"\x06factor\x18\v \x01(\x01R\x06factor\"\x92\x04\n" +
+	"\n" +
+	"Experiment\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
+	"\brevision\x18\x02 \x01(\x05R\brevision\x123\n" +
+	"\aupdated\x18\x03 \x01(\v2\x19.kindred.store.v1.InstantR\aupdated\x12\x0e\n" +
+	"\x02by\x18\x04 \x01(\tR\x02by\x12\x12\n" +
+	"\x04note\x18\x05 \x01(\tR\x04note\x12\x12\n" +
+	"\x04salt\x18\x06 \x01(\tR\x04salt\x125\n" +
+	"\bvariants\x18\a \x03(\v2\x19.kindred.store.v1.VariantR\bvariants\x12\x1a\n" +
+	"\bsurfaces\x18\b \x03(\tR\bsurfaces\x12\x14\n" +
+	"\x05layer\x18\t \x01(\tR\x05layer\x12\x1d\n" +
+	"\n" +
+	"layer_from\x18\n" +
+	" \x01(\x01R\tlayerFrom\x12\x1f\n" +
+	"\vlayer_until\x18\v \x01(\x01R\n" +
+	"layerUntil\x12/\n" +
+	"\x05start\x18\f \x01(\v2\x19.kindred.store.v1.InstantR\x05start\x12+\n" +
+	"\x03end\x18\r \x01(\v2\x19.kindred.store.v1.InstantR\x03end\x12\x16\n" +
+	"\x06status\x18\x0e \x01(\rR\x06status\x12\x1a\n" +
+	"\bexcluded\x18\x0f \x03(\tR\bexcluded\x12,\n" +
+	"\x05spans\x18\x10 \x03(\v2\x16.kindred.store.v1.SpanR\x05spans\"a\n" +
+	"\aVariant\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
+	"\x06policy\x18\x02 \x01(\tR\x06policy\x12\x14\n" +
+	"\x05share\x18\x03 \x01(\x01R\x05share\x12\x14\n" +
+	"\x05users\x18\x04 \x03(\tR\x05users\"J\n" +
+	"\x04Span\x12\x12\n" +
+	"\x04from\x18\x01 \x01(\x05R\x04from\x12\x14\n" +
+	"\x05until\x18\x02 \x01(\x05R\x05until\x12\x18\n" +
+	"\avariant\x18\x03 \x01(\tR\avariant\"G\n" +
 	"\tAttribute\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\rR\x04kind\x12\x12\n" +
@@ -547,28 +1303,46 @@ func file_kindred_store_v1_tenant_proto_rawDescGZIP() []byte {
 	return file_kindred_store_v1_tenant_proto_rawDescData
 }
 
-var file_kindred_store_v1_tenant_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_kindred_store_v1_tenant_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_kindred_store_v1_tenant_proto_goTypes = []any{
-	(*Identity)(nil),  // 0: kindred.store.v1.Identity
-	(*Tenant)(nil),    // 1: kindred.store.v1.Tenant
-	(*EventType)(nil), // 2: kindred.store.v1.EventType
-	(*Surface)(nil),   // 3: kindred.store.v1.Surface
-	(*Attribute)(nil), // 4: kindred.store.v1.Attribute
-	(*Key)(nil),       // 5: kindred.store.v1.Key
-	(*Instant)(nil),   // 6: kindred.store.v1.Instant
+	(*Identity)(nil),   // 0: kindred.store.v1.Identity
+	(*Tenant)(nil),     // 1: kindred.store.v1.Tenant
+	(*EventType)(nil),  // 2: kindred.store.v1.EventType
+	(*Surface)(nil),    // 3: kindred.store.v1.Surface
+	(*Policy)(nil),     // 4: kindred.store.v1.Policy
+	(*PolicyCap)(nil),  // 5: kindred.store.v1.PolicyCap
+	(*PolicyRule)(nil), // 6: kindred.store.v1.PolicyRule
+	(*Experiment)(nil), // 7: kindred.store.v1.Experiment
+	(*Variant)(nil),    // 8: kindred.store.v1.Variant
+	(*Span)(nil),       // 9: kindred.store.v1.Span
+	(*Attribute)(nil),  // 10: kindred.store.v1.Attribute
+	(*Key)(nil),        // 11: kindred.store.v1.Key
+	(*Instant)(nil),    // 12: kindred.store.v1.Instant
 }
 var file_kindred_store_v1_tenant_proto_depIdxs = []int32{
-	6, // 0: kindred.store.v1.Tenant.created:type_name -> kindred.store.v1.Instant
-	2, // 1: kindred.store.v1.Tenant.event_types:type_name -> kindred.store.v1.EventType
-	3, // 2: kindred.store.v1.Tenant.surfaces:type_name -> kindred.store.v1.Surface
-	4, // 3: kindred.store.v1.Tenant.attributes:type_name -> kindred.store.v1.Attribute
-	6, // 4: kindred.store.v1.Key.created:type_name -> kindred.store.v1.Instant
-	6, // 5: kindred.store.v1.Key.revoked:type_name -> kindred.store.v1.Instant
-	6, // [6:6] is the sub-list for method output_type
-	6, // [6:6] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	12, // 0: kindred.store.v1.Tenant.created:type_name -> kindred.store.v1.Instant
+	2,  // 1: kindred.store.v1.Tenant.event_types:type_name -> kindred.store.v1.EventType
+	3,  // 2: kindred.store.v1.Tenant.surfaces:type_name -> kindred.store.v1.Surface
+	10, // 3: kindred.store.v1.Tenant.attributes:type_name -> kindred.store.v1.Attribute
+	4,  // 4: kindred.store.v1.Tenant.policies:type_name -> kindred.store.v1.Policy
+	7,  // 5: kindred.store.v1.Tenant.experiments:type_name -> kindred.store.v1.Experiment
+	12, // 6: kindred.store.v1.Policy.created:type_name -> kindred.store.v1.Instant
+	5,  // 7: kindred.store.v1.Policy.caps:type_name -> kindred.store.v1.PolicyCap
+	6,  // 8: kindred.store.v1.Policy.rules:type_name -> kindred.store.v1.PolicyRule
+	12, // 9: kindred.store.v1.PolicyRule.from:type_name -> kindred.store.v1.Instant
+	12, // 10: kindred.store.v1.PolicyRule.until:type_name -> kindred.store.v1.Instant
+	12, // 11: kindred.store.v1.Experiment.updated:type_name -> kindred.store.v1.Instant
+	8,  // 12: kindred.store.v1.Experiment.variants:type_name -> kindred.store.v1.Variant
+	12, // 13: kindred.store.v1.Experiment.start:type_name -> kindred.store.v1.Instant
+	12, // 14: kindred.store.v1.Experiment.end:type_name -> kindred.store.v1.Instant
+	9,  // 15: kindred.store.v1.Experiment.spans:type_name -> kindred.store.v1.Span
+	12, // 16: kindred.store.v1.Key.created:type_name -> kindred.store.v1.Instant
+	12, // 17: kindred.store.v1.Key.revoked:type_name -> kindred.store.v1.Instant
+	18, // [18:18] is the sub-list for method output_type
+	18, // [18:18] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_kindred_store_v1_tenant_proto_init() }
@@ -577,13 +1351,14 @@ func file_kindred_store_v1_tenant_proto_init() {
 		return
 	}
 	file_kindred_store_v1_attribute_proto_init()
+	file_kindred_store_v1_tenant_proto_msgTypes[4].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kindred_store_v1_tenant_proto_rawDesc), len(file_kindred_store_v1_tenant_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
