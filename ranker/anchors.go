@@ -40,7 +40,7 @@ func (r *run) addAnchor(item uint32, kind Kind, influence float64) bool {
 		return false
 	}
 	r.at(item).mark |= anchored
-	a := anchor{item: item, kind: kind, influence: float32(influence), vector: r.vector(item)}
+	a := anchor{item: item, kind: kind, influence: float32(influence), vector: r.vector(item), row: r.world.Catalog.Row(item)}
 	if r.world.CoVisited != nil {
 		a.total = r.world.CoVisited.Total(item) + r.shrink
 	}
@@ -69,6 +69,9 @@ func (r *run) gather() {
 				e.after += share * n.After
 				e.before += share * n.Before
 				e.both += shareBoth * n.Weight()
+				if i < len(e.near) {
+					e.near[i] = n.After / a.total
+				}
 			}
 		}
 	}

@@ -10,23 +10,41 @@ import (
 // out holds zeros.
 type column func(r *run, out []float32)
 
-// columns, by Feature.
+// columns, by Feature, computed in this order. Position has none: it is 0 here. Those of
+// labels come of one pass, that of the first of them.
 var columns = [FeatureCount]column{
-	CoVisited: func(r *run, out []float32) { r.ofEvidence(out, func(e *evidence) float32 { return logShare(e.after) }) },
-	CoVisitedBefore: func(r *run, out []float32) {
-		r.ofEvidence(out, func(e *evidence) float32 { return logShare(e.before) })
-	},
-	Association:      association,
-	UserSimilarity:   userSimilarity,
-	LastSimilarity:   lastSimilarity,
-	RecentSimilarity: recentSimilarity,
-	ColdSimilarity:   coldSimilarity,
-	LabelSimilarity:  labelSimilarity,
-	Popularity:       popularityColumn,
-	Trend:            trendColumn,
-	Repeat:           repeatColumn,
-	RepeatCount:      repeatCountColumn,
-	Freshness:        freshnessColumn,
+	CoVisited:         coVisitedColumn,
+	CoVisitedBefore:   coVisitedBefore,
+	Association:       association,
+	UserSimilarity:    userSimilarity,
+	LastSimilarity:    lastSimilarity,
+	RecentSimilarity:  recentSimilarity,
+	ColdSimilarity:    coldSimilarity,
+	LabelSimilarity:   labelColumns,
+	Popularity:        popularityColumn,
+	Trend:             trendColumn,
+	Repeat:            repeatColumn,
+	RepeatCount:       repeatCountColumn,
+	Freshness:         freshnessColumn,
+	UserRank:          userRank,
+	NeighbourRank:     neighbourRank,
+	CoVisitedShare:    coVisitedShare,
+	CoVisitedLast:     coVisitedLast,
+	CoVisitedSecond:   coVisitedSecond,
+	SecondSimilarity:  secondSimilarity,
+	MeanSimilarity:    meanSimilarity,
+	ContextSimilarity: contextSimilarity,
+	SpaceSimilarity:   spaceSimilarity,
+	RepeatRecency:     repeatRecency,
+	PriceDistance:     priceDistance,
+	ClickRate:         clickRate,
+	PurchaseRate:      purchaseRate,
+	Age:               ageColumn,
+	Scarcity:          scarcityColumn,
+	PassedOver:        passedOver,
+	Hour:              hourColumn,
+	Weekday:           weekdayColumn,
+	Surface:           surfaceColumn,
 }
 
 // sharpness says from where on a share counts in proportion to its logarithm:
@@ -46,6 +64,36 @@ func (r *run) ofEvidence(out []float32, value func(*evidence) float32) {
 	for i := range r.candidates {
 		if at := r.candidates[i].evidence; at >= 0 {
 			out[i] = value(&r.evidence[at])
+		}
+	}
+}
+
+func coVisitedColumn(r *run, out []float32) {
+	r.ofEvidence(out, func(e *evidence) float32 { return logShare(e.after) })
+}
+
+func coVisitedBefore(r *run, out []float32) {
+	r.ofEvidence(out, func(e *evidence) float32 { return logShare(e.before) })
+}
+
+func coVisitedLast(r *run, out []float32) {
+	r.ofEvidence(out, func(e *evidence) float32 { return logShare(e.near[0]) })
+}
+
+func coVisitedSecond(r *run, out []float32) {
+	r.ofEvidence(out, func(e *evidence) float32 { return logShare(e.near[1]) })
+}
+
+// coVisitedShare compares with the best candidate.
+func coVisitedShare(r *run, out []float32) {
+	r.ofEvidence(out, (*evidence).proposes)
+	most := float32(0)
+	for _, x := range out {
+		most = max(most, x)
+	}
+	if most > 0 {
+		for i := range out {
+			out[i] /= most
 		}
 	}
 }
@@ -129,15 +177,59 @@ func repeatCountColumn(r *run, out []float32) {
 	}
 }
 
+// repeatRecency is 1 for what the user touched last.
+func repeatRecency(r *run, out []float32) {
+	if r.reason.Events == 0 {
+		return
+	}
+	for i := range r.candidates {
+		if back := r.at(r.candidates[i].item).back; back > 0 {
+			out[i] = 1 / float32(back)
+		}
+	}
+}
+
+// passedOver counts how often the user was shown an item in vain.
+func passedOver(r *run, out []float32) {
+	if len(r.req.Impressions) == 0 || r.req.PersonalizationOff {
+		return
+	}
+	for i := range r.candidates {
+		out[i] = ln1p(float32(r.at(r.candidates[i].item).shown))
+	}
+}
+
 func freshnessColumn(r *run, out []float32) {
 	halfLife := float64(r.world.Settings.FreshHalfLife.Microseconds())
 	for i := range r.candidates {
-		created := r.world.Catalog.Brief(r.candidates[i].item).Created()
-		if created == 0 || created > r.req.Now {
-			continue
+		if age := r.age(i); age >= 0 && age < 40*halfLife {
+			out[i] = halved(float32(age / halfLife))
 		}
-		if age := float64(r.req.Now-created) / halfLife; age < 40 {
-			out[i] = halved(float32(age))
+	}
+}
+
+func ageColumn(r *run, out []float32) {
+	for i := range r.candidates {
+		if age := r.age(i); age > 0 {
+			out[i] = ln1p(float32(age / float64(dayMicros)))
+		}
+	}
+}
+
+// age is since candidate i was created, in microseconds, negative when that is unknown or in
+// the future.
+func (r *run) age(i int) float64 {
+	created := r.world.Catalog.Brief(r.candidates[i].item).Created()
+	if created == 0 {
+		return -1
+	}
+	return float64(r.req.Now - created)
+}
+
+func scarcityColumn(r *run, out []float32) {
+	for i, row := range r.rows {
+		if row != nil && row.Stock >= 0 {
+			out[i] = 1 / (1 + float32(row.Stock))
 		}
 	}
 }
@@ -147,11 +239,25 @@ func (r *run) score() {
 	n := len(r.candidates)
 	r.scores = zeros(r.scores, n)
 	r.compare()
-	for f := range columns {
-		r.columns[f] = zeros(r.columns[f], n)
-		columns[f](r, r.columns[f])
+	r.findRows()
+	r.table = zeros(r.table, n*int(FeatureCount))
+	for f := range r.columns {
+		r.columns[f] = r.table[f*n : (f+1)*n : (f+1)*n]
+	}
+	for f, fill := range columns {
+		if fill != nil {
+			fill(r, r.columns[f])
+		}
 	}
 	r.model.Score(&r.columns, r.scores)
+}
+
+// findRows looks the candidates' rows up, once for all columns that read them.
+func (r *run) findRows() {
+	r.rows = r.rows[:0]
+	for i := range r.candidates {
+		r.rows = append(r.rows, r.world.Catalog.Row(r.candidates[i].item))
+	}
 }
 
 // features gathers the row of one candidate.

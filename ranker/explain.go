@@ -37,18 +37,30 @@ func (r Reason) Text(because string) string {
 		return "Because you " + r.Kind.String() + " " + because
 	}
 	switch r.Feature {
-	case UserSimilarity:
+	case UserSimilarity, UserRank:
 		return "Close to your taste"
-	case ColdSimilarity, LabelSimilarity:
+	case ColdSimilarity, LabelSimilarity, NeighbourRank, MeanSimilarity, TagAffinity:
 		return "Like your items"
-	case Popularity:
+	case CategoryAffinity:
+		return "Of a kind that you often choose"
+	case BrandAffinity:
+		return "Of a brand that you often choose"
+	case PriceDistance:
+		return "At a price like those of your items"
+	case Popularity, ClickRate, PurchaseRate:
 		return "Popular"
 	case Trend:
 		return "Popular lately"
-	case Freshness:
+	case Freshness, Age:
 		return "New"
-	case Repeat, RepeatCount:
+	case Scarcity:
+		return "Few are left"
+	case Repeat, RepeatCount, RepeatRecency:
 		return "You know it already"
+	case PassedOver:
+		return "Shown to you before"
+	case Hour, Weekday, Surface, Position:
+		return "Chosen for this place and time"
 	}
 	return "Often seen together with your items"
 }
@@ -57,7 +69,7 @@ func (r Reason) Text(because string) string {
 // people did with them.
 func (f Feature) isLikeness() bool {
 	switch f {
-	case LastSimilarity, RecentSimilarity, ColdSimilarity, LabelSimilarity:
+	case LastSimilarity, RecentSimilarity, ColdSimilarity, LabelSimilarity, SecondSimilarity, ContextSimilarity, SpaceSimilarity:
 		return true
 	}
 	return false
@@ -224,8 +236,15 @@ func (r *run) cause(f Feature, item uint32) int {
 	switch f {
 	case CoVisited, CoVisitedBefore, Association:
 		return r.largest(len(r.anchors), func(a *anchor) float32 { return r.part(f, a, item) })
-	case LastSimilarity:
+	case LastSimilarity, CoVisitedLast, SpaceSimilarity:
 		return r.largest(1, func(*anchor) float32 { return 1 })
+	case SecondSimilarity, CoVisitedSecond:
+		if len(r.anchors) > 1 {
+			return 1
+		}
+	case ContextSimilarity:
+		v := r.vector(item)
+		return r.largest(r.reason.Context, func(a *anchor) float32 { return 1 + similarity(a.vector, v) })
 	case RecentSimilarity, ColdSimilarity:
 		v := r.vector(item)
 		return r.largest(r.world.Settings.SimilarAnchors, func(a *anchor) float32 { return 1 + similarity(a.vector, v) })

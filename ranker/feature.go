@@ -49,12 +49,79 @@ const (
 	// Freshness is 2^(-age/FreshHalfLife) since Created, 0 when that is unknown or
 	// in the future.
 	Freshness
+	// UserRank is 10/(10+r) for the item at place r, from 0, of those nearest to the
+	// user's vector; 0 for one that the vector did not propose.
+	UserRank
+	// NeighbourRank is the same of the best place among the neighbours of an anchor.
+	NeighbourRank
+	// CoVisitedShare is what retrieval by co-visitation goes by (after + 0.3 before, as
+	// summed for the first two features) over the largest of it among the candidates, in [0, 1].
+	CoVisitedShare
+	// CoVisitedLast is ln(1 + 50·After/(Total+Shrink)) of the first anchor alone, whatever
+	// its influence, and CoVisitedSecond of the second.
+	CoVisitedLast
+	CoVisitedSecond
+	// SecondSimilarity is the inner product with the second anchor's vector, as
+	// LastSimilarity.
+	SecondSimilarity
+	// MeanSimilarity is the mean of those with the first SimilarAnchors anchors, by
+	// influence.
+	MeanSimilarity
+	// ContextSimilarity is the largest of those with the page's items among them; 0 where
+	// there is no page.
+	ContextSimilarity
+	// SpaceSimilarity is the inner product with the first anchor's vector in the space
+	// of the users' vectors: LastSimilarity where that is no space of its own.
+	SpaceSimilarity
+	// RepeatRecency is 1/n for the item of the n-th touch from the end, 0 for one that is
+	// not in the history.
+	RepeatRecency
+	// PriceDistance is |ln(1+price) - mean|/deviation, at most 4, by the mean and the
+	// deviation of the anchors' prices; 0 where a price is missing. The deviation is held to
+	// that of prices half as high again, as if one more act spoke for it.
+	PriceDistance
+	// TagAffinity is how much of what the user did went to items with the item's tags: the
+	// mean over these, rare ones weighing more (ln(items/items that bear it)), of the share
+	// of the anchors with each, by the root of their influence. In [0, 1].
+	TagAffinity
+	// CategoryAffinity is the same of categories, BrandAffinity of the brand.
+	CategoryAffinity
+	BrandAffinity
+	// LabelEvidence is ln(1 + 50·s), where s is the mean over the item's labels, by rarity,
+	// of what After/(Total+Shrink) of CoVisited came to for the other candidates with that
+	// label: how probable items of its kind are next.
+	LabelEvidence
+	// ClickRate is ln of the item's smoothed rate of clicks an impression over the shop's
+	// (package conversion), 0 where it was never shown; PurchaseRate is that of purchases
+	// an opening.
+	ClickRate
+	PurchaseRate
+	// Age is ln(1 + days since Created), 0 when that is unknown or in the future.
+	Age
+	// Scarcity is 1/(1+stock), 0 for stock without limit.
+	Scarcity
+	// PassedOver is ln(1 + times the user was shown the item since they last acted on it).
+	PassedOver
+	// Hour of the shop's day over 24, Weekday (from Monday) over 7, both in [0, 1) and 0
+	// where Now is 0; Surface is a number in (0, 1] made of its name, 0 for none. They are
+	// the same for all candidates: of no say in a linear model, but for models that ask
+	// several features at once.
+	Hour
+	Weekday
+	Surface
+	// Position is 0 when serving. A trainer from impressions sets it to -ln(slot), so that
+	// what the slot did to a click is learned apart from what the item did.
+	Position
 	// FeatureCount is the number of features.
 	FeatureCount
 )
 
 var featureNames = [FeatureCount]string{"co_visited", "co_visited_before", "association", "user_similarity", "last_similarity",
-	"recent_similarity", "cold_similarity", "label_similarity", "popularity", "trend", "repeat", "repeat_count", "freshness"}
+	"recent_similarity", "cold_similarity", "label_similarity", "popularity", "trend", "repeat", "repeat_count", "freshness",
+	"user_rank", "neighbour_rank", "co_visited_share", "co_visited_last", "co_visited_second", "second_similarity",
+	"mean_similarity", "context_similarity", "space_similarity", "repeat_recency", "price_distance", "tag_affinity",
+	"category_affinity", "brand_affinity", "label_evidence", "click_rate", "purchase_rate", "age", "scarcity", "passed_over",
+	"hour", "weekday", "surface", "position"}
 
 // String is the feature's name on the wire: "co_visited".
 func (f Feature) String() string {

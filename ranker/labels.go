@@ -63,61 +63,138 @@ func codesOf(row *catalog.Row, kind int, single *[1]uint32) []uint32 {
 	return single[:]
 }
 
-// labelSimilarity sums the labels of the first anchors, each by its influence, and
-// compares those of every candidate with the sum.
-func labelSimilarity(r *run, out []float32) {
-	anchors := r.anchors[:min(len(r.anchors), r.world.Settings.SimilarAnchors)]
-	for i := range anchors {
-		r.addLabels(anchors[i].item, anchors[i].influence)
+// A labelCell is what a run knows of a label.
+type labelCell struct {
+	recent float32 // of the first SimilarAnchors anchors: influence times weight of the label
+	habit  float32 // of all anchors: the root of their influence
+	after  float32 // of the candidates with it: how probable they are next
+}
+
+// labelColumns fills LabelSimilarity, which is out, and the other columns of labels: a
+// row's labels are read once for all.
+func labelColumns(r *run, out []float32) {
+	if !r.labels.any() {
+		return
 	}
-	if norm := r.labelNorm(anchors); norm > 0 {
-		for i := range r.candidates {
-			if row := r.world.Catalog.Row(r.candidates[i].item); row != nil {
-				out[i] = r.sharedLabels(row, norm)
+	norm, habit := r.addAnchorLabels()
+	r.addEvidenceLabels()
+	for i, row := range r.rows {
+		if row == nil {
+			continue
+		}
+		all := labelSums{own: r.evidenceAfter(i)}
+		for kind, column := range [labelKinds]Feature{TagAffinity, CategoryAffinity, BrandAffinity} {
+			sum := r.sumLabels(row, kind, &all)
+			if sum.habit > 0 {
+				r.columns[column][i] = sum.habit / (sum.weight * habit)
 			}
 		}
+		if all.recent > 0 {
+			out[i] = all.recent / sqrt(all.square*norm)
+		}
+		if all.after > 0 {
+			r.columns[LabelEvidence][i] = logShare(all.after / all.weight)
+		}
 	}
-	for i := range anchors {
-		r.clearLabels(anchors[i].item)
-	}
+	r.clearLabels()
 }
 
-// addLabels adds an item's labels to the profile.
-func (r *run) addLabels(item uint32, influence float32) {
-	r.eachLabel(item, func(weight float32, profile *float32) { *profile += influence * weight })
+func (l *labels) any() bool {
+	for kind := range l {
+		if len(l[kind]) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
-func (r *run) clearLabels(item uint32) {
-	r.eachLabel(item, func(_ float32, profile *float32) { *profile = 0 })
+// labelSums are over the labels of a row: of their weights, of the squares of these, and of
+// weight times what the run knows of each label, apart from the row's own evidence.
+type labelSums struct {
+	weight, square, recent, habit, after float32
+	own                                  float32
 }
 
-// labelNorm is the squared length of the profile.
-func (r *run) labelNorm(anchors []anchor) (sum float32) {
-	for i := range anchors {
-		r.eachLabel(anchors[i].item, func(_ float32, profile *float32) {
-			if *profile > 0 { // counted once: what is counted is turned over, to be turned back
-				sum += *profile * *profile
-				*profile = -*profile
-			}
-		})
+// sumLabels sums over the labels of one kind, and adds to all.
+func (r *run) sumLabels(row *catalog.Row, kind int, all *labelSums) (sum labelSums) {
+	var single [1]uint32
+	weights, cells := r.labels[kind], r.profile[kind]
+	for _, code := range codesOf(row, kind, &single) {
+		if int(code) >= len(weights) || int(code) >= len(cells) {
+			continue
+		}
+		w, c := weights[code], &cells[code]
+		sum.weight += w
+		sum.square += w * w
+		sum.recent += w * c.recent
+		sum.habit += w * c.habit
+		sum.after += w * max(0, c.after-all.own)
 	}
-	for i := range anchors {
-		r.eachLabel(anchors[i].item, func(_ float32, profile *float32) { *profile = max(*profile, -*profile) })
-	}
+	all.weight += sum.weight
+	all.square += sum.square
+	all.recent += sum.recent
+	all.after += sum.after
 	return sum
 }
 
-// eachLabel visits the known labels of an item: their weight, and their place in
-// the profile.
-func (r *run) eachLabel(item uint32, visit func(weight float32, profile *float32)) {
-	row := r.world.Catalog.Row(item)
+// addAnchorLabels adds the anchors' labels and returns the squared length of what is
+// recent, and the sum of the roots of all influences.
+func (r *run) addAnchorLabels() (norm, habit float32) {
+	for i := range r.anchors {
+		a := &r.anchors[i]
+		root, recent := sqrt(a.influence), a.influence
+		if i >= r.world.Settings.SimilarAnchors {
+			recent = 0
+		}
+		habit += root
+		r.eachLabel(a.row, func(weight float32, c *labelCell) {
+			x := recent * weight
+			norm += x * (2*c.recent + x)
+			c.recent += x
+			c.habit += root
+		})
+	}
+	return norm, habit
+}
+
+// addEvidenceLabels adds what co-visitation says of the candidates to their labels.
+func (r *run) addEvidenceLabels() {
+	for i, row := range r.rows {
+		if after := r.evidenceAfter(i); after > 0 {
+			r.eachLabel(row, func(_ float32, c *labelCell) { c.after += after })
+		}
+	}
+}
+
+func (r *run) clearLabels() {
+	for i := range r.anchors {
+		r.eachLabel(r.anchors[i].row, func(_ float32, c *labelCell) { *c = labelCell{} })
+	}
+	for i, row := range r.rows {
+		if r.evidenceAfter(i) > 0 {
+			r.eachLabel(row, func(_ float32, c *labelCell) { *c = labelCell{} })
+		}
+	}
+}
+
+// evidenceAfter is how probable candidate i is next, by co-visitation.
+func (r *run) evidenceAfter(i int) float32 {
+	if at := r.candidates[i].evidence; at >= 0 {
+		return r.evidence[at].after
+	}
+	return 0
+}
+
+// eachLabel visits the known labels of a row, which may be nil: their weight, and what the
+// run knows of them.
+func (r *run) eachLabel(row *catalog.Row, visit func(weight float32, c *labelCell)) {
 	if row == nil {
 		return
 	}
 	var single [1]uint32
 	for kind, weights := range r.labels {
 		if len(r.profile[kind]) < len(weights) {
-			r.profile[kind] = make([]float32, len(weights))
+			r.profile[kind] = make([]labelCell, len(weights))
 		}
 		for _, code := range codesOf(row, kind, &single) {
 			if int(code) < len(weights) {
@@ -125,23 +202,4 @@ func (r *run) eachLabel(item uint32, visit func(weight float32, profile *float32
 			}
 		}
 	}
-}
-
-// sharedLabels is the cosine of a row's labels with the profile.
-func (r *run) sharedLabels(row *catalog.Row, norm float32) float32 {
-	var single [1]uint32
-	shared, own := float32(0), float32(0)
-	for kind, weights := range r.labels {
-		profile := r.profile[kind]
-		for _, code := range codesOf(row, kind, &single) {
-			if int(code) < len(profile) {
-				shared += weights[code] * profile[code]
-				own += weights[code] * weights[code]
-			}
-		}
-	}
-	if shared == 0 {
-		return 0
-	}
-	return shared / sqrt(own*norm)
 }

@@ -26,7 +26,12 @@ func ln1p(x float32) float32 {
 	if x == 0 {
 		return 0
 	}
-	bits := math.Float32bits(1 + x)
+	return ln(1 + x)
+}
+
+// ln is the logarithm of a normal x above 0, as exact.
+func ln(x float32) float32 {
+	bits := math.Float32bits(x)
 	entry := &logs[bits>>(23-7)&(mantissas-1)]
 	m := math.Float32frombits(bits&0x007fffff | 0x3f800000)
 	r := m*entry.inverse - 1

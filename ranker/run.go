@@ -3,6 +3,7 @@ package ranker
 import (
 	"math/rand/v2"
 
+	"github.com/kindred-rec/kindred/ranker/catalog"
 	"github.com/kindred-rec/kindred/ranker/covisit"
 )
 
@@ -36,20 +37,27 @@ type anchor struct {
 	item      uint32
 	kind      Kind
 	influence float32
-	total     float32   // acts on it, with Shrink
-	vector    []float32 // nil: none
+	total     float32      // acts on it, with Shrink
+	vector    []float32    // nil: none
+	row       *catalog.Row // nil: none
 }
 
 // evidence is what co-visitation says of an item, summed over the anchors.
 type evidence struct {
 	item                uint32
 	after, before, both float32
+	near                [2]float32 // after the first and the second anchor alone, whatever their influence
 }
+
+// proposes is what an item is proposed by for being co-visited.
+func (e *evidence) proposes() float32 { return e.after + beforeShare*e.before }
 
 type candidate struct {
 	item     uint32
 	sources  Sources
 	evidence int32 // index into run.evidence, -1: none
+	// One more than the best place in the list of a source, 0: not in it; saturating.
+	userPlace, neighbourPlace uint16
 }
 
 // A run is the scratch memory of one request. It is kept; between requests it
@@ -66,8 +74,10 @@ type run struct {
 	evidence   []evidence
 	candidates []candidate
 	columns    Columns
-	shrink     float32   // Settings.Shrink in the unit of the graph
-	user       []float32 // nil: none, or not used on this rung
+	table      []float32      // [features, candidates], what columns lie in
+	rows       []*catalog.Row // [candidates]
+	shrink     float32        // Settings.Shrink in the unit of the graph
+	user       []float32      // nil: none, or not used on this rung
 	reason     TierReason
 	touches    int // acts of the history on items that are known
 
@@ -80,7 +90,7 @@ type run struct {
 	closeness  []float32
 	pcg        rand.PCG
 	rng        *rand.Rand
-	profile    [labelKinds][]float32 // labels of the anchors, by code; zeros between uses
+	profile    [labelKinds][]labelCell // by code; zeros between uses
 }
 
 // begin makes the run ready for a request.
@@ -117,6 +127,7 @@ func (r *run) begin(p *Pipeline, req *Request) {
 // end drops what belongs to the request, so that scratch at rest keeps none of it alive.
 func (r *run) end() {
 	clear(r.anchors)
+	clear(r.rows)
 	r.world, r.labels, r.req, r.model, r.user = nil, nil, nil, nil, nil
 }
 

@@ -10,14 +10,20 @@ type likeness struct {
 	of      []int     // the query of the user (0) and of each anchor (1 and up), -1: none
 	scores  []float32 // [candidates, k]
 	k       int
-	user    []float32 // [candidates] of the user's, where that has a space of its own
+	// Where users have a space of their own: the user's vector and the first anchor's in that
+	// space, [pairs, dim], those that there are; which is which (-1: there is none); and
+	// [candidates, pairs] of them.
+	pair   []float32
+	pairOf [2]int
+	pairs  int
+	space  []float32
 }
 
 // compare fills the likeness of all candidates. What is missing, of another length or
 // not finite counts 0.
 func (r *run) compare() {
 	l := &r.likeness
-	l.queries, l.of, l.k, l.user = l.queries[:0], l.of[:0], 0, l.user[:0]
+	l.queries, l.of, l.k = l.queries[:0], l.of[:0], 0
 	dim := r.vectorDim()
 	if r.world.UserSpace == nil {
 		l.add(r.user, dim)
@@ -42,24 +48,46 @@ func (r *run) compare() {
 	}
 }
 
-// compareUser compares the user's vector with the candidates' in its own space.
+// compareUser compares the user's vector, and that of the first anchor, with the candidates'
+// in the space of the users' vectors.
 func (r *run) compareUser() {
 	l := &r.likeness
-	if len(r.user) == 0 {
+	last := r.lastInSpace()
+	dim := max(len(r.user), len(last))
+	l.pair, l.pairs, l.pairOf = l.pair[:0], 0, [2]int{-1, -1}
+	for which, v := range [2][]float32{r.user, last} {
+		if len(v) == dim && dim > 0 {
+			l.pair, l.pairOf[which] = append(l.pair, v...), l.pairs
+			l.pairs++
+		}
+	}
+	l.space = zeros(l.space, l.pairs*len(r.candidates))
+	if l.pairs == 0 {
 		return
 	}
-	l.user = zeros(l.user, len(r.candidates))
 	next := r.userSpaceVector(0)
 	for i := range r.candidates {
 		v := next
 		next = r.userSpaceVector(i + 1)
-		if len(v) == len(r.user) {
-			dots.Many(v, next, r.user, l.user[i:i+1])
+		if len(v) != dim {
+			continue
 		}
-		if x := l.user[i]; !(x >= -2 && x <= 2) {
-			l.user[i] = 0
+		out := l.space[i*l.pairs : (i+1)*l.pairs]
+		dots.Many(v, next, l.pair, out)
+		for j, x := range out {
+			if !(x >= -2 && x <= 2) {
+				out[j] = 0
+			}
 		}
 	}
+}
+
+// lastInSpace is the first anchor's vector in the space of the users' vectors, nil for none.
+func (r *run) lastInSpace() []float32 {
+	if len(r.anchors) == 0 {
+		return nil
+	}
+	return r.world.UserSpace.Vector(r.anchors[0].item)
 }
 
 // userSpaceVector is the vector of candidate i in the user's space, nil for none or past
@@ -127,12 +155,74 @@ func (l *likeness) column(of int, out []float32) {
 }
 
 func userSimilarity(r *run, out []float32) {
-	if copy(out, r.likeness.user) == 0 {
+	if r.world.UserSpace == nil {
 		r.likeness.column(0, out)
+		return
+	}
+	r.inSpace(0, out)
+}
+
+func spaceSimilarity(r *run, out []float32) {
+	if r.world.UserSpace == nil {
+		r.likeness.column(1, out)
+		return
+	}
+	r.inSpace(1, out)
+}
+
+// inSpace writes what compareUser found: of the user (0) or of the first anchor (1).
+func (r *run) inSpace(which int, out []float32) {
+	l := &r.likeness
+	if at := l.pairOf[which]; at >= 0 {
+		for i := range out {
+			out[i] = l.space[i*l.pairs+at]
+		}
 	}
 }
 
 func lastSimilarity(r *run, out []float32) { r.likeness.column(1, out) }
+
+func secondSimilarity(r *run, out []float32) { r.likeness.column(2, out) }
+
+// meanSimilarity is over the anchors with a vector.
+func meanSimilarity(r *run, out []float32) {
+	l := &r.likeness
+	all := float32(0)
+	for a := 1; a < len(l.of); a++ {
+		if l.of[a] >= 0 {
+			all += r.anchors[a-1].influence
+		}
+	}
+	if all == 0 {
+		return
+	}
+	for a := 1; a < len(l.of); a++ {
+		if q := l.of[a]; q >= 0 {
+			share := r.anchors[a-1].influence / all
+			for i := range out {
+				out[i] += share * l.scores[i*l.k+q]
+			}
+		}
+	}
+}
+
+// contextSimilarity is the largest over the page's items, which come first.
+func contextSimilarity(r *run, out []float32) {
+	l := &r.likeness
+	met := false
+	for a := 1; a < len(l.of) && r.anchors[a-1].kind == OnPage; a++ {
+		q := l.of[a]
+		if q < 0 {
+			continue
+		}
+		for i := range out {
+			if x := l.scores[i*l.k+q]; !met || x > out[i] {
+				out[i] = x
+			}
+		}
+		met = true
+	}
+}
 
 // recentSimilarity is the largest over the anchors; one without a vector counts 0.
 func recentSimilarity(r *run, out []float32) {

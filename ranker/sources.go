@@ -1,5 +1,7 @@
 package ranker
 
+import "math"
+
 // A source proposes candidates. Sources run in the order of this list; each is
 // bounded by its number in Settings.
 type source interface{ propose(r *run) }
@@ -18,8 +20,10 @@ func (userVector) propose(r *run) {
 		r.nearest = r.world.Nearest.Nearest(r.user, r.world.Settings.UserVectorCandidates, r.req.Allow, r.nearest[:0])
 		hits = r.nearest
 	}
-	for _, hit := range hits {
-		r.propose(hit.Item, FromUserVector)
+	for place, hit := range hits {
+		if r.propose(hit.Item, FromUserVector) {
+			r.candidates[r.at(hit.Item).candidate].userPlace = uint16(min(place+1, math.MaxUint16))
+		}
 	}
 }
 
@@ -35,12 +39,16 @@ func (itemNeighbours) propose(r *run) {
 		if r.req.Relation != ForUser {
 			left *= r.world.Settings.SimilarAnchors // one anchor has the whole budget
 		}
-		for _, hit := range r.world.Neighbours.Neighbours(r.anchors[i].item) {
+		for place, hit := range r.world.Neighbours.Neighbours(r.anchors[i].item) {
 			if left <= 0 {
 				break
 			}
 			if r.propose(hit.Item, FromItemNeighbours) {
 				left--
+				c := &r.candidates[r.at(hit.Item).candidate]
+				if at := uint16(min(place+1, math.MaxUint16)); c.neighbourPlace == 0 || at < c.neighbourPlace {
+					c.neighbourPlace = at
+				}
 			}
 		}
 	}
@@ -56,7 +64,7 @@ func (coVisited) propose(r *run) {
 	r.best.reset(r.world.Settings.CoVisitedCandidates)
 	for i := range r.evidence {
 		e := &r.evidence[i]
-		offer := entry{score: float64(e.after + beforeShare*e.before), item: e.item}
+		offer := entry{score: float64(e.proposes()), item: e.item}
 		if r.best.wants(offer) && r.eligible(e.item) {
 			r.best.offer(offer)
 		}
