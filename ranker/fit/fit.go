@@ -127,24 +127,9 @@ func check(samples []Sample, prior *ranker.Weights, fixed []ranker.Feature) erro
 	if len(samples) == 0 {
 		return fmt.Errorf("%w: there are none", ErrSamples)
 	}
-	for i, s := range samples {
-		if s.Chosen < 0 || s.Chosen >= len(s.Rows) || !(s.Weight >= 0 && s.Weight < math.MaxInt32) {
-			return fmt.Errorf("%w: sample %d chose %d of %d candidates with weight %v", ErrSamples, i, s.Chosen, len(s.Rows), s.Weight)
-		}
-		if s.Places != nil && len(s.Places) != len(s.Rows) {
-			return fmt.Errorf("%w: sample %d has %d places for %d candidates", ErrSamples, i, len(s.Places), len(s.Rows))
-		}
-		for _, place := range s.Places {
-			if place < 1 {
-				return fmt.Errorf("%w: sample %d has place %d; places count from 1", ErrSamples, i, place)
-			}
-		}
-		for _, row := range s.Rows {
-			for f, x := range row {
-				if !(math.Abs(float64(x)) < 1e6) {
-					return fmt.Errorf("%w: sample %d has %s %v; it must be finite and below 1e6", ErrSamples, i, ranker.Feature(f), x)
-				}
-			}
+	for i := range samples {
+		if err := samples[i].Check(); err != nil {
+			return fmt.Errorf("sample %d: %w", i, err)
 		}
 	}
 	for _, f := range fixed {
@@ -153,6 +138,29 @@ func check(samples []Sample, prior *ranker.Weights, fixed []ranker.Feature) erro
 		}
 	}
 	return prior.Validate()
+}
+
+// Check refuses a sample that cannot be learned from; the error wraps [ErrSamples].
+func (s *Sample) Check() error {
+	if s.Chosen < 0 || s.Chosen >= len(s.Rows) || !(s.Weight >= 0 && s.Weight < math.MaxInt32) {
+		return fmt.Errorf("%w: it chose %d of %d candidates with weight %v", ErrSamples, s.Chosen, len(s.Rows), s.Weight)
+	}
+	if s.Places != nil && len(s.Places) != len(s.Rows) {
+		return fmt.Errorf("%w: it has %d places for %d candidates", ErrSamples, len(s.Places), len(s.Rows))
+	}
+	for _, place := range s.Places {
+		if place < 1 {
+			return fmt.Errorf("%w: it has place %d; places count from 1", ErrSamples, place)
+		}
+	}
+	for _, row := range s.Rows {
+		for f, x := range row {
+			if !(math.Abs(float64(x)) < 1e6) {
+				return fmt.Errorf("%w: it has %s %v; it must be finite and below 1e6", ErrSamples, ranker.Feature(f), x)
+			}
+		}
+	}
+	return nil
 }
 
 // climb takes Newton steps, halved while they do not lead up.
