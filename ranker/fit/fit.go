@@ -17,10 +17,10 @@
 // choose and without chance.
 //
 // Choices from a list that was shown are not those of candidates alone: what stands
-// further down is looked at less. Where samples say at which place each row stood, the
-// probability is that of w·xᵢ - e·ln(placeᵢ), and e is fitted with the weights: place k is
-// examined as often as k^-e says (PAL: Guo et al., 2019; Craswell et al., 2008, for
-// examination). The place has no part in what serves.
+// further down is looked at less. Rows of such a list have ranker.Position set to minus
+// the logarithm of their slot, and its weight e is fitted with the others: slot k is then
+// examined as often as k^-e says (Craswell et al., 2008, for examination; Guo et al., PAL,
+// 2019, for fitting it jointly and leaving it out when serving).
 //
 // # How to use it
 //
@@ -41,7 +41,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 
 	"gonum.org/v1/gonum/mat"
 
@@ -59,9 +58,6 @@ type Sample struct {
 	Chosen int
 	// Weight of the sample, above 0; 0 means 1.
 	Weight float64
-	// Places of the rows in the list that was shown, from 1. nil: it was no list, and all
-	// were seen alike.
-	Places []int
 }
 
 // Options of a fit. A zero field means its default.
@@ -81,17 +77,13 @@ type Report struct {
 	// LossBefore and LossAfter are the mean of -ln(probability of the chosen) under
 	// the prior and under the weights found.
 	LossBefore, LossAfter float64
-	// Examination is e: how often place k is looked at, as k^-e. 0: no sample has places.
-	Examination float64
 	// Converged: further passes would change next to nothing.
 	Converged bool
 }
 
 const (
 	features = int(ranker.FeatureCount)
-	placed   = features     // the place's number among the unknowns
-	unknowns = features + 1 // the weights, and how much a place counts
-	enough   = 1e-6         // gain in penalised log likelihood that is next to nothing, per sample
+	enough   = 1e-6 // gain in penalised log likelihood that is next to nothing, per sample
 )
 
 // Weights fits. On an error the weights are the prior.
@@ -108,18 +100,14 @@ func Weights(ctx context.Context, samples []Sample, prior ranker.Weights, o Opti
 	if err := check(samples, &prior, o.Fixed); err != nil {
 		return prior, Report{}, err
 	}
-	l := likelihood{samples: samples, ridge: o.Ridge}
-	copy(l.prior[:], prior[:])
+	l := likelihood{samples: samples, prior: prior, ridge: o.Ridge}
 	for _, f := range o.Fixed {
 		l.fixed[f] = true
 	}
-	l.fixed[placed] = !slices.ContainsFunc(samples, func(s Sample) bool { return s.Places != nil })
-	found, report, err := l.climb(ctx, o.Passes)
+	w, report, err := l.climb(ctx, o.Passes)
 	if err != nil {
 		return prior, report, err
 	}
-	w := ranker.Weights(found[:features])
-	report.Examination = found[placed]
 	return w, report, w.Validate()
 }
 
@@ -145,14 +133,6 @@ func (s *Sample) Check() error {
 	if s.Chosen < 0 || s.Chosen >= len(s.Rows) || !(s.Weight >= 0 && s.Weight < math.MaxInt32) {
 		return fmt.Errorf("%w: it chose %d of %d candidates with weight %v", ErrSamples, s.Chosen, len(s.Rows), s.Weight)
 	}
-	if s.Places != nil && len(s.Places) != len(s.Rows) {
-		return fmt.Errorf("%w: it has %d places for %d candidates", ErrSamples, len(s.Places), len(s.Rows))
-	}
-	for _, place := range s.Places {
-		if place < 1 {
-			return fmt.Errorf("%w: it has place %d; places count from 1", ErrSamples, place)
-		}
-	}
 	for _, row := range s.Rows {
 		for f, x := range row {
 			if !(math.Abs(float64(x)) < 1e6) {
@@ -164,7 +144,7 @@ func (s *Sample) Check() error {
 }
 
 // climb takes Newton steps, halved while they do not lead up.
-func (l *likelihood) climb(ctx context.Context, passes int) (vector, Report, error) {
+func (l *likelihood) climb(ctx context.Context, passes int) (ranker.Weights, Report, error) {
 	w := l.prior
 	here := l.at(&w)
 	report := Report{Samples: len(l.samples), Passes: 1, LossBefore: -here.log / here.weight, LossAfter: -here.log / here.weight}
@@ -201,33 +181,30 @@ func (l *likelihood) climb(ctx context.Context, passes int) (vector, Report, err
 	return w, report, nil
 }
 
-// A vector has the weights and, last, how much a place counts.
-type vector [unknowns]float64
-
 // likelihood is the function to climb.
 type likelihood struct {
 	samples []Sample
-	prior   vector
+	prior   ranker.Weights
 	ridge   float64
-	fixed   [unknowns]bool
+	fixed   [features]bool
 }
 
 // A place is what is known of the function at some weights.
 type place struct {
 	log, penalised, weight float64
-	gradient               vector
-	curvature              [unknowns]vector // minus the second derivatives, lower half
+	gradient               [features]float64
+	curvature              [features][features]float64 // minus the second derivatives, lower half
 }
 
 // at sums over the samples.
-func (l *likelihood) at(w *vector) place {
+func (l *likelihood) at(w *ranker.Weights) place {
 	var p place
 	var odds []float64
 	for i := range l.samples {
 		odds = p.add(&l.samples[i], w, odds)
 	}
 	p.penalised = p.log
-	for f := range unknowns {
+	for f := range features {
 		off := w[f] - l.prior[f]
 		p.penalised -= l.ridge / 2 * off * off
 		p.gradient[f] -= l.ridge * off
@@ -236,7 +213,7 @@ func (l *likelihood) at(w *vector) place {
 	return p
 }
 
-func (p *place) add(s *Sample, w *vector, odds []float64) []float64 {
+func (p *place) add(s *Sample, w *ranker.Weights, odds []float64) []float64 {
 	weight := s.Weight
 	if weight == 0 {
 		weight = 1
@@ -244,7 +221,7 @@ func (p *place) add(s *Sample, w *vector, odds []float64) []float64 {
 	odds = odds[:0]
 	top := math.Inf(-1)
 	for i := range s.Rows {
-		odds = append(odds, w.score(s, i))
+		odds = append(odds, w.ScoreOf(&s.Rows[i]))
 		top = max(top, odds[i])
 	}
 	sum := 0.0
@@ -252,31 +229,28 @@ func (p *place) add(s *Sample, w *vector, odds []float64) []float64 {
 		odds[i] = math.Exp(score - top)
 		sum += odds[i]
 	}
-	var mean vector
-	var second [unknowns]vector
-	var row vector
+	var mean [features]float64
+	var second [features][features]float64
 	for i := range s.Rows {
 		q := odds[i] / sum
 		if q < 1e-12 {
 			continue
 		}
-		s.read(i, &row)
-		for f, x := range row {
+		for f, x := range s.Rows[i] {
 			if x == 0 {
 				continue
 			}
-			qx := q * x
+			qx := q * float64(x)
 			mean[f] += qx
 			for g := range f + 1 {
-				second[f][g] += qx * row[g]
+				second[f][g] += qx * float64(s.Rows[i][g])
 			}
 		}
 	}
 	p.weight += weight
 	p.log += weight * math.Log(odds[s.Chosen]/sum)
-	s.read(s.Chosen, &row)
-	for f := range unknowns {
-		p.gradient[f] += weight * (row[f] - mean[f])
+	for f := range features {
+		p.gradient[f] += weight * (float64(s.Rows[s.Chosen][f]) - mean[f])
 		for g := range f + 1 {
 			p.curvature[f][g] += weight * (second[f][g] - mean[f]*mean[g])
 		}
@@ -284,36 +258,11 @@ func (p *place) add(s *Sample, w *vector, odds []float64) []float64 {
 	return odds
 }
 
-// read writes the numbers of a row that the unknowns are multiplied by.
-func (s *Sample) read(i int, row *vector) {
-	for f, x := range s.Rows[i] {
-		row[f] = float64(x)
-	}
-	row[placed] = s.place(i)
-}
-
-// place is minus the logarithm of a row's place.
-func (s *Sample) place(i int) float64 {
-	if s.Places == nil || s.Places[i] == 1 {
-		return 0
-	}
-	return -math.Log(float64(s.Places[i]))
-}
-
-// score is that of a row where it stood.
-func (w *vector) score(s *Sample, i int) float64 {
-	sum := w[placed] * s.place(i)
-	for f, x := range s.Rows[i] {
-		sum += w[f] * float64(x)
-	}
-	return sum
-}
-
 // newton is the step to where the function would be highest were it a parabola.
-func (p *place) newton(l *likelihood) (vector, error) {
-	var step vector
-	curvature, gradient := mat.NewSymDense(unknowns, nil), mat.NewVecDense(unknowns, nil)
-	for f := range unknowns {
+func (p *place) newton(l *likelihood) ([features]float64, error) {
+	var step [features]float64
+	curvature, gradient := mat.NewSymDense(features, nil), mat.NewVecDense(features, nil)
+	for f := range features {
 		for g := range f + 1 {
 			if !l.fixed[f] && !l.fixed[g] || f == g {
 				curvature.SetSym(f, g, p.curvature[f][g])
@@ -331,7 +280,7 @@ func (p *place) newton(l *likelihood) (vector, error) {
 	if err := cholesky.SolveVecTo(&solved, gradient); err != nil {
 		return step, fmt.Errorf("fit: %w; raise Ridge above %v", err, l.ridge)
 	}
-	for f := range unknowns {
+	for f := range features {
 		step[f] = solved.AtVec(f)
 	}
 	return step, nil

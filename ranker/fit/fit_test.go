@@ -90,41 +90,33 @@ func TestBadInputIsRefused(t *testing.T) {
 	}
 }
 
-// Lists whose places are looked at as 1/place: whoever takes clicks for liking finds that
-// popularity, by which the lists are ordered, is all; the weight is found where places are told.
-func TestPlacesAreToldFromLiking(t *testing.T) {
-	truth := ranker.Weights{ranker.CoVisited: 2}
+// Lists whose slots are looked at as 1/slot, in order of popularity: who takes clicks for liking
+// finds that popularity is all; with the slots told, the weight by which people chose is found.
+func TestSlotsAreToldFromLiking(t *testing.T) {
+	truth := ranker.Weights{ranker.CoVisited: 2, ranker.Position: 1}
 	rng := rand.New(rand.NewPCG(3, 4))
 	var told, untold []Sample
 	for range 8000 {
-		s := Sample{}
+		var s, hidden Sample
 		best := math.Inf(-1)
 		for k := range 10 {
-			row := ranker.Features{ranker.CoVisited: rng.Float32(), ranker.Popularity: 1 - float32(k)/10}
-			s.Rows, s.Places = append(s.Rows, row), append(s.Places, k+1)
-			if v := truth.ScoreOf(&row) - math.Log(float64(k+1)) - math.Log(-math.Log(rng.Float64())); v > best {
+			row := ranker.Features{ranker.CoVisited: rng.Float32(), ranker.Popularity: 1 - float32(k)/10, ranker.Position: -float32(math.Log(float64(k + 1)))}
+			s.Rows = append(s.Rows, row)
+			if v := truth.ScoreOf(&row) - math.Log(-math.Log(rng.Float64())); v > best {
 				best, s.Chosen = v, k
 			}
+			row[ranker.Position] = 0
+			hidden.Rows = append(hidden.Rows, row)
 		}
-		told = append(told, s)
-		s.Places = nil
-		untold = append(untold, s)
+		hidden.Chosen = s.Chosen
+		told, untold = append(told, s), append(untold, hidden)
 	}
-	got, report, err := Weights(t.Context(), told, ranker.Weights{}, Options{Ridge: 0.1})
-	if err != nil || math.Abs(report.Examination-1) > 0.15 || math.Abs(got[ranker.Popularity]) > 0.4 || math.Abs(got[ranker.CoVisited]-2) > 0.2 {
-		t.Errorf("examination %.2f, popularity %.2f, co-visited %.2f, %v; want 1, 0, 2", report.Examination, got[ranker.Popularity], got[ranker.CoVisited], err)
+	got, _, err := Weights(t.Context(), told, ranker.Weights{}, Options{Ridge: 0.1})
+	if err != nil || math.Abs(got[ranker.Position]-1) > 0.15 || math.Abs(got[ranker.Popularity]) > 0.4 || math.Abs(got[ranker.CoVisited]-2) > 0.2 {
+		t.Errorf("position %.2f, popularity %.2f, co-visited %.2f, %v; want 1, 0, 2", got[ranker.Position], got[ranker.Popularity], got[ranker.CoVisited], err)
 	}
-	biased, report, err := Weights(t.Context(), untold, ranker.Weights{}, Options{Ridge: 0.1})
-	if err != nil || report.Examination != 0 || biased[ranker.Popularity] < 1 {
-		t.Errorf("without places: examination %.2f, popularity %.2f, %v; the bias should show", report.Examination, biased[ranker.Popularity], err)
-	}
-}
-
-func TestPlacesThatAreNoneAreRefused(t *testing.T) {
-	for _, places := range [][]int{{1}, {0, 1}} {
-		s := Sample{Rows: make([]ranker.Features, 2), Places: places}
-		if _, _, err := Weights(t.Context(), []Sample{s}, ranker.DefaultWeights(), Options{}); !errors.Is(err, ErrSamples) {
-			t.Errorf("places %v: %v", places, err)
-		}
+	biased, _, err := Weights(t.Context(), untold, ranker.Weights{}, Options{Ridge: 0.1})
+	if err != nil || biased[ranker.Popularity] < 1 {
+		t.Errorf("without slots: popularity %.2f, %v; the bias should show", biased[ranker.Popularity], err)
 	}
 }

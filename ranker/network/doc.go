@@ -14,6 +14,7 @@
 // choices that were held back; where nothing is, the result is the linear model. The
 // loss is that of package fit: minus the logarithm of the softmax of the chosen among the
 // candidates of one request (listwise: ListNet with one chosen item, Cao et al., 2007).
+// The slot of a list that was shown (ranker.Position) is seen by the linear part only.
 // Adam, dropout on the inputs of the layers and weight decay; all in Go, on kernels of
 // package internal/dense.
 //

@@ -3,7 +3,6 @@ package network
 import (
 	"errors"
 	"fmt"
-	"math"
 
 	"github.com/kindred-rec/kindred/ranker/fit"
 )
@@ -38,8 +37,6 @@ type Options struct {
 	// Rows bounds the candidates of a sample that are trained on: the chosen one and others
 	// drawn by the seed. At least 2. Default 512.
 	Rows int
-	// Examination is what the logarithm of a place in a list counts, as fit.Report has it.
-	Examination float64
 	// Seed of all that is drawn. 0 means 1.
 	Seed uint64
 }
@@ -81,12 +78,9 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Seed == 0 {
 		o.Seed = 1
 	}
-	switch {
-	case o.First%4 != 0 || o.Second%4 != 0 || o.Members*max(o.First, o.Second) > MaxHidden:
+	if o.First%4 != 0 || o.Second%4 != 0 || o.Members*max(o.First, o.Second) > MaxHidden {
 		return o, fmt.Errorf("%w: %d members of %d and %d units; both must be multiples of 4, and %d together at most",
 			ErrOptions, o.Members, o.First, o.Second, MaxHidden)
-	case !(math.Abs(o.Examination) <= 100):
-		return o, fmt.Errorf("%w: Examination is %v; it must lie in [-100, 100]", ErrOptions, o.Examination)
 	}
 	return o, nil
 }

@@ -12,7 +12,7 @@ import (
 // packed is a sample as training reads it; its first row is the chosen one.
 type packed struct {
 	blocks []float32 // [blocks][features][Block], standardised, zeros past the last row
-	skip   []float64 // [rows], what the linear model and the place say
+	skip   []float64 // [rows], what the linear model says
 	weight float64
 }
 
@@ -32,7 +32,7 @@ func pack(samples []fit.Sample, start *ranker.Weights, o Options) *corpus {
 	var c corpus
 	c.standardise(samples, rows)
 	for i := range samples {
-		c.samples = append(c.samples, c.one(&samples[i], rows[i], start, o.Examination))
+		c.samples = append(c.samples, c.one(&samples[i], rows[i], start))
 	}
 	return &c
 }
@@ -78,9 +78,12 @@ func (c *corpus) standardise(samples []fit.Sample, rows [][]int) {
 			c.scale[f] = float32(1 / math.Sqrt(variance))
 		}
 	}
+	// Where an item stood is the linear model's alone: it is not known when serving, and what
+	// the network made of the usual slots would be left in.
+	c.mean[ranker.Position], c.scale[ranker.Position] = 0, 0
 }
 
-func (c *corpus) one(s *fit.Sample, rows []int, start *ranker.Weights, examination float64) packed {
+func (c *corpus) one(s *fit.Sample, rows []int, start *ranker.Weights) packed {
 	blocks := (len(rows) + dense.Block - 1) / dense.Block
 	p := packed{blocks: make([]float32, blocks*features*dense.Block), weight: s.Weight}
 	if p.weight == 0 {
@@ -88,11 +91,7 @@ func (c *corpus) one(s *fit.Sample, rows []int, start *ranker.Weights, examinati
 	}
 	for i, at := range rows {
 		row := &s.Rows[at]
-		score := start.ScoreOf(row)
-		if s.Places != nil {
-			score -= examination * math.Log(float64(s.Places[at]))
-		}
-		p.skip = append(p.skip, score)
+		p.skip = append(p.skip, start.ScoreOf(row))
 		block := p.blocks[i/dense.Block*features*dense.Block:]
 		for f := range row {
 			place := f*dense.Block + i%dense.Block

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/kindred-rec/kindred/ranker"
 	"github.com/kindred-rec/kindred/ranker/fit"
@@ -59,10 +60,8 @@ type Result struct {
 	Kind    Kind
 	Model   ranker.Model
 	Samples int
-	// Weights are the linear model, also where the network was chosen, and Examination
-	// what the logarithm of a place counts, as in fit.Report.
-	Weights     ranker.Weights
-	Examination float64
+	// Weights are the linear model, also where the network was chosen.
+	Weights ranker.Weights
 	// Trial is how the two compared; nil: they were not.
 	Trial *Trial
 }
@@ -73,7 +72,8 @@ type Trial struct {
 	// Gain is the mean of ln(probability of the chosen) by the network minus that by the
 	// linear model, and Error its standard error.
 	Gain, Error float64
-	// Linear and Network are the means of NDCG@10 among the candidates.
+	// Linear and Network are the means of NDCG@10 among the candidates, as if all had stood in
+	// one slot.
 	Linear, Network float64
 }
 
@@ -90,36 +90,34 @@ func Choose(ctx context.Context, samples []fit.Sample, prior ranker.Weights, o O
 		return Result{}, err
 	}
 	r := Result{Kind: Linear, Samples: len(samples)}
-	linear := func(of []fit.Sample) (*ranker.Weights, float64, error) {
-		w, report, err := fit.Weights(ctx, of, prior, o.Fit)
-		return &w, report.Examination, err
+	linear := func(of []fit.Sample) (*ranker.Weights, error) {
+		w, _, err := fit.Weights(ctx, of, prior, o.Fit)
+		return &w, err
 	}
-	w, examination, err := linear(samples)
+	w, err := linear(samples)
 	if err != nil {
 		return r, err
 	}
-	r.Model, r.Weights, r.Examination = w, *w, examination
+	r.Model, r.Weights = w, *w
 	if o.Kind == Linear || o.Kind == Auto && len(samples) < o.Least {
 		return r, nil
 	}
-	better := func(of []fit.Sample, start *ranker.Weights, examination float64) (ranker.Model, error) {
-		settings := o.Network
-		settings.Examination = examination
-		m, _, err := network.Train(ctx, of, *start, settings)
+	better := func(of []fit.Sample, start *ranker.Weights) (ranker.Model, error) {
+		m, _, err := network.Train(ctx, of, *start, o.Network)
 		return m, err
 	}
 	if o.Kind == Auto {
 		trial := trial{}
 		err := deal(samples, o, func(train, asked []fit.Sample) error {
-			start, examination, err := linear(train)
+			start, err := linear(train)
 			if err != nil {
 				return err
 			}
-			m, err := better(train, start, examination)
+			m, err := better(train, start)
 			if err != nil {
 				return err
 			}
-			trial.add(asked, examination, start, m)
+			trial.add(asked, start, m)
 			return nil
 		})
 		if err != nil {
@@ -129,7 +127,7 @@ func Choose(ctx context.Context, samples []fit.Sample, prior ranker.Weights, o O
 			return r, nil
 		}
 	}
-	m, err := better(samples, w, examination)
+	m, err := better(samples, w)
 	if err != nil {
 		return r, err
 	}
@@ -192,11 +190,11 @@ type trial struct {
 }
 
 // add asks both models.
-func (t *trial) add(asked []fit.Sample, examination float64, linear, other ranker.Model) {
+func (t *trial) add(asked []fit.Sample, linear, other ranker.Model) {
 	for i := range asked {
 		s := &asked[i]
-		a, first := t.ask(s, examination, linear)
-		b, second := t.ask(s, examination, other)
+		a, first := t.ask(s, linear)
+		b, second := t.ask(s, other)
 		weight := s.Weight
 		if weight == 0 {
 			weight = 1
@@ -212,8 +210,9 @@ func (t *trial) add(asked []fit.Sample, examination float64, linear, other ranke
 	}
 }
 
-// ask returns ln(probability of the chosen) and its NDCG@10 under a model.
-func (t *trial) ask(s *fit.Sample, examination float64, m ranker.Model) (log, ndcg float64) {
+// ask returns ln(probability of the chosen) where it stood, and its NDCG@10 as if all had
+// stood alike.
+func (t *trial) ask(s *fit.Sample, m ranker.Model) (log, ndcg float64) {
 	for f := range t.columns {
 		t.columns[f] = t.columns[f][:0]
 		for i := range s.Rows {
@@ -222,26 +221,33 @@ func (t *trial) ask(s *fit.Sample, examination float64, m ranker.Model) (log, nd
 	}
 	t.scores = append(t.scores[:0], make([]float64, len(s.Rows))...)
 	m.Score(&t.columns, t.scores)
-	chosen, rank := t.scores[s.Chosen], 0 // ties count against it
-	for _, v := range t.scores {
-		if v >= chosen {
+	log = logProbability(t.scores, s.Chosen)
+	clear(t.columns[ranker.Position])
+	m.Score(&t.columns, t.scores)
+	return log, gain(t.scores, s.Chosen)
+}
+
+// logProbability is that of the chosen one under the softmax of scores.
+func logProbability(scores []float64, chosen int) float64 {
+	top, sum := slices.Max(scores), 0.0
+	for _, v := range scores {
+		sum += math.Exp(v - top)
+	}
+	return scores[chosen] - top - math.Log(sum)
+}
+
+// gain is the NDCG@10 of one item that is wanted; ties count against it.
+func gain(scores []float64, chosen int) float64 {
+	rank := 0
+	for _, v := range scores {
+		if v >= scores[chosen] {
 			rank++
 		}
 	}
-	if rank <= 10 {
-		ndcg = 1 / math.Log2(1+float64(rank))
+	if rank > 10 {
+		return 0
 	}
-	top, sum := math.Inf(-1), 0.0
-	for i := range t.scores {
-		if s.Places != nil {
-			t.scores[i] -= examination * math.Log(float64(s.Places[i]))
-		}
-		top = max(top, t.scores[i])
-	}
-	for _, v := range t.scores {
-		sum += math.Exp(v - top)
-	}
-	return t.scores[s.Chosen] - top - math.Log(sum), ndcg
+	return 1 / math.Log2(1+float64(rank))
 }
 
 func (t *trial) result() *Trial {

@@ -92,11 +92,11 @@ func TestATrialIsAWeightedMean(t *testing.T) {
 	samples := choices(40, func(a, b float64) float64 { return a })
 	prior, other := ranker.Weights{}, ranker.Weights{ranker.CoVisited: 1}
 	var once, twice trial
-	once.add(append(samples, samples[:20]...), 0, &prior, &other)
+	once.add(append(samples, samples[:20]...), &prior, &other)
 	for i := range samples[:20] {
 		samples[i].Weight = 2
 	}
-	twice.add(samples, 0, &prior, &other)
+	twice.add(samples, &prior, &other)
 	a, b := once.result(), twice.result()
 	if math.Abs(a.Gain-b.Gain) > 1e-12 || math.Abs(a.Linear-b.Linear) > 1e-12 || a.Gain <= 0 || !(b.Error > 0) {
 		t.Errorf("%+v, %+v", a, b)
