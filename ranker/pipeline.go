@@ -102,6 +102,7 @@ func (p *Pipeline) run(req *Request, res *Response) (*run, error) {
 	retrieved := time.Now()
 	r.score()
 	r.write(res)
+	r.refill(res)
 	res.Retrieve, res.Rank = retrieved.Sub(start), time.Since(retrieved)
 	return r, nil
 }
@@ -154,7 +155,8 @@ func (r *run) retrieve() {
 	for _, s := range sources {
 		s.propose(r)
 	}
-	r.fill()
+	r.proposePins()
+	r.fill(r.req.Limit)
 	r.checkTier()
 }
 
@@ -191,37 +193,10 @@ func (r *run) checkTier() {
 	r.reason.Tier, r.reason.Unconnected = Popular, true
 }
 
-// write orders the candidates and writes the reply.
-func (r *run) write(res *Response) {
-	res.Model, res.Tier, res.Reason, res.Candidates = r.model, r.reason.Tier, r.reason, len(r.candidates)
-	res.Items, res.Losers = res.Items[:0], res.Losers[:0]
-	wanted, window := r.req.Limit, r.req.Limit
-	if r.req.Diversity > 0 {
-		wanted = min(wanted, r.world.Settings.MaxDiversified)
-		window = max(r.req.Limit, min(4*r.req.Limit+40, r.world.Settings.MaxDiversified))
-	}
-	r.best.reset(window)
-	for i := range r.candidates {
-		r.best.offer(entry{score: r.scores[i], item: r.candidates[i].item, at: int32(i)})
-	}
-	r.picks = append(r.picks[:0], r.best.sorted()...)
-	if r.req.Diversity > 0 {
-		head := r.picks[:min(len(r.picks), r.world.Settings.MaxDiversified)]
-		r.diversify(head, wanted, float64(r.req.Diversity))
-		sortEntries(head[min(wanted, len(head)):])
-	}
-	r.picks = r.picks[:min(len(r.picks), r.req.Limit)]
-	for _, pick := range r.picks {
-		r.at(pick.item).mark |= returned
-		res.Items = append(res.Items, r.ranked(pick.at))
-	}
-	r.drawLosers(res)
-}
-
 func (r *run) ranked(at int32) Ranked {
 	c := &r.candidates[at]
 	x := r.features(at)
-	return Ranked{Item: c.item, Sources: c.sources, Score: r.scores[at], Propensity: 1, Features: x}
+	return Ranked{Item: c.item, Sources: c.sources, Score: r.scores[at], Value: r.scores[at], Propensity: 1, Rule: -1, Features: x}
 }
 
 // drawLosers fills a reservoir (Vitter's algorithm R) from what was not returned.

@@ -1,6 +1,9 @@
 package ranker
 
-import "github.com/kindred-rec/kindred/ranker/catalog"
+import (
+	"github.com/kindred-rec/kindred/ranker/catalog"
+	"github.com/kindred-rec/kindred/ranker/rerank"
+)
 
 // Kind is how a user acted on an item.
 type Kind uint8
@@ -137,11 +140,15 @@ type Request struct {
 	Losers int
 	// Seed of all that is drawn.
 	Seed uint64
-	// Diversity is the weight of variety against relevance, 0 to 1.
-	Diversity float32
-	Seen      SeenPolicy
-	Relation  Relation
-	Degraded  Degradation
+	// Policy of re-ranking, validated; nil: the largest score first, and Diversity.
+	Policy *rerank.Policy
+	// Diversity is the weight of variety against relevance, 0 to 1. Above 0, or with
+	// DiversitySet, it stands in place of the policy's.
+	Diversity    float32
+	DiversitySet bool
+	Seen         SeenPolicy
+	Relation     Relation
+	Degraded     Degradation
 	// Anonymous: the history is that of a session nobody is known behind.
 	Anonymous bool
 	// PersonalizationOff: the user does not want it. History and UserVector are

@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/kindred-rec/kindred/ranker/rerank"
 )
 
 // Tier is the rung of the ladder that a reply came from, best first.
@@ -107,10 +109,12 @@ const (
 	FromRepeat
 	// FromCaller: brought by the caller.
 	FromCaller
+	// FromPolicy: pinned by a rule of the policy.
+	FromPolicy
 	sourceCount
 )
 
-var sourceNames = [sourceCount]string{"user_vector", "item_neighbour", "co_visited", "trending", "popular", "new", "repeat", "caller"}
+var sourceNames = [sourceCount]string{"user_vector", "item_neighbour", "co_visited", "trending", "popular", "new", "repeat", "caller", "policy"}
 
 // String is the source's name: "co_visited".
 func (s Source) String() string {
@@ -144,9 +148,16 @@ type Ranked struct {
 	// Score is what Response.Model makes of Features. Larger is better; comparable
 	// within one reply only.
 	Score float64
-	// Propensity is the probability of this item in this slot given those before
-	// it. 1: nothing is left to chance.
+	// Propensity is the exact probability of this item in this slot given the request and
+	// the items before it. 1: nothing is left to chance. Losers have no slot: 1.
 	Propensity float64
+	// Value is what the item was ordered by: the score with boosts, fatigue and the cost of
+	// diversity, Penalty, which is at least 0.
+	Value, Penalty float64
+	// Fill is how the slot was filled, and Rule the rule that filled it, as index of the
+	// policy's; -1: none did.
+	Fill rerank.Fill
+	Rule int16
 	// Features as they were scored.
 	Features Features
 }
@@ -160,11 +171,13 @@ type Response struct {
 	// that were scored but are not in Items.
 	Losers []Ranked
 	// Model that Items and Losers were scored with.
-	Model Model
-	Tier    Tier
-	Reason  TierReason
+	Model  Model
+	Tier   Tier
+	Reason TierReason
 	// Candidates that were scored.
 	Candidates int
+	// Conflicts are what the policy wanted and could not have.
+	Conflicts []rerank.Conflict
 	// Retrieve is the time of finding candidates, Rank that of all after it.
 	Retrieve, Rank time.Duration
 }

@@ -86,8 +86,7 @@ type run struct {
 	nearest    []Scored
 	best       best
 	scores     []float64
-	picks      []entry
-	closeness  []float32
+	arranging  arranging
 	pcg        rand.PCG
 	rng        *rand.Rand
 	profile    [labelKinds][]labelCell // by code; zeros between uses
@@ -121,6 +120,7 @@ func (r *run) begin(p *Pipeline, req *Request) {
 	default:
 		r.model = world.Model
 	}
+	r.arranging.begin(r)
 	r.markRequest()
 }
 
@@ -128,6 +128,7 @@ func (r *run) begin(p *Pipeline, req *Request) {
 func (r *run) end() {
 	clear(r.anchors)
 	clear(r.rows)
+	r.arranging.end()
 	r.world, r.labels, r.req, r.model, r.user = nil, nil, nil, nil, nil
 }
 
@@ -208,11 +209,11 @@ func (r *run) eligible(item uint32) bool {
 
 // passes reports whether an item may be shown now and passes the filter.
 func (r *run) passes(item uint32) bool {
-	if r.req.Match == nil && r.world.Catalog.Brief(item).Plain() {
+	if r.req.Match == nil && !r.arranging.excluding && r.world.Catalog.Brief(item).Plain() {
 		return true
 	}
 	row := r.world.Catalog.Row(item)
-	return row.Servable(r.req.Now) && (r.req.Match == nil || r.req.Match.Match(row))
+	return row.Servable(r.req.Now) && (r.req.Match == nil || r.req.Match.Match(row)) && r.excludedBy(row) < 0
 }
 
 // propose makes an item a candidate, or adds a source to it. It reports whether

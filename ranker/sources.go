@@ -138,14 +138,14 @@ func (r *run) proposeTop(items []uint32, most int, source Source) {
 
 // fill adds candidates from lower rungs when there are fewer than wanted: the
 // rest of the popular ones, the rest of the new ones, then what the catalog has.
-func (r *run) fill() {
+func (r *run) fill(wanted int) {
 	before := len(r.candidates)
-	missing := func() int { return r.req.Limit - len(r.candidates) }
+	missing := func() int { return wanted - len(r.candidates) }
 	if missing() > 0 && r.world.Popular != nil {
-		r.proposeTop(r.world.Popular.Top(), r.req.Limit+r.world.Settings.PopularCandidates, FromPopular)
+		r.proposeTop(r.world.Popular.Top(), wanted+r.world.Settings.PopularCandidates, FromPopular)
 	}
 	if missing() > 0 && r.world.Arrivals != nil {
-		r.proposeTop(r.world.Arrivals.Newest(), r.req.Limit+r.world.Settings.NewCandidates, FromArrivals)
+		r.proposeTop(r.world.Arrivals.Newest(), wanted+r.world.Settings.NewCandidates, FromArrivals)
 	}
 	for item, scanned := uint32(0), 0; missing() > 0 && scanned < r.world.Settings.MaxScan && r.known(item); item++ {
 		if item%64 == 0 && r.noneAllowed(item/64) {
@@ -157,7 +157,7 @@ func (r *run) fill() {
 			r.propose(item, FromPopular)
 		}
 	}
-	r.reason.Filled = len(r.candidates) - before
+	r.reason.Filled += len(r.candidates) - before
 }
 
 // noneAllowed reports whether the bitmap refuses a whole word of items.

@@ -10,6 +10,7 @@ import (
 	"github.com/kindred-rec/kindred/ranker/conversion"
 	"github.com/kindred-rec/kindred/ranker/covisit"
 	"github.com/kindred-rec/kindred/ranker/popularity"
+	"github.com/kindred-rec/kindred/ranker/rerank"
 )
 
 // Errors of this package, wrapped with what happened.
@@ -78,6 +79,8 @@ type World struct {
 	Arrivals  *popularity.Arrivals
 	// Conversion counts impressions, clicks and purchases.
 	Conversion *conversion.Counter
+	// Exposures of today, for daily caps. *exposure.Counter meets it.
+	Exposures rerank.Exposures
 
 	// Model of recommendations. nil: the weights of Weights.
 	Model Model
@@ -120,8 +123,8 @@ type Settings struct {
 	// MaxScan is how many rows are looked at in order of their numbers when all
 	// else has left a reply short. Default 65536.
 	MaxScan int
-	// MaxDiversified is how many of the best candidates Diversity reorders.
-	// Default 200.
+	// MaxDiversified is how many of the best candidates a slot is chosen from where
+	// diversity or chance has a say, and how many slots these have a say in. Default 200.
 	MaxDiversified int
 }
 

@@ -60,7 +60,7 @@ func (e *Engine) admit() {
 
 // holding are the rules that hold now and are not left out, bit i for rule i.
 func (p *Policy) holding(now int64, without Part) (rules uint64) {
-	parts := [actionEnd]Part{Pin: Pins, Reserve: Reserves, Boost: Boosts, Bury: Buries}
+	parts := [actionEnd]Part{Exclude: Exclusions, CapPerDay: Exclusions, Pin: Pins, Reserve: Reserves, Boost: Boosts, Bury: Burials}
 	for i := range p.Rules[:min(len(p.Rules), MaxRules)] {
 		r := &p.Rules[i]
 		if r.Holds(now) && r.Action < actionEnd && without&parts[r.Action] == 0 {
@@ -74,11 +74,50 @@ func (p *Policy) holding(now int64, without Part) (rules uint64) {
 func (p *Policy) matches(row *catalog.Row, of uint64) (rules uint64) {
 	for i := range p.Rules[:min(len(p.Rules), MaxRules)] {
 		r := &p.Rules[i]
-		if of&(1<<i) != 0 && (!r.HasItem || r.Item == row.Number) && (r.Match == nil || r.Match.Match(row)) {
+		if of&(1<<i) != 0 && r.matches(row) {
 			rules |= 1 << i
 		}
 	}
 	return rules
+}
+
+// Excludes is the first rule by which a row may not be shown at a time (unix
+// microseconds), be it excluded or shown as often today as may be; -1: it may. Exposures
+// may be nil: nothing was shown.
+func (p *Policy) Excludes(row *catalog.Row, exposures Exposures, now int64) int {
+	for i := range p.Rules[:min(len(p.Rules), MaxRules)] {
+		if r := &p.Rules[i]; (r.Action == Exclude || r.Action == CapPerDay) && r.Holds(now) && r.matches(row) && r.spent(row.Number, exposures, now) {
+			return i
+		}
+	}
+	return -1
+}
+
+// Excluding reports whether the policy has a rule that may keep an item out.
+func (p *Policy) Excluding() bool {
+	for i := range p.Rules {
+		if a := p.Rules[i].Action; a == Exclude || a == CapPerDay {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *Rule) matches(row *catalog.Row) bool {
+	return (!r.HasItem || r.Item == row.Number) && (r.Match == nil || r.Match.Match(row))
+}
+
+// spent reports whether a rule keeps an item out that it matches.
+func (r *Rule) spent(item uint32, exposures Exposures, now int64) bool {
+	switch {
+	case r.Action == Exclude:
+		return true
+	case r.Action != CapPerDay:
+		return false
+	case exposures == nil:
+		return r.PerDay == 0
+	}
+	return exposures.Today(item, now) >= int64(r.PerDay)
 }
 
 // excludedBy is the first rule that keeps a candidate out, -1 for none.
@@ -86,25 +125,9 @@ func (e *Engine) excludedBy(k *key) int {
 	if k.rules == 0 {
 		return -1
 	}
-	today := int64(-1)
 	for i := range e.in.Policy.Rules {
-		r := &e.in.Policy.Rules[i]
-		if k.rules&(1<<i) == 0 {
-			continue
-		}
-		switch r.Action {
-		case Exclude:
+		if r := &e.in.Policy.Rules[i]; k.rules&(1<<i) != 0 && r.spent(k.item, e.in.Exposures, e.in.Now) {
 			return i
-		case CapPerDay:
-			if today < 0 {
-				today = 0
-				if e.in.Exposures != nil {
-					today = e.in.Exposures.Today(k.item, e.in.Now)
-				}
-			}
-			if today >= int64(r.PerDay) {
-				return i
-			}
 		}
 	}
 	return -1

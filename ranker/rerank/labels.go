@@ -109,7 +109,7 @@ type count struct {
 
 func (c *caps) reset(in *Input) {
 	c.list = in.Policy.Caps
-	if in.Without&Caps != 0 {
+	if in.Without&Limits != 0 {
 		c.list = nil
 	}
 	c.numbers.reset()

@@ -79,11 +79,12 @@ const (
 	Variety                    // diversity
 	Tiredness                  // fatigue
 	Boosts
-	Buries
+	Burials
 	Pins
 	Reserves
-	Caps
-	Variants
+	Limits     // caps
+	Variants   // of one product in one place
+	Exclusions // and daily caps, for a caller who asked [Policy.Excludes]
 )
 
 // Fill is how a slot was filled.
