@@ -28,6 +28,10 @@ type replayCommand struct {
 	MaxWait  time.Duration `default:"2s" help:"How long an ask may wait for the last write to count, 0 to 2s (${default})."`
 	First    int           `placeholder:"N" help:"Replay the first N events alone."`
 	Seed     uint64        `default:"1" help:"Decides the seeds of the asks."`
+	Speed    string        `default:"max" placeholder:"100x" help:"Multiple of real time that the events keep to after the warm-up, or max: as fast as it goes (${default})."`
+
+	Checkpoint  string        `placeholder:"FILE" help:"Keep what was done in a file: the same command then goes on where the last one ended, to the same figures."`
+	MaxDisorder time.Duration `placeholder:"DURATION" help:"Refuse a log whose file has an event further behind a later one. Not set: any order, it is sorted by time."`
 
 	MaxEvents    int           `default:"1000000" help:"Longest log to hold in memory, at about 500 bytes an event (${default})."`
 	RetryFor     time.Duration `default:"30s" help:"How long a call is tried again while the server is away or has no room (${default})."`
@@ -43,10 +47,12 @@ type replayCommand struct {
 func (replayCommand) Help() string {
 	return `Before each event the server is asked what it would show its user; then the event is written and counts for the next ask.
 Start the server on an empty store, or it has seen what it is to be asked for.
+A tenant's own log replays too: loadtest dataset export --what events --as jsonl writes it.
 
 Examples:
   go run ./loadtest replay --format movielens --data ../shared/data/movielens-small --import-items --seen hide_interacted
   go run ./loadtest replay --format amazon --data ../shared/data/amazon-office --import-items --seen keep --report replay.html --json
+  go run ./loadtest replay --format jsonl --data export --speed 100x --checkpoint replay.checkpoint
 `
 }
 
@@ -98,6 +104,10 @@ func (c *replayCommand) prepare(ctx context.Context, client *load.Client, source
 			fmt.Fprintln(to.log, "the log is old: the tenant's clock now follows it, and events are kept for 100 years (--keep-settings leaves that alone)")
 		}
 	}
+	if replay.Begun(c.Checkpoint) {
+		fmt.Fprintf(to.log, "going on from %s\n", c.Checkpoint)
+		return nil
+	}
 	if c.ImportItems {
 		if err := c.importItems(ctx, to); err != nil {
 			return err
@@ -132,8 +142,10 @@ func (c *replayCommand) options() (replay.Options, error) {
 	}
 	o.Limit, o.Seen, o.Surface, o.WarmUp, o.Window, o.Parallel = c.Limit, seen, c.Surface, c.WarmUp, c.Window, c.Parallel
 	o.MaxWait, o.MaxEvents, o.First, o.AllowKnown, o.Seed, o.RetryFor = c.MaxWait, c.MaxEvents, c.First, c.AllowKnown, c.Seed, c.RetryFor
+	o.Checkpoint, o.MaxDisorder = c.Checkpoint, c.MaxDisorder
 	if len(c.Ask) > 0 {
 		o.Ask = c.Ask
 	}
-	return o, nil
+	o.Speed, err = replay.ParseSpeed(c.Speed)
+	return o, err
 }

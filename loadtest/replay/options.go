@@ -37,6 +37,12 @@ type Options struct {
 	Seed uint64
 	// RetryFor is how long one call is tried again while the server is away or has no room, at least 0.
 	RetryFor time.Duration
+	// Speed is the multiple of real time that the events keep to after the warm-up; 0: as fast as it goes. See ParseSpeed.
+	Speed float64
+	// MaxDisorder refuses a log with an event further behind a later one of the file; 0: any order, it is sorted.
+	MaxDisorder time.Duration
+	// Checkpoint names a file that keeps what was done, so that a replay that was ended goes on; empty: none.
+	Checkpoint string
 	// Progress, if not nil, is told after each wave how many events of how many are done.
 	Progress func(done, total int)
 }
@@ -61,6 +67,8 @@ var (
 	ErrKnown = errors.New("the server knows events of this log already")
 	// ErrTooOld: the tenant's retention is shorter than the log is old.
 	ErrTooOld = errors.New("events are older than the tenant keeps them")
+	// ErrCheckpoint: the checkpoint is of another replay or another server, or damaged.
+	ErrCheckpoint = errors.New("unusable checkpoint")
 	// ErrMissingItems: items of the log are not in the catalog.
 	ErrMissingItems = errors.New("items of the log are not in the catalog")
 )
@@ -82,6 +90,8 @@ func (o Options) validate() error {
 		return bad("longest wait %v: must be 0 to 2s", o.MaxWait)
 	case o.MaxEvents < 1 || o.First < 0 || o.RetryFor < 0:
 		return bad("at most %d events, the first %d, retries for %v: must be at least 1, 0 and 0", o.MaxEvents, o.First, o.RetryFor)
+	case !(o.Speed >= 0 && o.Speed <= maxSpeed) || o.MaxDisorder < 0:
+		return bad("speed %gx, disorder of at most %v: must be 0 to %gx, and at least 0", o.Speed, o.MaxDisorder, float64(maxSpeed))
 	case len(o.Ask) == 0:
 		return bad("no event type to ask before; name some, as %s", dataset.TypePurchase)
 	}

@@ -11,17 +11,24 @@ type Result struct {
 	Users   int `json:"users"`
 	Items   int `json:"items"` // of the log
 	Catalog int `json:"catalog_items"`
+	// OutOfOrder counts events that came after a later one in the file; Disorder is the furthest behind, in seconds.
+	OutOfOrder int     `json:"out_of_order"`
+	Disorder   float64 `json:"disorder_s"`
 
 	// Figures over all asks.
 	Figures
-	// Coverage is the share of the catalog that stood in some first ten; 0 where the catalog's size is not known.
-	Coverage float64 `json:"coverage"`
-	Shown    int     `json:"items_shown"`
+	Reach
+	// Exposure says which share of the slots went to which share of the catalog, the most shown items first.
+	Exposure []ExposurePoint `json:"exposure"`
 	// Tenths are equal parts of the log after the warm-up, in time order.
 	Tenths []Tenth `json:"tenths"`
+	// Segments are parts of the asks, by user or item; they overlap.
+	Segments []Segment `json:"segments"`
 
 	EventsPerS float64 `json:"events_per_s"` // asked where due, and written
-	Seconds    float64 `json:"seconds"`
+	Seconds    float64 `json:"seconds"`      // of all parts, if the replay was ended and went on
+	// LateMax is by how much a step was furthest behind its time, in seconds, where a speed was asked for.
+	LateMax float64 `json:"late_max_s"`
 	// Rejected counts rows that the server did not take; Reasons has some.
 	Rejected int64    `json:"rejected"`
 	Reasons  []string `json:"reject_reasons,omitempty"`
@@ -31,7 +38,17 @@ type Result struct {
 	WarmPart float64 `json:"warm_up"`
 	Window   int     `json:"window"`
 	Parallel int     `json:"parallel"`
+	Speed    float64 `json:"speed"` // multiple of real time; 0: as fast as it went
 	Seed     uint64  `json:"seed"`
+}
+
+// Reach is how much of the catalog was shown.
+type Reach struct {
+	Shown int `json:"items_shown"`
+	// Coverage is the share of the catalog that stood in some first ten; 0 where the catalog's size is not known.
+	Coverage float64 `json:"coverage"`
+	// Gini is the inequality of the exposure over the catalog: 0 if all items were shown alike, towards 1 if one had all.
+	Gini float64 `json:"exposure_gini"`
 }
 
 // Tenth is one part of the log.
@@ -39,36 +56,64 @@ type Tenth struct {
 	From time.Time `json:"from"`
 	To   time.Time `json:"to"` // of its last event
 	Figures
+	Reach
 }
 
-func (r *replay) result(took time.Duration) *Result {
-	users, items := map[person]struct{}{}, map[string]struct{}{}
-	for p := range r.had {
-		users[p.person] = struct{}{}
-		if p.item != "" {
-			items[p.item] = struct{}{}
-		}
-	}
+// Segment is a part of the asks. Tenths are its parts of Result.Tenths.
+type Segment struct {
+	Name string `json:"name"`
+	Quality
+	Tenths []Quality `json:"tenths"`
+}
+
+func (r *replay) result() *Result {
+	seconds := r.seconds()
 	res := &Result{
-		Events: len(r.log), WarmUp: r.warmUp, Users: len(users), Items: len(items), Catalog: int(r.catalogSize),
-		Figures: r.all.figures(), Shown: len(r.shown), Seconds: took.Seconds(), EventsPerS: float64(len(r.log)) / took.Seconds(),
+		Events: len(r.log), WarmUp: r.warmUp, Users: len(r.past.ofPerson), Items: len(r.past.ofItem), Catalog: int(r.catalogSize),
+		OutOfOrder: r.disorder.events, Disorder: r.disorder.furthest.Seconds(),
+		Figures: r.all.figures(), Seconds: seconds, EventsPerS: float64(len(r.log)) / seconds, LateMax: r.pace.late.Seconds(),
 		Rejected: r.rejected, Reasons: r.reasons, Limit: r.Limit, Seen: SeenName(r.Seen), WarmPart: r.Options.WarmUp, Window: r.Window,
-		Parallel: r.Parallel, Seed: r.Seed,
+		Parallel: r.Parallel, Speed: r.Speed, Seed: r.Seed,
 	}
-	if r.catalogSize > 0 {
-		res.Coverage = float64(len(r.shown)) / float64(r.catalogSize)
-	}
+	all := exposure{}
 	for i, s := range r.tenths {
-		from, to := r.tenth(i), r.tenth(i+1)
-		if from < to {
-			res.Tenths = append(res.Tenths, Tenth{From: r.log[from].Time, To: r.log[to-1].Time, Figures: s.figures()})
+		for id, n := range r.shown[i] {
+			all[id] += n
+		}
+		if from, to := r.tenth(i), r.tenth(i+1); from < to {
+			reach, _ := r.reach(r.shown[i])
+			res.Tenths = append(res.Tenths, Tenth{From: r.log[from].Time, To: r.log[to-1].Time, Figures: s.figures(), Reach: reach})
 		}
 	}
+	res.Reach, res.Exposure = r.reach(all)
+	res.Segments = r.segments()
 	return res
+}
+
+func (r *replay) reach(shown exposure) (Reach, []ExposurePoint) {
+	counts := shown.counts(int(r.catalogSize))
+	reach := Reach{Shown: len(shown), Gini: gini(counts)}
+	if r.catalogSize > 0 {
+		reach.Coverage = float64(len(shown)) / float64(r.catalogSize)
+	}
+	return reach, curve(counts)
+}
+
+func (r *replay) segments() []Segment {
+	list := make([]Segment, segmentCount)
+	for n := range list {
+		list[n] = Segment{Name: segmentNames[n], Quality: r.parts[n][tenths].quality()}
+		for i := range tenths {
+			if r.tenth(i) < r.tenth(i+1) {
+				list[n].Tenths = append(list[n].Tenths, r.parts[n][i].quality())
+			}
+		}
+	}
+	return list
 }
 
 // tenth is the place where a tenth begins: the first whose tenth, as count has it, is i.
 func (r *replay) tenth(i int) int {
 	n := len(r.log) - r.warmUp
-	return r.warmUp + (i*n+segments-1)/segments
+	return r.warmUp + (i*n+tenths-1)/tenths
 }
