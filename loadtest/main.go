@@ -30,6 +30,7 @@ type cli struct {
 	Replay   replayCommand   `cmd:"" help:"Replay a log against a live server, asking before each event is revealed."`
 	Load     loadCommand     `cmd:"" help:"Put open-loop load on a live server."`
 	Index    indexCommand    `cmd:"" help:"Measure an index engine on files of vectors."`
+	Simulate simulateCommand `cmd:"" help:"Compare policies in a simulated shop whose truth is known."`
 	Encode   encodeCommand   `cmd:"" help:"Measure a text encoder."`
 
 	Sentiment sentimentCommand `cmd:"" help:"Cross-validate how well a comment's feeling is told from its words."`
