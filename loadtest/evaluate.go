@@ -10,6 +10,7 @@ import (
 	"github.com/kindred-rec/kindred/embed/train"
 	"github.com/kindred-rec/kindred/embed/train/sequence"
 	"github.com/kindred-rec/kindred/loadtest/evaluate"
+	"github.com/kindred-rec/kindred/ranker/selection"
 	"github.com/kindred-rec/kindred/server/worker"
 )
 
@@ -21,6 +22,7 @@ type evaluateCommand struct {
 	Cold      float64 `placeholder:"SHARE" help:"Share of the items to leave out of training and report apart, as 0.2."`
 	Seed      uint64  `default:"1" help:"Decides how training goes, and which items are cold."`
 	Fit       bool    `default:"true" negatable:"" help:"Fit the ranker's weights on the validation questions, as training does; --no-fit: the default weights. Where validation is asked, each half of the users has weights fitted on the other half."`
+	Ranker    string  `enum:"linear,network,auto" default:"linear" help:"What is fitted to score with: linear weights, a network beside them, or auto: the network where it is clearly better on questions held back from both."`
 	Behaviour string  `enum:"learned,mean" default:"learned" help:"What makes users' vectors: learned on the train part, or the mean of text vectors."`
 	Epochs    int     `placeholder:"N" help:"Train for at most so many epochs; the trainer's default if not given."`
 	Encoder   string  `default:"static" placeholder:"static|DIR|OWNER/MODEL" help:"What encodes item texts: the embedded encoder, the folder of a static table or a transformer, or a transformer of the hub."`
@@ -57,7 +59,7 @@ func (c *evaluateCommand) Run(ctx context.Context, to output) error {
 	options := evaluate.Options{Encoder: worker.WithPrompt(model.Encoder, model.DocumentPrompt), Backend: model.Backend,
 		Format: format, Dir: c.Data, Reader: reader, Stage: evaluate.Stage(c.Stage), Split: evaluate.Part(c.Split),
 		Cold: c.Cold, Seed: c.Seed, Fit: c.Fit && c.Stage == "full", Workers: c.Workers}
-	options.Behaviour = evaluate.Behaviour(c.Behaviour)
+	options.Behaviour, options.Ranker = evaluate.Behaviour(c.Behaviour), selection.Kind(c.Ranker)
 	if c.Epochs > 0 {
 		settings := train.DefaultOptions()
 		settings.Sequence.Epochs = c.Epochs

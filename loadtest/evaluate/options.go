@@ -11,6 +11,7 @@ import (
 	"github.com/kindred-rec/kindred/embed/train/sequence"
 	"github.com/kindred-rec/kindred/loadtest/dataset"
 	"github.com/kindred-rec/kindred/ranker"
+	"github.com/kindred-rec/kindred/ranker/selection"
 )
 
 // ErrOptions: an option is out of its range.
@@ -80,6 +81,8 @@ type Options struct {
 	// those of the train part. Where the validation part is what is asked, each half of
 	// its users is asked with weights fitted on the other half.
 	Fit bool
+	// Ranker is what kind of model is fitted. Default selection.Linear.
+	Ranker selection.Kind
 	// Settings of the pipeline, such as how many candidates each source proposes.
 	Settings ranker.Settings
 	// Workers that ask questions side by side. 0: one for each processor. The
@@ -102,6 +105,9 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Seed == 0 {
 		o.Seed = 1
 	}
+	if _, err := selection.ParseKind(string(o.Ranker)); err != nil {
+		return o, fmt.Errorf("%w: %w", ErrOptions, err)
+	}
 	switch {
 	case o.Stage != Full && o.Stage != Retrieval:
 		return o, fmt.Errorf("%w: stage %q; it must be %q or %q", ErrOptions, o.Stage, Full, Retrieval)
@@ -109,6 +115,8 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("%w: behaviour %q; it must be %q or %q", ErrOptions, o.Behaviour, Learned, Mean)
 	case o.Split != Test && o.Split != Valid:
 		return o, fmt.Errorf("%w: split %q; it must be %q or %q", ErrOptions, o.Split, Test, Valid)
+	case o.Ranker != "" && o.Ranker != selection.Linear && !o.Fit:
+		return o, fmt.Errorf("%w: ranker %q is learned: weights must be fitted", ErrOptions, o.Ranker)
 	case o.Fit && o.Stage != Full:
 		return o, fmt.Errorf("%w: weights are fitted for stage %q only", ErrOptions, Full)
 	case !(o.Cold >= 0 && o.Cold < 1):
@@ -152,6 +160,11 @@ type Result struct {
 	Weights string `json:"weights,omitempty"`
 	// Fitted are the weights, in the order of the features, if they were.
 	Fitted ranker.Weights `json:"-"`
+	// Ranker is the kind of model that was fitted, and Trial how the network compared with
+	// weights on questions held back from both, of the same part. Where validation is asked
+	// they are those of the second half.
+	Ranker selection.Kind   `json:"ranker,omitempty"`
+	Trial  *selection.Trial `json:"trial,omitempty"`
 	// ColdFraction of the items was unknown to training; Cold and Warm are the
 	// figures of the questions for those and for the other items. Absent without.
 	ColdFraction float64  `json:"cold_fraction,omitempty"`

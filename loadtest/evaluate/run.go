@@ -133,17 +133,13 @@ func (o Options) stage(ctx context.Context, split *dataset.Split, result *Result
 		return func() asker { return newFull(pipeline) }, nil
 	}
 	fitted := func(questions []dataset.Query) (*ranker.Pipeline, error) {
-		prior := ranker.DefaultWeights()
-		if o.Weights != nil {
-			prior = *o.Weights
-		}
-		weights, err := fitWeights(ctx, questions, world, newProfile(), prior, split.Repeats)
+		chosen, err := o.fitModel(ctx, questions, world, newProfile(), split.Repeats)
 		if err != nil {
 			return nil, err
 		}
-		result.Fitted = weights
+		result.Fitted, result.Ranker, result.Trial = chosen.Weights, chosen.Kind, chosen.Trial
 		own := world
-		own.Weights = &weights
+		own.Weights, own.Model = &chosen.Weights, chosen.Model
 		return ranker.New(own)
 	}
 	if o.Split == Test {

@@ -68,13 +68,15 @@ type Result struct {
 
 // Trial compares the network with the linear model on samples that neither was trained on.
 type Trial struct {
-	Samples int
+	Samples int `json:"samples"`
 	// Gain is the mean of ln(probability of the chosen) by the network minus that by the
 	// linear model, and Error its standard error.
-	Gain, Error float64
+	Gain  float64 `json:"gain"`
+	Error float64 `json:"error"`
 	// Linear and Network are the means of NDCG@10 among the candidates, as if all had stood in
 	// one slot.
-	Linear, Network float64
+	Linear  float64 `json:"linear_ndcg_at_10"`
+	Network float64 `json:"network_ndcg_at_10"`
 }
 
 // Clear reports whether the network is clearly better.
