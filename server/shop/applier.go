@@ -182,7 +182,13 @@ func (s *Shop) applyEvent(e *record.Stored) {
 		return
 	}
 	if e.Seq > s.countersAt {
+		s.countConversion(e)
 		s.count(e, weight)
+	}
+	if e.Type == record.TypeImpression {
+		if p := s.profiles.peek(e.UserNumber); p != nil {
+			p.appendShowing(showingOf(e))
+		}
 	}
 	if t, ok := touchOf(e, weight); ok {
 		s.profiles.get(e.UserNumber).append(t, s.config.HistoryEvents)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/kindred-rec/kindred/ranker"
+	"github.com/kindred-rec/kindred/ranker/conversion"
 	"github.com/kindred-rec/kindred/ranker/covisit"
 	"github.com/kindred-rec/kindred/ranker/popularity"
 	"github.com/kindred-rec/kindred/server/record"
@@ -24,6 +25,8 @@ type counters struct {
 	covisit  *covisit.Graph
 	popular  *popularity.Counter
 	trending *popularity.Counter
+	// conversion counts impressions, clicks, openings and purchases; 32 bytes an item.
+	conversion *conversion.Counter
 }
 
 // trendingHalfLife is how fast a trend is forgotten.
@@ -37,6 +40,10 @@ func (c Config) popularityOptions(halfLife time.Duration) popularity.Options {
 	return popularity.Options{MaxItems: int(c.MaxItems), HalfLife: halfLife}
 }
 
+func (c Config) conversionOptions() conversion.Options {
+	return conversion.Options{MaxItems: int(c.MaxItems)}
+}
+
 func newCounters(c Config) (counters, error) {
 	graph, err := covisit.New(c.covisitOptions())
 	if err != nil {
@@ -47,13 +54,17 @@ func newCounters(c Config) (counters, error) {
 		return counters{}, err
 	}
 	trending, err := popularity.New(c.popularityOptions(trendingHalfLife))
-	return counters{covisit: graph, popular: popular, trending: trending}, err
+	if err != nil {
+		return counters{}, err
+	}
+	converted, err := conversion.New(c.conversionOptions())
+	return counters{covisit: graph, popular: popular, trending: trending, conversion: converted}, err
 }
 
 // checkpointKind names the counters' checkpoint; its number changes with its form.
-const checkpointKind = "counters/1"
+const checkpointKind = "counters/2"
 
-// marshal returns the four numbers, then the three parts, each after its length.
+// marshal returns the four numbers, then the four parts, each after its length.
 func (c counters) marshal() ([]byte, error) {
 	out := binary.BigEndian.AppendUint64(nil, uint64(c.events))
 	out = binary.BigEndian.AppendUint64(out, uint64(c.latest))
@@ -61,7 +72,7 @@ func (c counters) marshal() ([]byte, error) {
 	out = binary.BigEndian.AppendUint64(out, uint64(c.acts))
 	for _, part := range []interface {
 		AppendBinary([]byte) ([]byte, error)
-	}{c.covisit, c.popular, c.trending} {
+	}{c.covisit, c.popular, c.trending, c.conversion} {
 		at := len(out)
 		out = append(out, make([]byte, 8)...)
 		var err error
@@ -83,7 +94,7 @@ func loadCounters(raw []byte, c Config) (counters, error) {
 	for i := range numbers {
 		numbers[i], raw = binary.BigEndian.Uint64(raw), raw[8:]
 	}
-	var parts [3][]byte
+	var parts [4][]byte
 	for i := range parts {
 		if len(raw) < 8 || uint64(len(raw)-8) < binary.BigEndian.Uint64(raw) {
 			return counters{}, errShortCheckpoint
@@ -100,9 +111,13 @@ func loadCounters(raw []byte, c Config) (counters, error) {
 		return counters{}, err
 	}
 	trending, err := popularity.Load(parts[2], c.popularityOptions(trendingHalfLife))
+	if err != nil {
+		return counters{}, err
+	}
+	converted, err := conversion.Load(parts[3], c.conversionOptions())
 	return counters{
 		events: int64(numbers[0]), latest: int64(numbers[1]), weights: math.Float64frombits(numbers[2]), acts: int64(numbers[3]),
-		covisit: graph, popular: popular, trending: trending,
+		covisit: graph, popular: popular, trending: trending, conversion: converted,
 	}, err
 }
 
@@ -156,6 +171,38 @@ func (s *Shop) saveCounters(seq uint64) error {
 		_, err := w.Write(raw)
 		return err
 	})
+}
+
+// countConversion adds an event to the counts of conversion, where it is one of their acts: what
+// was shown, clicked, opened (a click opens, too) and bought, whatever the tenant lets it
+// weigh.
+func (s *Shop) countConversion(e *record.Stored) {
+	for _, act := range conversionActs(e.Type) {
+		if err := s.counters.conversion.Add(e.ItemNumber, act, e.Time.UnixMicro()); err != nil {
+			s.config.Log.Error("event not counted as conversion", "seq", e.Seq, "error", err)
+		}
+	}
+}
+
+var (
+	shownActs  = []conversion.Act{conversion.Shown}
+	clickActs  = []conversion.Act{conversion.Clicked, conversion.Opened}
+	viewActs   = []conversion.Act{conversion.Opened}
+	boughtActs = []conversion.Act{conversion.Bought}
+)
+
+func conversionActs(eventType string) []conversion.Act {
+	switch eventType {
+	case record.TypeImpression:
+		return shownActs
+	case record.TypeClick:
+		return clickActs
+	case record.TypeView:
+		return viewActs
+	case record.TypePurchase:
+		return boughtActs
+	}
+	return nil
 }
 
 // count adds an event to the counters. Acts that speak against an item are no

@@ -55,7 +55,8 @@ func (s *Shop) assemble(g *generation, m *model) error { return s.assembleOver(g
 func (s *Shop) assembleOver(g *generation, m *model, c counters) error {
 	world := ranker.World{
 		Catalog: s.table, Vectors: g.vectors, Nearest: g.nearest, Neighbours: g.around,
-		CoVisited: c.covisit, Popular: c.popular, Trending: c.trending, Arrivals: s.arrivals,
+		CoVisited: c.covisit, Popular: c.popular, Trending: c.trending, Arrivals: s.arrivals, Conversion: c.conversion,
+		Exposures: s.exposures,
 	}
 	if m != nil {
 		world.UserSpace, world.Nearest = m.vectors, m.nearest

@@ -14,12 +14,15 @@ import (
 type person struct {
 	number    uint64
 	touches   []touch // oldest first
+	showings  []showing
 	history   []ranker.Touch
-	hidden    []uint32 // asked not to see again
-	disliked  []uint32 // acted against
-	taste     *taste   // nil: nothing is known
+	passed    []ranker.Showing // shown and not acted on since, oldest first
+	hidden    []uint32         // asked not to see again
+	disliked  []uint32         // acted against
+	taste     *taste           // nil: nothing is known
 	seq       uint64
 	anonymous bool
+	merged    bool // of a user and a session: touches are in order of time, not of the log
 	optOut    bool
 	// unread: the profile could not be read, and the reply must not pretend that
 	// nothing is known.
@@ -40,7 +43,7 @@ func (p *person) vector() []float32 {
 // reset makes p ready for another request, keeping its memory.
 func (p *person) reset() {
 	*p = person{
-		touches: p.touches[:0], history: p.history[:0], hidden: p.hidden[:0], disliked: p.disliked[:0],
+		touches: p.touches[:0], showings: p.showings[:0], history: p.history[:0], passed: p.passed[:0], hidden: p.hidden[:0], disliked: p.disliked[:0],
 		input: p.input[:0], acts: p.acts[:0],
 	}
 }
@@ -67,8 +70,9 @@ func (s *Shop) know(p *person, subject Subject, g *generation, asOf time.Time) {
 	p.number = user
 	alone := len(p.touches) == 0 && !p.unread
 	cached := s.add(p, user, asOf)
-	if !alone {
+	if p.merged = !alone; p.merged {
 		slices.SortStableFunc(p.touches, func(a, b touch) int { return int(a.at - b.at) })
+		slices.SortStableFunc(p.showings, func(a, b showing) int { return int(a.at - b.at) })
 	}
 	s.convert(p)
 	changes := g.users().changes.Load() // before the vectors are read: what changes later makes the taste old
@@ -92,10 +96,11 @@ func (s *Shop) know(p *person, subject Subject, g *generation, asOf time.Time) {
 // they came from, nil if they came from the store.
 func (s *Shop) add(p *person, number uint64, asOf time.Time) *profile {
 	if !asOf.IsZero() {
-		touches, optOut, err := s.readProfile(number, 0, asOf)
+		past, err := s.readPast(number, 0, asOf)
 		p.unread = p.unread || err != nil
-		p.optOut = p.optOut || optOut
-		p.touches = append(p.touches, touches...)
+		p.optOut = p.optOut || past.optOut
+		p.touches = append(p.touches, past.touches...)
+		p.showings = append(p.showings, past.showings...)
 		return nil
 	}
 	cached := s.profiles.get(number)
@@ -107,6 +112,7 @@ func (s *Shop) add(p *person, number uint64, asOf time.Time) *profile {
 	cached.mu.Lock()
 	defer cached.mu.Unlock()
 	p.touches = append(p.touches, cached.touches...)
+	p.showings = append(p.showings, cached.showings...)
 	p.optOut = p.optOut || cached.optOut
 	p.seq = max(p.seq, cached.seq)
 	return cached
@@ -129,6 +135,33 @@ func (s *Shop) convert(p *person) {
 			p.disliked = append(p.disliked, t.item)
 		}
 	}
+	p.findPassed(s.config.HistoryEvents)
+}
+
+// findPassed keeps the impressions that no act on the item followed. Where there are more
+// touches than are kept, those before the first of them are left out: what followed them is
+// not all known.
+func (p *person) findPassed(limit int) {
+	for _, x := range p.showings {
+		if len(p.touches) >= limit && x.seq < p.touches[0].seq || p.actedAfter(x) {
+			continue
+		}
+		p.passed = append(p.passed, ranker.Showing{Item: x.item, Time: x.at})
+	}
+}
+
+// actedAfter looks back from the last touch; most impressions are newer than most touches.
+func (p *person) actedAfter(x showing) bool {
+	for i := len(p.touches) - 1; i >= 0; i-- {
+		after := p.touches[i].seq > x.seq
+		if after && p.touches[i].item == x.item {
+			return true
+		}
+		if !after && !p.merged {
+			return false
+		}
+	}
+	return false
 }
 
 // taste is what is made of a profile's events: a vector, and what lies nearest to it.

@@ -19,6 +19,13 @@ type touch struct {
 	synthetic bool
 }
 
+// showing is one impression: an item that the user was shown.
+type showing struct {
+	seq  uint64
+	at   int64 // unix microseconds
+	item uint32
+}
+
 // profile is what is kept in memory of one user or session. mu guards all
 // fields; it is held for a copy or a scan of the store, never while ranking.
 type profile struct {
@@ -29,6 +36,9 @@ type profile struct {
 	seq     uint64  // log sequence that touches reflect
 	touches []touch // oldest first, at most Config.HistoryEvents
 	optOut  bool
+
+	showings []showing // the last ones, oldest first, at most keptShowings
+	shownSeq uint64    // log sequence that showings reflect
 
 	taste *taste // made for an earlier request, perhaps old; nil: none
 }
@@ -47,13 +57,30 @@ func (p *profile) add(t touch, limit int) {
 	p.touches = append(p.touches, t)
 }
 
+// show appends an impression that the profile does not reflect yet. The oldest goes when
+// there are keptShowings.
+func (p *profile) show(x showing) {
+	if x.seq <= p.shownSeq {
+		return
+	}
+	p.shownSeq = x.seq
+	if len(p.showings) == keptShowings {
+		copy(p.showings, p.showings[1:])
+		p.showings = p.showings[:keptShowings-1]
+	}
+	p.showings = append(p.showings, x)
+}
+
+// keptShowings is how many of a user's last impressions count.
+const keptShowings = 200
+
 // profileShards spreads lock contention; a power of two.
 const profileShards = 32
 
-// profileBytes bounds the memory of one profile: its touches, a vector with the items
-// nearest to it, a ranking, and headers.
+// profileBytes bounds the memory of one profile: its touches and impressions, a
+// vector with the items nearest to it, a ranking, and headers.
 func profileBytes(history, dim int) int {
-	return history*touchBytes + dim*4 + nearestBytes + rankingBytes + 512
+	return history*touchBytes + keptShowings*showingBytes + dim*4 + nearestBytes + rankingBytes + 512
 }
 
 const (
@@ -61,7 +88,10 @@ const (
 	rankingBytes = (keptItems + losers) * int(unsafe.Sizeof(ranker.Ranked{}))
 )
 
-const touchBytes = 32
+const (
+	touchBytes   = 32
+	showingBytes = 24
+)
 
 // profiles is a cache of profiles, least recently used out first. What it drops
 // comes back from the store.
@@ -101,6 +131,17 @@ func (c *profiles) get(number uint64) *profile {
 	p := &profile{number: number}
 	s.by[number] = s.order.PushFront(p)
 	return p
+}
+
+// peek returns the profile of a number if it is in memory, else nil.
+func (c *profiles) peek(number uint64) *profile {
+	s := &c.shards[number%profileShards]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e, ok := s.by[number]; ok {
+		return e.Value.(*profile)
+	}
+	return nil
 }
 
 // recent lists the profiles in memory, about the last used first.

@@ -1,17 +1,17 @@
 package shop
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/kindred-rec/kindred/ranker"
+	"github.com/kindred-rec/kindred/ranker/catalog"
 	"github.com/kindred-rec/kindred/ranker/filter"
 	"github.com/kindred-rec/kindred/server/record"
 )
-
-// policyName is the policy that serves; policies of the tenant's own come later.
-const policyName = "linear/1"
 
 // defaultLimit is how many items a list has where neither request nor surface says.
 const defaultLimit = 10
@@ -22,31 +22,51 @@ const pagedItems = 500
 // losers is how many candidates that were not shown a decision samples.
 const losers = 2
 
-// request makes the ranker's request for one row. Errors are *InputError.
+// request makes the ranker's request for one row, and notes what it is made by. Errors are
+// *InputError.
 func (c *call) request(row *Row) (ranker.Request, error) {
 	p := &c.person
-	surface := c.shop.settings().surface(row.Surface)
-	req := ranker.Request{
-		History: p.history, UserVector: p.vector(), Hidden: p.hidden, Context: c.context, Exclude: c.exclude,
-		Now: c.now.UnixMicro(), Limit: row.Limit, Losers: losers, Seed: c.info.Seed,
-		Seen: seenPolicy(row.Seen, surface), Diversity: float32(row.Diversity), Degraded: c.degrade,
-		Anonymous: p.anonymous, PersonalizationOff: p.optOut,
+	view := c.shop.lookAgain(c.shop.settings())
+	surface := view.surface(row.Surface)
+	made, err := c.choose(view, row, surface)
+	if err != nil {
+		return ranker.Request{}, err
 	}
-	if req.Limit == 0 {
-		req.Limit = surfaceLimit(surface)
+	made.limit, made.seen, made.diversity = row.Limit, seenPolicy(row.Seen, made.policy, surface), diversity(row, made.policy, surface)
+	if made.limit == 0 {
+		made.limit = surfaceLimit(surface)
+	}
+	made.filter = joinFilters(row.Filter, surface.Filter)
+	c.made = made
+	req := ranker.Request{
+		History: p.history, Impressions: p.passed, Surface: row.Surface, UserVector: p.vector(), Hidden: p.hidden,
+		Context: c.context, Exclude: c.exclude, Now: c.now.UnixMicro(), Limit: made.limit, Losers: losers, Seed: c.info.Seed,
+		Seen: made.seen, Policy: made.rules, Diversity: made.diversity, DiversitySet: true, Degraded: c.degrade,
+		Anonymous: p.anonymous, PersonalizationOff: p.optOut,
 	}
 	if req.Seen == ranker.HideInteracted {
 		// Acts against an item are no history, but the user had to do with it.
 		req.Hidden = append(p.hidden, p.disliked...)
 	}
-	if row.Diversity < 0 {
-		req.Diversity = float32(surface.Diversity)
-	}
 	f, err := c.shop.filter(row.Filter, surface.Filter)
 	if f != nil {
 		req.Match, req.Allow = f, f.Bitmap().Words
 	}
+	if len(c.groups) > 0 {
+		req.Match = otherGroups{req.Match, c.groups}
+	}
 	return req, err
+}
+
+// otherGroups lets pass no variant of what stands on the page already.
+type otherGroups struct {
+	inner  ranker.Matcher // nil: all pass
+	groups []uint32
+}
+
+// Match implements ranker.Matcher.
+func (m otherGroups) Match(row *catalog.Row) bool {
+	return !slices.Contains(m.groups, row.Group) && (m.inner == nil || m.inner.Match(row))
 }
 
 // surfaceLimit is how many items a list of a surface has where the request says nothing.
@@ -60,14 +80,27 @@ func surfaceLimit(surface record.Surface) int {
 // LimitOf is how many items a list on a surface has where the request says nothing.
 func (s *Shop) LimitOf(surface string) int { return surfaceLimit(s.settings().surface(surface)) }
 
-func seenPolicy(asked Seen, surface record.Surface) ranker.SeenPolicy {
+// seenPolicy is what the request says, else the policy, else the surface.
+func seenPolicy(asked Seen, policy *policy, surface record.Surface) ranker.SeenPolicy {
+	said := cmp.Or(policy.Seen, surface.Seen)
 	switch {
-	case asked == SeenKeep, asked == SeenDefault && surface.Seen == record.SeenKeep:
+	case asked == SeenKeep, asked == SeenDefault && said == record.SeenKeep:
 		return ranker.Keep
-	case asked == SeenHideInteracted, asked == SeenDefault && surface.Seen == record.SeenHideInteracted:
+	case asked == SeenHideInteracted, asked == SeenDefault && said == record.SeenHideInteracted:
 		return ranker.HideInteracted
 	}
 	return ranker.HidePurchased
+}
+
+// diversity is what the request says, else the policy, else the surface.
+func diversity(row *Row, policy *policy, surface record.Surface) float32 {
+	switch {
+	case row.Diversity >= 0:
+		return float32(row.Diversity)
+	case policy.HasDiversity:
+		return float32(policy.Diversity)
+	}
+	return float32(surface.Diversity)
 }
 
 // filter returns the compiled filter of a request and its surface; nil for none. The
@@ -120,6 +153,7 @@ func (s *Shop) Recommend(ctx context.Context, q *RecommendQuery) (*Reply, error)
 	defer c.close()
 	c.page(q.Context)
 	c.exclude = c.numbers(c.exclude, q.Exclude)
+	c.asked = len(c.exclude)
 	reply := &Reply{Lists: make([]List, 0, len(q.Rows))}
 	for i := range q.Rows {
 		list, err := c.row(q, i, reply)
@@ -147,18 +181,29 @@ func (c *call) row(q *RecommendQuery, i int, reply *Reply) (List, error) {
 		return List{}, err
 	}
 	if q.Paginate {
-		surface := c.shop.settings().surface(row.Surface)
-		reply.NextPage = c.keepList(q.Subject, limit, joinFilters(row.Filter, surface.Filter))
+		reply.NextPage = c.keepList(q, limit)
 	}
 	if len(c.response.Items) > limit {
 		c.response.Items = c.response.Items[:limit]
 	}
 	list := c.list(row.Surface, &req, q.Explain)
-	for k := range list.Items {
-		c.exclude = append(c.exclude, list.Items[k].Number)
+	if i+1 < len(q.Rows) {
+		c.take(list.Items)
 	}
-	c.decide(i, row.Surface, q.Context)
+	c.decide(q.kind(), i, row.Surface, q.Context)
 	return list, nil
+}
+
+// take keeps items, and the variants of them that may stand in their place, out of the
+// rows that follow.
+func (c *call) take(items []Item) {
+	for k := range items {
+		c.exclude = append(c.exclude, items[k].Number)
+		row := c.shop.table.Row(items[k].Number)
+		if row != nil && row.Group != 0 && !c.made.policy.KeepVariants {
+			c.groups = append(c.groups, row.Group)
+		}
+	}
 }
 
 // answer ranks, or uses a ranking again where nothing has changed.

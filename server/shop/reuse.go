@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/kindred-rec/kindred/ranker"
+	"github.com/kindred-rec/kindred/ranker/rerank"
 )
 
 // A ranking is the answer that was made for a person's last request. It stands in the
@@ -40,16 +41,18 @@ func (s *Shop) moment() moment {
 // asked is what a ranking depends on beside person, context and exclusions.
 type asked struct {
 	limit     int
+	surface   string
 	seen      ranker.SeenPolicy
 	diversity float32
 	match     ranker.Matcher // filters are compiled once, so that equal ones are one
+	policy    *rerank.Policy // so are policies
 	anonymous bool
 	optOut    bool
 }
 
 func askedBy(req *ranker.Request) asked {
 	return asked{
-		limit: req.Limit, seen: req.Seen, diversity: req.Diversity, match: req.Match,
+		limit: req.Limit, surface: req.Surface, seen: req.Seen, diversity: req.Diversity, match: req.Match, policy: req.Policy,
 		anonymous: req.Anonymous, optOut: req.PersonalizationOff,
 	}
 }
@@ -61,7 +64,8 @@ const keptItems = 24
 // nothing of seed, time or paging.
 func (c *call) mayReuse(q *RecommendQuery) bool {
 	return c.shop.config.RankingAge > 0 && c.person.taste != nil && len(q.Rows) == 1 &&
-		q.Seed == 0 && !q.Paginate && q.AsOf.IsZero() && c.degrade == ranker.NotDegraded
+		q.Seed == 0 && !q.Paginate && q.AsOf.IsZero() && !q.bulk && c.degrade == ranker.NotDegraded &&
+		!c.made.policy.capped // what others are shown meanwhile counts
 }
 
 // reuse answers from the ranking that is kept, if it answers the request.
@@ -79,8 +83,9 @@ func (c *call) reuse(q *RecommendQuery, req *ranker.Request) bool {
 			return false // another takes its place
 		}
 	}
-	items, losers := c.response.Items[:0], c.response.Losers[:0]
+	items, losers, conflicts := c.response.Items[:0], c.response.Losers[:0], c.response.Conflicts[:0]
 	c.response = kept.response
+	c.response.Conflicts = append(conflicts, kept.response.Conflicts...)
 	c.response.Items = append(items, kept.response.Items...)
 	c.response.Losers = append(losers, kept.response.Losers...)
 	c.response.Retrieve, c.response.Rank = 0, 0
@@ -100,5 +105,6 @@ func (c *call) keepRanking(req *ranker.Request, before moment) {
 		at: c.begin, before: before, seed: c.info.Seed, response: c.response,
 	}
 	kept.response.Items, kept.response.Losers = slices.Clone(c.response.Items), slices.Clone(c.response.Losers)
+	kept.response.Conflicts = slices.Clone(c.response.Conflicts)
 	c.person.taste.ranked.Store(kept)
 }

@@ -1,0 +1,85 @@
+package shop
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/kindred-rec/kindred/ranker"
+)
+
+// passed is what a person with these events has passed over.
+func passed(limit int, merged bool, touches []touch, showings []showing) []uint32 {
+	p := person{touches: touches, showings: showings, merged: merged}
+	p.findPassed(limit)
+	var items []uint32
+	for _, x := range p.passed {
+		items = append(items, x.Item)
+	}
+	return items
+}
+
+func TestWhatIsActedOnWasNotPassedOver(t *testing.T) {
+	shown := []showing{{seq: 1, item: 7}, {seq: 2, item: 8}, {seq: 5, item: 7}, {seq: 6, item: 9}}
+	for _, c := range []struct {
+		why     string
+		touches []touch
+		limit   int
+		merged  bool
+		want    []uint32
+	}{
+		{"nothing was done", nil, 9, false, []uint32{7, 8, 7, 9}},
+		{"an act ends what came before it and nothing after it", []touch{{seq: 3, item: 7}}, 9, false, []uint32{8, 7, 9}},
+		{"an act on another item ends nothing", []touch{{seq: 8, item: 1}}, 9, false, []uint32{7, 8, 7, 9}},
+		{"of a full history, what came before it is not judged", []touch{{seq: 4, item: 1}, {seq: 7, item: 9}}, 2, false, []uint32{7}},
+		{"two persons' acts are in order of time", []touch{{seq: 9, item: 9}, {seq: 3, item: 7}}, 9, true, []uint32{8, 7}},
+	} {
+		if got := passed(c.limit, c.merged, c.touches, shown); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", c.why, got, c.want)
+		}
+	}
+}
+
+func TestAProfileKeepsItsLastImpressionsOnce(t *testing.T) {
+	p := profile{loaded: true}
+	for i := range uint32(keptShowings + 50) {
+		p.appendShowing(showing{seq: uint64(i + 1), item: i})
+		p.appendShowing(showing{seq: uint64(i + 1), item: i}) // delivered again
+	}
+	if len(p.showings) != keptShowings || p.showings[0].item != 50 || p.showings[keptShowings-1].item != keptShowings+49 {
+		t.Errorf("%d impressions, from %v", len(p.showings), p.showings[0])
+	}
+	cold := profile{}
+	cold.appendShowing(showing{seq: 1})
+	if len(cold.showings) != 0 {
+		t.Error("a profile that is not loaded took an impression, and would not look for those before it")
+	}
+}
+
+func TestImpressionsDoNotBringProfilesIntoMemory(t *testing.T) {
+	c := newProfiles(64)
+	if c.peek(3) != nil || c.len() != 0 {
+		t.Fatal("peek made a profile")
+	}
+	if p := c.get(3); c.peek(3) != p {
+		t.Error("peek does not find what get made")
+	}
+}
+
+// BenchmarkFindPassed is the worst case: a full history of which every impression is
+// compared with every act.
+func BenchmarkFindPassed(b *testing.B) {
+	p := person{}
+	for i := range uint32(keptShowings) {
+		p.showings = append(p.showings, showing{seq: uint64(i + 1), item: i})
+	}
+	for i := range uint32(256) {
+		p.touches = append(p.touches, touch{seq: uint64(1000 + i), item: 5000 + i})
+	}
+	for b.Loop() {
+		p.passed = p.passed[:0]
+		p.findPassed(1000)
+		if len(p.passed) != keptShowings || p.passed[0] != (ranker.Showing{}) {
+			b.Fatal(len(p.passed))
+		}
+	}
+}
