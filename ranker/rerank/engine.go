@@ -101,7 +101,7 @@ func (e *Engine) begin(in *Input, out *List) {
 	if e.rng == nil {
 		e.rng = rand.New(&e.pcg)
 	}
-	e.pcg.Seed(in.Seed, drawStream)
+	e.pcg.Seed(mix(in.Seed), drawStream)
 	e.groups.reset()
 	e.groups.on = !in.Policy.KeepVariants && e.has(Variants)
 	e.caps.reset(in)
@@ -109,6 +109,15 @@ func (e *Engine) begin(in *Input, out *List) {
 
 // drawStream keeps this use of a seed apart from others.
 const drawStream = 0x72657261_6e6b
+
+// mix scatters a seed, so that the draws of seeds that follow one another have nothing in
+// common (the finalizer of SplitMix64; Steele et al., 2014).
+func mix(seed uint64) uint64 {
+	seed += 0x9e3779b97f4a7c15
+	seed = (seed ^ seed>>30) * 0xbf58476d1ce4e5b9
+	seed = (seed ^ seed>>27) * 0x94d049bb133111eb
+	return seed ^ seed>>31
+}
 
 func (e *Engine) window() int {
 	if e.in.Window > 0 {
