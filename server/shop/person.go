@@ -142,13 +142,24 @@ func (s *Shop) convert(p *person) {
 // touches than are kept, those before the first of them are left out: what followed them is
 // not all known.
 func (p *person) findPassed(limit int) {
+	var acted touched
+	for i := range p.touches {
+		acted.add(p.touches[i].item)
+	}
 	for _, x := range p.showings {
-		if len(p.touches) >= limit && x.seq < p.touches[0].seq || p.actedAfter(x) {
+		if len(p.touches) >= limit && x.seq < p.touches[0].seq || acted.may(x.item) && p.actedAfter(x) {
 			continue
 		}
 		p.passed = append(p.passed, ranker.Showing{Item: x.item, Time: x.at})
 	}
 }
+
+// touched is a set of items that may say yes of one that is not in it: with some hundred
+// acts, of one in ten. Most impressions are of items that the user never acted on.
+type touched [64]uint64
+
+func (s *touched) add(item uint32)      { s[item/64%64] |= 1 << (item % 64) }
+func (s *touched) may(item uint32) bool { return s[item/64%64]&(1<<(item%64)) != 0 }
 
 // actedAfter looks back from the last touch; most impressions are newer than most touches.
 func (p *person) actedAfter(x showing) bool {
