@@ -25,7 +25,16 @@ var methods = [kinds]string{
 	KindSearch:    kindredv1.RecommendationService_SearchItems_FullMethodName,
 	KindRank:      kindredv1.RecommendationService_RankItems_FullMethodName,
 	KindPatch:     kindredv1.CatalogService_PatchItems_FullMethodName,
+	KindAdd:       kindredv1.CatalogService_UpsertItems_FullMethodName,
 	KindEmpty:     healthpb.Health_Check_FullMethodName,
+}
+
+var actTypes = [acts]kindredv1.EventType{
+	actView:     kindredv1.EventType_EVENT_TYPE_VIEW,
+	actClick:    kindredv1.EventType_EVENT_TYPE_CLICK,
+	actLike:     kindredv1.EventType_EVENT_TYPE_LIKE,
+	actCart:     kindredv1.EventType_EVENT_TYPE_ADD_TO_CART,
+	actPurchase: kindredv1.EventType_EVENT_TYPE_PURCHASE,
 }
 
 // itemsPerRank is how many items a Rank call brings.
@@ -38,7 +47,7 @@ type caller struct {
 	people Population
 	items  []Item
 	limit  int32
-	// unique begins the ids of events, so that two runs never write one event; sent counts on.
+	// unique begins the ids of events and new items, so that two runs never write one; sent counts on.
 	unique string
 	sent   uint64
 
@@ -48,13 +57,16 @@ type caller struct {
 	search    kindredv1.SearchItemsRequest
 	rank      kindredv1.RankItemsRequest
 	patch     kindredv1.PatchItemsRequest
+	add       kindredv1.UpsertItemsRequest
+	page      [1]string // context of a session's Recommend
 	reply     reply
 }
 
 func newCaller(conn *grpc.ClientConn, people Population, items []Item, limit int, unique string) *caller {
 	c := &caller{conn: conn, people: people, items: items, limit: int32(limit), unique: unique}
 	c.recommend.Subject, c.recommend.Limit = &kindredv1.Subject{}, c.limit
-	c.event.Events = []*kindredv1.Event{{Type: kindredv1.EventType_EVENT_TYPE_VIEW}}
+	c.event.Events = []*kindredv1.Event{{}}
+	c.add.Items = []*kindredv1.Item{{}}
 	c.similar.Limit = c.limit
 	c.search.Subject, c.search.Limit = &kindredv1.Subject{}, c.limit
 	c.rank.Subject, c.rank.Limit = &kindredv1.Subject{}, c.limit
@@ -76,7 +88,7 @@ func (c *caller) request(a arrival) proto.Message {
 		e := c.event.Events[0]
 		c.sent++
 		e.Id = c.unique + strconv.FormatUint(c.sent, 36)
-		e.UserId, e.ItemId = c.people.id(a.user), c.items[a.item].ID
+		e.UserId, e.ItemId, e.Type = c.people.id(a.user), c.items[a.item].ID, actTypes[a.act]
 		return &c.event
 	case KindSimilar:
 		c.similar.ItemId = c.items[a.item].ID
@@ -92,10 +104,20 @@ func (c *caller) request(a arrival) proto.Message {
 		p.Id = c.items[a.item].ID
 		*p.Stock = int64(a.seed%1000) + 1
 		return &c.patch
+	case KindAdd:
+		c.sent++
+		it := c.add.Items[0]
+		it.Id = c.unique + "item-" + strconv.FormatUint(c.sent, 36)
+		it.Title = c.items[a.item].Title // of the catalog's own kind, so that its text costs what theirs costs
+		return &c.add
 	case KindEmpty:
 		return emptyRequest
 	default:
-		c.recommend.Subject.UserId = c.people.id(a.user)
+		c.recommend.Subject.UserId, c.recommend.ContextItemIds = c.people.id(a.user), nil
+		if a.page {
+			c.page[0] = c.items[a.item].ID
+			c.recommend.ContextItemIds = c.page[:]
+		}
 		return &c.recommend
 	}
 }

@@ -13,5 +13,5 @@ func ExampleParseMix() {
 	fmt.Println(err)
 	// Output:
 	// recommend=80,event=20 <nil>
-	// load: mix "browse=1": "browse=1" is not kind=weight with a kind of recommend, event, similar, search, rank, patch, empty
+	// load: mix "browse=1": "browse=1" is not kind=weight with a kind of recommend, event, similar, search, rank, patch, add, empty
 }

@@ -36,6 +36,9 @@ type fake struct {
 	calls  [kinds]atomic.Int64
 	keys   sync.Map // of authorization headers seen
 	full   atomic.Int64
+	added  []string // ids of items, in order
+	asked  []*kindredv1.RecommendRequest
+	server *grpc.Server
 }
 
 // serve starts the fake on loopback and returns a client of it. Both end with the test.
@@ -45,14 +48,7 @@ func (f *fake) serve(t testing.TB, target Target) *Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := grpc.NewServer(grpc.UnaryInterceptor(f.intercept))
-	kindredv1.RegisterCatalogServiceServer(server, f)
-	kindredv1.RegisterEventServiceServer(server, f)
-	kindredv1.RegisterRecommendationServiceServer(server, f)
-	healthpb.RegisterHealthServer(server, health.NewServer())
-	var wait sync.WaitGroup
-	wait.Go(func() { _ = server.Serve(listener) })
-	t.Cleanup(func() { server.Stop(); wait.Wait() })
+	f.start(t, listener)
 
 	target.Addr = listener.Addr().String()
 	if target.Connections == 0 {
@@ -67,6 +63,19 @@ func (f *fake) serve(t testing.TB, target Target) *Client {
 	}
 	t.Cleanup(func() { _ = client.Close() })
 	return client
+}
+
+// start serves on a listener until the test ends or f.server is stopped.
+func (f *fake) start(t testing.TB, listener net.Listener) {
+	server := grpc.NewServer(grpc.UnaryInterceptor(f.intercept))
+	f.server = server
+	kindredv1.RegisterCatalogServiceServer(server, f)
+	kindredv1.RegisterEventServiceServer(server, f)
+	kindredv1.RegisterRecommendationServiceServer(server, f)
+	healthpb.RegisterHealthServer(server, health.NewServer())
+	var wait sync.WaitGroup
+	wait.Go(func() { _ = server.Serve(listener) })
+	t.Cleanup(func() { server.Stop(); wait.Wait() })
 }
 
 func (f *fake) intercept(ctx context.Context, request any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
@@ -90,6 +99,7 @@ func (f *fake) Recommend(_ context.Context, request *kindredv1.RecommendRequest)
 	f.calls[KindRecommend].Add(1)
 	f.mu.Lock()
 	f.users = append(f.users, request.Subject.UserId)
+	f.asked = append(f.asked, request)
 	f.mu.Unlock()
 	answer := &kindredv1.RecommendResponse{RecommendationId: "r", Tier: kindredv1.Tier_TIER_PERSONALIZED, Info: fakeInfo()}
 	for i := range request.Limit {
@@ -131,6 +141,19 @@ func (f *fake) RankItems(_ context.Context, request *kindredv1.RankItemsRequest)
 func (f *fake) PatchItems(context.Context, *kindredv1.PatchItemsRequest) (*kindredv1.PatchItemsResponse, error) {
 	f.calls[KindPatch].Add(1)
 	return &kindredv1.PatchItemsResponse{Errors: []*kindredv1.RowError{{Id: "x"}}}, nil
+}
+
+func (f *fake) UpsertItems(_ context.Context, request *kindredv1.UpsertItemsRequest) (*kindredv1.UpsertItemsResponse, error) {
+	f.calls[KindAdd].Add(1)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, it := range request.Items {
+		if it.Title == "" {
+			return nil, status.Error(codes.InvalidArgument, "an item without a title")
+		}
+		f.added = append(f.added, it.Id)
+	}
+	return &kindredv1.UpsertItemsResponse{Counts: &kindredv1.RowCounts{Added: int64(len(request.Items))}}, nil
 }
 
 func (f *fake) ListItems(_ context.Context, request *kindredv1.ListItemsRequest) (*kindredv1.ListItemsResponse, error) {

@@ -11,10 +11,15 @@ import (
 	"time"
 )
 
-// Plan is one open-loop run at a constant rate.
+// Plan is one open-loop run at a constant rate, or with a spike in it.
 type Plan struct {
 	// Rate is arrivals a second, above 0 to 10,000,000.
 	Rate float64
+	// Spike raises the rate for a time. Nil: it stays.
+	Spike *Spike
+	// Sessions makes the calls those of visitors who come, think and leave, at Rate calls a second in all; Mix must then be
+	// empty. Nil: each call is by itself.
+	Sessions *Sessions
 	// Arrivals is how they are spread.
 	Arrivals Arrivals
 	// Mix is what they are.
@@ -28,10 +33,15 @@ type Plan struct {
 	Limit int
 	// Seed makes the schedule, the users and the items the same again.
 	Seed uint64
+	// GiveUp ends the run with ErrServerLost after so long without any answer, above 0; 0: only the end of the run tells.
+	GiveUp time.Duration
 }
 
+// maxRate is the highest rate that a plan may have, calls a second.
+const maxRate = 1e7
+
 func (p Plan) validate() error {
-	if !(p.Rate > 0 && p.Rate <= 1e7) {
+	if !(p.Rate > 0 && p.Rate <= maxRate) {
 		return fmt.Errorf("load: rate %v: must be above 0 and at most 10,000,000 a second", p.Rate)
 	}
 	if p.Duration <= 0 || p.WarmUp < 0 || p.Duration > math.MaxInt64/4 || p.WarmUp > math.MaxInt64/4 {
@@ -43,10 +53,23 @@ func (p Plan) validate() error {
 	if p.Limit < 1 || p.Limit > 1000 {
 		return fmt.Errorf("load: limit %d: must be 1 to 1,000", p.Limit)
 	}
-	if p.Mix == (Mix{}) {
+	switch {
+	case p.Mix == (Mix{}) && p.Sessions == nil:
 		return errors.New("load: the mix is empty; give it as recommend=80,event=20")
+	case p.Mix != (Mix{}) && p.Sessions != nil:
+		return errors.New("load: a mix and sessions exclude each other: what sessions do is their steps; give one of --mix and --sessions")
+	case p.GiveUp < 0:
+		return fmt.Errorf("load: give up after %v: must be at least 0", p.GiveUp)
 	}
-	return p.Arrivals.validate()
+	return errors.Join(p.Spike.validate(p), p.Sessions.validate(p.Rate), p.Arrivals.validate())
+}
+
+// mix is the share of each sort of call.
+func (p Plan) mix() Mix {
+	if p.Sessions != nil {
+		return p.Sessions.mix()
+	}
+	return p.Mix
 }
 
 // Traffic is who calls and about what.
@@ -65,24 +88,33 @@ func (t Traffic) validate(mix Mix) error {
 
 // Constant runs a plan. Each arrival is sent when it is due, whether or not earlier ones were answered, and its latency
 // counts from when it was due: what waits behind a stalled server shows with its whole wait. An error means that the run
-// could not be made; calls that fail are counted.
+// could not be made, or is ErrServerLost and comes with what was measured until then; calls that fail are counted.
 //
 // progress, if not nil, is told the share that is done, 0 to 1, from another goroutine.
 func (c *Client) Constant(ctx context.Context, plan Plan, traffic Traffic, progress func(share float64)) (*Step, error) {
-	if err := errors.Join(plan.validate(), traffic.validate(plan.Mix)); err != nil {
+	if err := errors.Join(plan.validate(), traffic.validate(plan.mix())); err != nil {
 		return nil, err
 	}
+	arrivals := newSequence(plan, traffic.Users, len(traffic.Items)) // before the clock starts: it may draw visitors of the past
 	pace, err := newPacer()
 	if err != nil {
 		return nil, err
 	}
-	g := &generator{client: c, plan: plan, traffic: traffic, progress: progress, pace: pace, hands: make(chan arrival),
-		unique: "load-" + strconv.FormatInt(time.Now().UnixNano(), 36) + "-"}
-	for range 2 * runtime.GOMAXPROCS(0) {
-		g.recorders = append(g.recorders, newRecorder())
-	}
+	g := newGenerator(c, plan, traffic, pace)
+	g.arrivals, g.progress = arrivals, progress
 	step, err := g.run(ctx)
 	return step, errors.Join(err, pace.close())
+}
+
+func newGenerator(c *Client, plan Plan, traffic Traffic, pace *pacer) *generator {
+	g := &generator{client: c, plan: plan, traffic: traffic, pace: pace, hands: make(chan arrival),
+		unique: "load-" + strconv.FormatInt(time.Now().UnixNano(), 36) + "-"}
+	for range 2 * runtime.GOMAXPROCS(0) {
+		r := newRecorder()
+		r.spike = plan.Spike != nil
+		g.recorders = append(g.recorders, r)
+	}
+	return g
 }
 
 // generator makes one run.
@@ -91,6 +123,7 @@ type generator struct {
 	plan      Plan
 	traffic   Traffic
 	progress  func(share float64)
+	arrivals  *sequence
 	pace      *pacer
 	hands     chan arrival // to a worker that is idle
 	workers   int          // so far; each serves one call at a time
@@ -103,42 +136,80 @@ type generator struct {
 }
 
 func (g *generator) run(ctx context.Context) (*Step, error) {
-	timeline := newTimeline(g.plan, g.recorders, g.progress)
+	ctx = g.client.authorize(ctx)
+	scheduling, stop := context.WithCancelCause(ctx) // calls under way outlive it
+	defer stop(nil)
+	timeline := newTimeline(g.plan, g.recorders, g.progress, func() {
+		if g.plan.GiveUp > 0 && g.lost(ctx, g.contact(), g.pace.now(), g.plan.GiveUp) {
+			stop(ErrServerLost)
+		}
+	})
 	usage := startUsage()
-	err := g.schedule(g.client.authorize(ctx))
+	err := g.schedule(ctx, scheduling)
 	close(g.hands)
+	ended := g.pace.now()
 	g.wait.Wait()
 	timeline.finish(g.pace.now())
-	if err != nil {
+	if err != nil && !errors.Is(err, ErrServerLost) {
 		return nil, err
 	}
+	return g.sum(ctx, timeline.points, ended, usage.cores(), err != nil)
+}
+
+// sum counts the run together. It may have ended early.
+func (g *generator) sum(ctx context.Context, points []Point, ended time.Duration, cores float64, lost bool) (*Step, error) {
 	sum := newTally()
 	for _, r := range g.recorders {
 		sum.add(r.measured)
 	}
 	sum.limited = g.limited
-	return newStep(g.plan, g.scheduled, sum, timeline.points, usage.cores()), nil
+	plan := g.plan
+	plan.Duration = max(min(plan.Duration, ended-plan.WarmUp), 0)
+	if !lost {
+		plan.Duration = g.plan.Duration // the last arrival comes a little before the end
+	}
+	step := newStep(plan, g.scheduled, sum, points, cores)
+	if plan.Spike != nil {
+		step.Spike = newSpikeStats(g.plan, sum, points)
+	}
+	heard := g.contact()
+	if lost || g.lost(ctx, heard, g.pace.now(), 0) {
+		at := heard.last.Seconds()
+		step.ServerLostS = &at
+		return step, lostError(g.client.target.Addr, step, g.scheduled-g.limited)
+	}
+	return step, nil
+}
+
+func (g *generator) contact() contact {
+	var sum contact
+	for _, r := range g.recorders {
+		r.mu.Lock()
+		sum.add(r.contact)
+		r.mu.Unlock()
+	}
+	return sum
 }
 
 // longestSleep is how late a cancelled run may notice.
 const longestSleep = 100 * time.Millisecond
 
-// schedule hands out the arrivals when they are due.
-func (g *generator) schedule(ctx context.Context) error {
-	arrivals := newSequence(g.plan, g.traffic.Users, len(g.traffic.Items))
-	for a, more := arrivals.draw(); more; a, more = arrivals.draw() {
+// schedule hands out the arrivals when they are due, until the context of the scheduling ends; their calls are made under the
+// other one.
+func (g *generator) schedule(calls, ctx context.Context) error {
+	for a, more := g.arrivals.draw(); more; a, more = g.arrivals.draw() {
 		for left := a.due - g.pace.now(); left > 0; left = a.due - g.pace.now() {
 			if err := g.pace.sleep(min(left, longestSleep)); err != nil {
 				return err
 			}
 			if ctx.Err() != nil {
-				return ctx.Err()
+				return context.Cause(ctx)
 			}
 		}
 		if ctx.Err() != nil {
-			return ctx.Err()
+			return context.Cause(ctx)
 		}
-		g.hand(ctx, a)
+		g.hand(calls, a)
 	}
 	return nil
 }

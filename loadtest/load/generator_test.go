@@ -3,6 +3,7 @@ package load
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -167,11 +168,11 @@ func TestEveryKindIsCalledAndItsReplyRead(t *testing.T) {
 	if err != nil || len(items) != 2300 {
 		t.Fatalf("%d items, error %v; want 2300", len(items), err)
 	}
-	mix, err := ParseMix("recommend=1,event=1,similar=1,search=1,rank=1,patch=1,empty=1")
+	mix, err := ParseMix("recommend=1,event=1,similar=1,search=1,rank=1,patch=1,add=1,empty=1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan := onlyRecommend(600, time.Second)
+	plan := onlyRecommend(700, time.Second)
 	plan.Mix = mix
 	traffic := someUsers()
 	traffic.Items = items
@@ -187,6 +188,10 @@ func TestEveryKindIsCalledAndItsReplyRead(t *testing.T) {
 		if got, want := step.Calls[k.String()].Count, f.calls[k].Load(); got != want || got < 50 {
 			t.Errorf("%s: counted %d calls, the server %d", k, got, want)
 		}
+	}
+	slices.Sort(f.added)
+	if distinct := len(slices.Compact(f.added)); int64(distinct) != step.Calls["add"].Count {
+		t.Errorf("%d distinct new items in %d calls; each brings its own", distinct, step.Calls["add"].Count)
 	}
 	if got := step.RowErrors; got != step.Calls["patch"].Count {
 		t.Errorf("%d row errors; each of %d patches had one", got, step.Calls["patch"].Count)

@@ -19,11 +19,12 @@ const (
 	KindSearch                // SearchItems by words of a title
 	KindRank                  // RankItems over fifty items
 	KindPatch                 // PatchItems: a new stock for one item
+	KindAdd                   // UpsertItems: one new item, which stays in the catalog
 	KindEmpty                 // Health/Check, which does nothing
 	kinds                     // how many there are
 )
 
-var kindNames = [kinds]string{"recommend", "event", "similar", "search", "rank", "patch", "empty"}
+var kindNames = [kinds]string{"recommend", "event", "similar", "search", "rank", "patch", "add", "empty"}
 
 // String is the name that a mix uses.
 func (k Kind) String() string {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
@@ -17,8 +18,14 @@ func (r *Result) Page() report.Page {
 		Foot: "Arrivals follow a schedule whatever the server does, and latency counts from when a call was due. " +
 			"Empty calls are Health/Check through the same connections, by the same schedule, from the same process. " +
 			"A rate is held if p99 keeps its bound, no call fails and none is left unsent."}
+	if r.Step != nil || len(r.full) > 0 {
+		p.Sections = append(p.Sections, r.percentiles())
+	}
 	if r.Step != nil {
-		p.Sections = append(p.Sections, r.percentiles(), r.overTime())
+		p.Sections = append(p.Sections, r.overTime(), r.callsOverTime())
+		if s := r.Step.Spike; s != nil {
+			p.Sections = append(p.Sections, spikeTable(s))
+		}
 	}
 	if len(r.Steps) > 0 {
 		p.Sections = append(p.Sections, r.throughput(), r.knee())
@@ -32,6 +39,9 @@ func (r *Result) Page() report.Page {
 	if len(r.Steps) > 0 {
 		p.Sections = append(p.Sections, r.stepTable())
 	}
+	if t := r.errorTable(); len(t.Table.Rows) > 0 {
+		p.Sections = append(p.Sections, t)
+	}
 	return p
 }
 
@@ -39,7 +49,10 @@ func (r *Result) lead() string {
 	m := r.Machine
 	text := fmt.Sprintf("%d cores, %s %s/%s, server %s, %d connections.", m.Cores, m.Go, m.OS, m.Arch,
 		either(m.Shared, "on the same machine as the client", "on another machine"), r.Connections)
-	if r.Step != nil {
+	if s := r.Sessions; s != nil {
+		text = fmt.Sprintf("Sessions of %s, %g s between steps on average; ", s.Steps, s.ThinkS) + text
+	}
+	if r.Mix != "" {
 		text = fmt.Sprintf("%s, %s arrivals, %s users; ", r.Mix, r.Arrivals, report.Number(float64(r.Users))) + text
 	}
 	return text
@@ -64,6 +77,14 @@ func (r *Result) facts() []report.Fact {
 		add("Empty calls", "held under the same bound", "%s/s", report.Number(r.Empty.RPS))
 		add("Ratio", "achieved to empty calls", "%.3f", r.Ratio)
 	}
+	if r.Step != nil && r.Spike != nil {
+		s := r.Spike
+		add("p99 in the spike", fmt.Sprintf("%gx the rate for %g s; before it %s ms", s.Factor, s.ForS, report.Number(s.Before.P99)), "%s ms", report.Number(s.During.P99))
+		add("Recovery", "after the end of the spike", "%s", either(s.Recovered, report.Number(s.RecoveryS)+" s", "not seen"))
+	}
+	if r.Step != nil && r.ServerLostS != nil {
+		add("Server lost", "when it was last heard", "%s s", report.Number(*r.ServerLostS))
+	}
 	if r.Step != nil {
 		add("Failed", fmt.Sprintf("%d not sent", r.ClientLimited), "%d", r.failed())
 	}
@@ -79,10 +100,24 @@ func (r *Result) facts() []report.Fact {
 
 // runs are the runs that are drawn in full, by name.
 func (r *Result) runs() []report.Series {
+	if r.Step == nil {
+		return r.stepRuns()
+	}
 	runs := []report.Series{{Name: fmt.Sprintf("%s/s", report.Number(r.Rate)), Points: percentileLine(r.Step.Histogram)}}
 	if r.Half != nil {
 		runs = append(runs, report.Series{Name: fmt.Sprintf("%s/s, half of saturation", report.Number(r.Half.Rate)),
 			Points: percentileLine(r.Half.Histogram)})
+	}
+	return runs
+}
+
+// stepRuns are up to six of the steps, evenly, as more cannot be told apart.
+func (r *Result) stepRuns() []report.Series {
+	var runs []report.Series
+	n := min(len(r.full), 6)
+	for i := range n {
+		s := r.full[i*(len(r.full)-1)/max(n-1, 1)]
+		runs = append(runs, report.Series{Name: fmt.Sprintf("%s/s", report.Number(s.Rate)), Points: percentileLine(s.Histogram)})
 	}
 	return runs
 }
@@ -131,6 +166,44 @@ func (r *Result) overTime() report.Section {
 	return report.Section{Title: "Latency over time", Text: fmt.Sprintf("Of %s, by when calls were answered; the first %.0f s warm up.", name, r.WarmUpS),
 		Chart: &report.Chart{Label: "Latency in milliseconds by second", X: report.Axis{Label: "seconds", Zero: true},
 			Y: report.Axis{Label: "ms", Log: true}, Series: lines}}
+}
+
+// callsOverTime draws what was answered and what failed, a second, in each interval.
+func (r *Result) callsOverTime() report.Section {
+	run := r.Step
+	if r.Half != nil {
+		run = r.Half
+	}
+	lines := []report.Series{{Name: "answered"}, {Name: "failed", Dashed: true}}
+	var before time.Duration
+	for _, p := range run.Points {
+		if width := (p.At - before).Seconds(); width > 0 {
+			lines[0].Points = append(lines[0].Points, report.Point{X: p.At.Seconds(), Y: float64(p.Count) / width})
+			lines[1].Points = append(lines[1].Points, report.Point{X: p.At.Seconds(), Y: float64(p.Failed) / width})
+		}
+		before = p.At
+	}
+	return report.Section{Title: "Calls over time", Text: "By when they were answered or failed.",
+		Chart: &report.Chart{Label: "Calls a second", X: report.Axis{Label: "seconds", Zero: true}, Y: report.Axis{Label: "calls a second", Zero: true}, Series: lines}}
+}
+
+func spikeTable(s *SpikeStats) report.Section {
+	return report.Section{Title: "The spike", Text: "Parts by when calls were due; " + s.verdict() + ".",
+		Table: &report.Table{Head: []string{"part", "calls", "failed", "p50 ms", "p99 ms", "max ms"}, Rows: s.rows()}}
+}
+
+func (r *Result) errorTable() report.Section {
+	t := &report.Table{Head: []string{"code", "at, calls a second", "calls", "such as"}}
+	steps := r.full
+	if r.Step != nil {
+		steps = []*Step{r.Step}
+	}
+	for _, s := range steps {
+		for _, code := range slices.Sorted(maps.Keys(s.Errors)) {
+			t.Rows = append(t.Rows, []string{code, report.Number(s.Rate), fmt.Sprint(s.Errors[code]), s.ErrorSamples[code]})
+		}
+	}
+	return report.Section{Title: "Calls that failed", Table: t, Wide: true}
 }
 
 func (r *Result) throughput() report.Section {

@@ -41,6 +41,9 @@ type tally struct {
 	ok      int64
 	limited int64 // arrivals that were not sent since too many were in flight
 	lastEnd time.Duration
+
+	phase       [phases]*hdrhistogram.Histogram // latency by part of a run with a spike; nil: none
+	phaseFailed [phases]int64
 }
 
 func newTally() *tally {
@@ -85,13 +88,7 @@ func (t *tally) fail(code codes.Code, n int64, sample string) {
 // add counts another tally in.
 func (t *tally) add(other *tally) {
 	for k, h := range other.latency {
-		if h == nil {
-			continue
-		}
-		if t.latency[k] == nil {
-			t.latency[k] = newHistogram()
-		}
-		t.latency[k].Merge(h)
+		mergeInto(&t.latency[k], h)
 	}
 	t.late.Merge(other.late)
 	for s, h := range other.stage {
@@ -110,6 +107,20 @@ func (t *tally) add(other *tally) {
 	t.ok += other.ok
 	t.limited += other.limited
 	t.lastEnd = max(t.lastEnd, other.lastEnd)
+	for i, h := range other.phase {
+		mergeInto(&t.phase[i], h)
+		t.phaseFailed[i] += other.phaseFailed[i]
+	}
+}
+
+func mergeInto(to **hdrhistogram.Histogram, from *hdrhistogram.Histogram) {
+	if from == nil {
+		return
+	}
+	if *to == nil {
+		*to = newHistogram()
+	}
+	(*to).Merge(from)
 }
 
 // all is the latency over every kind of call.
@@ -129,6 +140,8 @@ type recorder struct {
 	measured *tally
 	interval *hdrhistogram.Histogram
 	failures int64 // in the interval
+	spike    bool  // whether parts of the run are told apart
+	contact  contact
 }
 
 func newRecorder() *recorder { return &recorder{measured: newTally(), interval: newCoarseHistogram()} }
@@ -144,11 +157,14 @@ func (r *recorder) record(o outcome, answer *reply) {
 	latency := o.end - o.due
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	code := codes.OK
 	if o.err == nil {
 		record(r.interval, latency)
 	} else {
+		code = status.Code(o.err)
 		r.failures++
 	}
+	r.contact.note(code, o.end)
 	if !o.measured {
 		return
 	}
@@ -157,8 +173,12 @@ func (r *recorder) record(o outcome, answer *reply) {
 	t.lastEnd = max(t.lastEnd, o.end)
 	if o.err == nil {
 		t.success(o.kind, latency, answer)
+		if r.spike {
+			t.addPhase(o.phase, latency)
+		}
 	} else {
-		t.fail(status.Code(o.err), 1, status.Convert(o.err).Message())
+		t.fail(code, 1, status.Convert(o.err).Message())
+		t.phaseFailed[o.phase]++
 	}
 }
 

@@ -77,6 +77,7 @@ var (
 		KindSearch:    layoutOf(&kindredv1.SearchItemsResponse{}),
 		KindRank:      layoutOf(&kindredv1.RankItemsResponse{}),
 		KindPatch:     layoutOf(&kindredv1.PatchItemsResponse{}),
+		KindAdd:       layoutOf(&kindredv1.UpsertItemsResponse{}),
 		KindEmpty:     layoutOf(&healthpb.HealthCheckResponse{}),
 	}
 	infoFields  = (&kindredv1.ReplyInfo{}).ProtoReflect().Descriptor().Fields()

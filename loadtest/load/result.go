@@ -58,6 +58,11 @@ type Step struct {
 	LateP99 float64 `json:"client_late_p99_ms"`
 	// ClientCores is how many cores the client kept busy; 0 where the system does not say.
 	ClientCores float64 `json:"client_cores"`
+	// ServerLostS is when the server was last heard, seconds since the start of the run with its warm-up, if it stopped
+	// answering; the run then ended early, and all figures are of the time until it did.
+	ServerLostS *float64 `json:"server_lost_s,omitempty"`
+	// Spike is how a spike was taken.
+	Spike *SpikeStats `json:"spike,omitempty"`
 	// Held is whether the bounds of a search for saturation were kept.
 	Held *bool `json:"held,omitempty"`
 
@@ -66,10 +71,10 @@ type Step struct {
 }
 
 func newStep(plan Plan, scheduled int64, t *tally, points []Point, cores float64) *Step {
-	span := max(plan.Duration, t.lastEnd-plan.WarmUp).Seconds()
+	span := max(plan.Duration, t.lastEnd-plan.WarmUp, time.Millisecond).Seconds()
 	all := t.all()
 	s := &Step{
-		Rate: plan.Rate, OfferedRPS: float64(scheduled) / plan.Duration.Seconds(), AchievedRPS: float64(t.ok) / span,
+		Rate: plan.Rate, OfferedRPS: float64(scheduled) / max(plan.Duration, time.Millisecond).Seconds(), AchievedRPS: float64(t.ok) / span,
 		Latency: latencyOf(all), Errors: map[string]int64{}, ClientLimited: t.limited, RowErrors: t.rows,
 		Calls: map[string]CallStats{}, EmptyLists: t.empty, LateP99: millis(quantile(t.late, 99)), ClientCores: cores,
 		Points: points, Histogram: all,

@@ -20,15 +20,22 @@ const (
 	ModeEvents Mode = "events"
 	// ModeAll is ModeSaturation, then ModeEvents.
 	ModeAll Mode = "all"
+	// ModeStepped offers one rate after another.
+	ModeStepped Mode = "stepped"
+	// ModeSpike offers one rate with a spike in it.
+	ModeSpike Mode = "spike"
 )
 
 // Options are a whole load test.
 type Options struct {
 	Target Target
 	Mode   Mode
-	// Plan is the open loop. Its rate and duration hold for ModeRate alone.
+	// Plan is the open loop. Its rate holds for ModeRate and ModeSpike, its duration also for each step of ModeStepped, its
+	// spike for ModeSpike, which needs one.
 	Plan Plan
-	// Search holds for ModeSaturation and ModeAll.
+	// Rates are those of ModeStepped, 1 to 1,000, in the order in which they are offered.
+	Rates []float64
+	// Search holds for ModeSaturation and ModeAll; its bound on p99 is also what the steps of ModeStepped are held against.
 	Search Search
 	// Events holds for ModeEvents and ModeAll.
 	Events EventsPlan
@@ -57,6 +64,13 @@ func (o Options) validate() error {
 	switch o.Mode {
 	case ModeRate:
 		return o.Plan.validate()
+	case ModeSpike:
+		if o.Plan.Spike == nil {
+			return errors.New("load: no spike to offer; give --spike-factor and --spike-for")
+		}
+		return o.Plan.validate()
+	case ModeStepped:
+		return o.validateSteps()
 	case ModeEvents:
 		return o.Events.validate()
 	case ModeSaturation, ModeAll:
@@ -68,23 +82,25 @@ func (o Options) validate() error {
 		}
 		return err
 	}
-	return fmt.Errorf("load: mode %q: must be %s, %s, %s or %s", o.Mode, ModeRate, ModeSaturation, ModeEvents, ModeAll)
+	return fmt.Errorf("load: mode %q: must be %s, %s, %s, %s, %s or %s", o.Mode, ModeRate, ModeStepped, ModeSpike, ModeSaturation, ModeEvents, ModeAll)
 }
 
 // Result is the outcome of a load test. Encoded, it is one JSON object; parts that the mode does not have are left out.
 type Result struct {
-	Mode        Mode     `json:"mode"`
-	Addr        string   `json:"addr"`
-	Mix         string   `json:"mix,omitempty"`
-	Arrivals    Arrivals `json:"arrivals,omitempty"`
-	Seed        uint64   `json:"seed"`
-	Users       int      `json:"users"`
-	Items       int      `json:"items"` // known to the client
-	Limit       int      `json:"limit"`
-	Connections int      `json:"connections"`
-	InFlight    int      `json:"in_flight_bound"`
-	DurationS   float64  `json:"duration_s"` // measured, of the step that the figures below are of
-	WarmUpS     float64  `json:"warm_up_s"`
+	Mode     Mode     `json:"mode"`
+	Addr     string   `json:"addr"`
+	Mix      string   `json:"mix,omitempty"`
+	Arrivals Arrivals `json:"arrivals,omitempty"`
+	Seed     uint64   `json:"seed"`
+	Users    int      `json:"users"`
+	Items    int      `json:"items"` // known to the client
+	Limit    int      `json:"limit"`
+	// Sessions says how the calls came, if not one by one.
+	Sessions    *SessionStats `json:"sessions,omitempty"`
+	Connections int           `json:"connections"`
+	InFlight    int           `json:"in_flight_bound"`
+	DurationS   float64       `json:"duration_s"` // measured, of the step that the figures below are of
+	WarmUpS     float64       `json:"warm_up_s"`
 
 	// Step is the run of ModeRate, or the step of the highest rate held.
 	*Step
@@ -93,33 +109,49 @@ type Result struct {
 	Ratio          float64 `json:"ratio,omitempty"`
 	RecommendRatio float64 `json:"recommend_ratio,omitempty"`
 	// SaturationRPS is the highest rate held; Half is the run at half of it.
-	SaturationRPS float64       `json:"saturation_rps,omitempty"`
-	P99BoundMS    float64       `json:"p99_bound_ms,omitempty"`
-	Half          *Step         `json:"half_saturation,omitempty"`
-	Steps         []StepSummary `json:"steps,omitempty"`
+	SaturationRPS float64 `json:"saturation_rps,omitempty"`
+	P99BoundMS    float64 `json:"p99_bound_ms,omitempty"`
+	Half          *Step   `json:"half_saturation,omitempty"`
+	// Steps are those of the search, or of ModeStepped, in order.
+	Steps []StepSummary `json:"steps,omitempty"`
 	*Events
 	Machine Machine `json:"machine"`
+	// Repetition counts the runs of a test that is repeated, from 1; 0: it is not.
+	Repetition int `json:"repetition,omitempty"`
+
+	full []*Step // of ModeStepped
+}
+
+// SessionStats is how sessions came.
+type SessionStats struct {
+	Steps     string  `json:"steps"`
+	ThinkS    float64 `json:"think_s"`
+	Stay      float64 `json:"stay"`
+	MeanCalls float64 `json:"mean_calls"`
 }
 
 // StepSummary is a step of a search in short.
 type StepSummary struct {
-	Rate          float64 `json:"rate"`
-	OfferedRPS    float64 `json:"offered_rps"`
-	AchievedRPS   float64 `json:"achieved_rps"`
-	P50           float64 `json:"p50_ms"`
-	P99           float64 `json:"p99_ms"`
-	Failed        int64   `json:"failed"`
-	ClientLimited int64   `json:"client_limited"`
-	ClientCores   float64 `json:"client_cores"`
-	Held          bool    `json:"held"`
+	Rate        float64 `json:"rate"`
+	OfferedRPS  float64 `json:"offered_rps"`
+	AchievedRPS float64 `json:"achieved_rps"`
+	P50         float64 `json:"p50_ms"`
+	P99         float64 `json:"p99_ms"`
+	Failed      int64   `json:"failed"`
+	// Errors are Failed by gRPC code.
+	Errors        map[string]int64 `json:"errors,omitempty"`
+	ClientLimited int64            `json:"client_limited"`
+	ClientCores   float64          `json:"client_cores"`
+	Held          bool             `json:"held"`
 }
 
 func summarize(s *Step) StepSummary {
 	return StepSummary{Rate: s.Rate, OfferedRPS: s.OfferedRPS, AchievedRPS: s.AchievedRPS, P50: s.P50, P99: s.P99,
-		Failed: s.failed(), ClientLimited: s.ClientLimited, ClientCores: s.ClientCores, Held: s.Held != nil && *s.Held}
+		Failed: s.failed(), Errors: s.Errors, ClientLimited: s.ClientLimited, ClientCores: s.ClientCores, Held: s.Held != nil && *s.Held}
 }
 
-// Run makes a whole load test. An error means that there is nothing to report; calls that fail are counted, unless all do.
+// Run makes a whole load test. An error means that there is nothing to report, unless it is ErrServerLost: that one comes with
+// the result so far. Calls that fail are counted, unless all do.
 func Run(ctx context.Context, o Options) (*Result, error) {
 	if err := errors.Join(o.validate(), o.Users.validate()); err != nil {
 		return nil, err
@@ -131,11 +163,24 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	r := &runner{Options: o, client: client, traffic: Traffic{Users: o.Users}}
 	r.result = &Result{Mode: o.Mode, Addr: o.Target.Addr, Users: o.Users.size(), Limit: o.Plan.Limit, Seed: o.Plan.Seed,
 		Connections: o.Target.Connections, InFlight: o.Plan.InFlight, Machine: MachineFor(o.Target.Addr)}
+	r.describe()
 	err = r.run(ctx)
-	if err = errors.Join(err, client.Close()); err != nil {
-		return nil, err
+	if lost := errors.Is(err, ErrServerLost); lost || err == nil {
+		return r.result, cmp.Or(err, client.Close())
 	}
-	return r.result, nil
+	return nil, errors.Join(err, client.Close())
+}
+
+// describe says what the open loop offers.
+func (r *runner) describe() {
+	if r.Mode == ModeEvents {
+		return
+	}
+	res := r.result
+	res.Mix, res.Arrivals, res.WarmUpS = r.Plan.mix().String(), r.Plan.Arrivals, r.Plan.WarmUp.Seconds()
+	if s := r.Plan.Sessions; s != nil {
+		res.Sessions = &SessionStats{Steps: s.String(), ThinkS: s.Think.Seconds(), Stay: s.Stay, MeanCalls: s.meanCalls()}
+	}
 }
 
 type runner struct {
@@ -157,8 +202,10 @@ func (r *runner) run(ctx context.Context) error {
 		r.result.Empty = &empty
 	}
 	switch r.Mode {
-	case ModeRate:
+	case ModeRate, ModeSpike:
 		return r.constant(ctx)
+	case ModeStepped:
+		return r.stepped(ctx)
 	case ModeSaturation:
 		return r.saturation(ctx)
 	case ModeEvents:
@@ -182,7 +229,7 @@ func (r *runner) phase(name string) func(float64) {
 }
 
 func (r *runner) readItems(ctx context.Context) error {
-	if r.Mode == ModeRate && !r.Plan.Mix.needsItems() {
+	if r.Mode != ModeEvents && r.Mode != ModeAll && !r.Plan.mix().needsItems() && r.Plan.Sessions == nil {
 		return nil
 	}
 	items, err := r.client.Items(ctx, r.MaxItems)
@@ -191,43 +238,53 @@ func (r *runner) readItems(ctx context.Context) error {
 }
 
 func (r *runner) constant(ctx context.Context) error {
-	step, err := r.client.Constant(ctx, r.Plan, r.traffic, r.phase(fmt.Sprintf("%.0f a second", r.Plan.Rate)))
-	if err != nil {
+	plan := r.Plan
+	if r.Mode != ModeSpike {
+		plan.Spike = nil
+	}
+	step, err := r.client.Constant(ctx, plan, r.traffic, r.phase(fmt.Sprintf("%.0f a second", plan.Rate)))
+	if step == nil {
 		return err
 	}
-	return r.adopt(step, r.Plan.Duration)
+	if r.adopt(step, plan.Duration); err != nil {
+		return err
+	}
+	return someSucceeded(step)
 }
 
 func (r *runner) saturation(ctx context.Context) error {
-	steps, best, err := r.client.Saturate(ctx, r.Search, r.Plan, r.traffic, r.Stepped, r.phase("search for saturation"))
-	if err != nil {
-		return err
-	}
+	plan := r.Plan
+	plan.Spike = nil
+	steps, best, err := r.client.Saturate(ctx, r.Search, plan, r.traffic, r.Stepped, r.phase("search for saturation"))
 	for _, s := range steps {
 		r.result.Steps = append(r.result.Steps, summarize(s))
 	}
-	r.result.SaturationRPS, r.result.P99BoundMS = best.Rate, millis(r.Search.P99)
-	half := r.Plan
-	half.Rate, half.Duration = best.Rate/2, r.Search.Step
-	if r.result.Half, err = r.client.Constant(ctx, half, r.traffic, r.phase("half of saturation")); err != nil {
+	if err != nil {
 		return err
 	}
-	return r.adopt(best, r.Search.Step)
+	r.result.SaturationRPS, r.result.P99BoundMS = best.Rate, millis(r.Search.P99)
+	half := plan
+	half.Rate, half.Duration = best.Rate/2, r.Search.Step
+	r.adopt(best, r.Search.Step)
+	r.result.Half, err = r.client.Constant(ctx, half, r.traffic, r.phase("half of saturation"))
+	return err
 }
 
-// adopt makes a step the one whose figures stand first in the result.
-func (r *runner) adopt(s *Step, span time.Duration) error {
+func someSucceeded(s *Step) error {
 	if s.Histogram.TotalCount() == 0 && s.OfferedRPS > 0 {
 		return fmt.Errorf("load: no call succeeded: %s", whyNot(s))
 	}
+	return nil
+}
+
+// adopt makes a step the one whose figures stand first in the result.
+func (r *runner) adopt(s *Step, span time.Duration) {
 	res := r.result
-	res.Step, res.DurationS, res.WarmUpS = s, span.Seconds(), r.Plan.WarmUp.Seconds()
-	res.Mix, res.Arrivals = r.Plan.Mix.String(), r.Plan.Arrivals
+	res.Step, res.DurationS = s, span.Seconds()
 	if res.Empty != nil {
 		res.Ratio = s.AchievedRPS / res.Empty.RPS
 		res.RecommendRatio = s.Calls[KindRecommend.String()].RPS / res.Empty.RPS
 	}
-	return nil
 }
 
 func (r *runner) events(ctx context.Context) error {

@@ -74,8 +74,8 @@ func TestResultIsOneObjectWithTheAgreedNames(t *testing.T) {
 	if err := result.WriteTable(&text); err != nil || !strings.Contains(text.String(), "saturation:") {
 		t.Errorf("table %q, error %v", text.String(), err)
 	}
-	if err := result.Page().Write(&page); err != nil || strings.Count(page.String(), "<svg") != 4 {
-		t.Errorf("the report holds %d drawings, error %v; want 4", strings.Count(page.String(), "<svg"), err)
+	if err := result.Page().Write(&page); err != nil || strings.Count(page.String(), "<svg") != 5 {
+		t.Errorf("the report holds %d drawings, error %v; want 5", strings.Count(page.String(), "<svg"), err)
 	}
 }
 

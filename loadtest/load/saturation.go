@@ -35,7 +35,7 @@ func (s Search) validate() error {
 // lowestRate is where a search gives up.
 const lowestRate = 1.0
 
-// Saturate gives every step it made, in order, and the best: the one of the highest rate held. A rate is held if its step
+// Saturate gives every step it made, in order and also with an error, and the best: the one of the highest rate held. A rate is held if its step
 // kept the bound on p99, no call failed, none was left unsent, and the answers kept up with the arrivals. The plan's own
 // rate and duration are not used. each, if not nil, is told of each step when it is done.
 func (c *Client) Saturate(ctx context.Context, search Search, plan Plan, traffic Traffic, each func(*Step), progress func(float64)) (steps []*Step, best *Step, err error) {
@@ -47,7 +47,7 @@ func (c *Client) Saturate(ctx context.Context, search Search, plan Plan, traffic
 		for range search.Attempts {
 			plan.Rate = rate
 			step, err := c.Constant(ctx, plan, traffic, progress)
-			if err != nil {
+			if step == nil {
 				return false, err
 			}
 			plan.Seed++ // another schedule, so that a chance cluster of arrivals does not come again
@@ -56,6 +56,9 @@ func (c *Client) Saturate(ctx context.Context, search Search, plan Plan, traffic
 			steps = append(steps, step)
 			if each != nil {
 				each(step)
+			}
+			if err != nil {
+				return false, err
 			}
 			if held {
 				best = step

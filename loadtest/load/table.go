@@ -20,12 +20,23 @@ func (r *Result) WriteTable(w io.Writer) error {
 	if r.Empty != nil {
 		t.line("empty calls: %.0f a second by schedule; %.0f by %d callers at full throttle", r.Empty.RPS, r.Empty.ClosedRPS, r.Empty.Callers)
 	}
-	if r.Step != nil {
+	if r.Mix != "" {
 		t.line("mix %s, %s arrivals, %d users, limit %d", r.Mix, r.Arrivals, r.Users, r.Limit)
+	}
+	if s := r.Sessions; s != nil {
+		t.line("sessions: %s; %.1f s between steps on average, %.2f stay for the next, %.1f calls each", s.Steps, s.ThinkS, s.Stay, s.MeanCalls)
+	}
+	if r.Step != nil || len(r.Steps) > 0 {
 		t.steps(r)
+	}
+	if r.Step != nil {
 		t.calls(r.Step)
 		t.stages(r.Step)
-		t.remarks(r)
+		t.spike(r.Step.Spike)
+		t.remarks(r.Step)
+	}
+	for _, s := range r.full {
+		t.errors(s)
 	}
 	if r.Events != nil {
 		t.events(r.Events)
@@ -61,7 +72,7 @@ func (t *table) steps(r *Result) {
 	for _, s := range r.Steps {
 		t.step("step", s, either(s.Held, "held", "not held"))
 	}
-	if r.Steps == nil {
+	if r.Steps == nil && r.Step != nil {
 		t.step("run", summarize(r.Step), "")
 	}
 	if r.Half != nil {
@@ -107,14 +118,32 @@ func (t *table) stages(s *Step) {
 	t.gap()
 }
 
-func (t *table) remarks(r *Result) {
-	s := r.Step
+func (t *table) spike(s *SpikeStats) {
+	if s == nil {
+		return
+	}
+	t.row("part of the run", "calls", "failed", "p50 ms", "p99 ms", "max ms")
+	for _, row := range s.rows() {
+		t.row(row...)
+	}
+	t.gap()
+	t.line("%s", s.verdict())
+}
+
+func (t *table) errors(s *Step) {
+	for _, code := range slices.Sorted(maps.Keys(s.Errors)) {
+		t.line("errors at %.0f a second: %d %s, such as: %s", s.Rate, s.Errors[code], code, s.ErrorSamples[code])
+	}
+}
+
+func (t *table) remarks(s *Step) {
 	if len(s.Tiers) > 0 {
 		t.line("tiers: %s; %.1f items a list, %d lists empty", counts(s.Tiers), s.ItemsMean, s.EmptyLists)
 	}
-	for _, code := range slices.Sorted(maps.Keys(s.Errors)) {
-		t.line("errors: %d %s, such as: %s", s.Errors[code], code, s.ErrorSamples[code])
+	if s.ServerLostS != nil {
+		t.line("the server was last heard %.1f s into the run; the figures are of the time until the run ended", *s.ServerLostS)
 	}
+	t.errors(s)
 	if s.RowErrors > 0 {
 		t.line("rows refused by the server: %d", s.RowErrors)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
@@ -58,6 +59,7 @@ func Dial(ctx context.Context, target Target) (*Client, error) {
 			grpc.WithDisableRetry(), // a retry would hide an error and double a call
 			grpc.WithDisableServiceConfig(),
 			grpc.WithUserAgent("kindred-loadtest"),
+			grpc.WithConnectParams(grpc.ConnectParams{Backoff: reconnect, MinConnectTimeout: 5 * time.Second}),
 			grpc.WithDefaultCallOptions(grpc.ForceCodecV2(wireCodec{}), grpc.MaxCallRecvMsgSize(16<<20)),
 		)
 		if err != nil {
@@ -70,6 +72,10 @@ func Dial(ctx context.Context, target Target) (*Client, error) {
 	}
 	return c, nil
 }
+
+// reconnect is how soon a lost connection is tried again: at most a second after the server is back, as gRPC's own backoff of
+// up to two minutes would be taken for the server's.
+var reconnect = backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: time.Second}
 
 func (c *Client) awaken(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(c.authorize(ctx), max(c.target.Timeout, 5*time.Second))

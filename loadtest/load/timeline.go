@@ -25,12 +25,21 @@ type timeline struct {
 	done      sync.WaitGroup
 }
 
-func newTimeline(plan Plan, recorders []*recorder, progress func(float64)) *timeline {
+// interval is how long a point of a plan's timeline is.
+func interval(plan Plan) time.Duration {
 	total := plan.WarmUp + plan.Duration
-	every := max(time.Second, total/mostPoints)
-	if total < 10*time.Second {
-		every = max(total/20, time.Millisecond)
+	switch {
+	case plan.Spike != nil: // recovery is as fine as this
+		return max(total/mostPoints, 50*time.Millisecond)
+	case total < 10*time.Second:
+		return max(total/20, time.Millisecond)
 	}
+	return max(time.Second, total/mostPoints)
+}
+
+// newTimeline starts to take points. watch is called after each, from the timeline's goroutine.
+func newTimeline(plan Plan, recorders []*recorder, progress func(float64), watch func()) *timeline {
+	total, every := plan.WarmUp+plan.Duration, interval(plan)
 	t := &timeline{recorders: recorders, start: time.Now(), stop: make(chan struct{})}
 	t.done.Go(func() {
 		tick := time.NewTicker(every)
@@ -43,6 +52,7 @@ func newTimeline(plan Plan, recorders []*recorder, progress func(float64)) *time
 				if progress != nil {
 					progress(min(1, at.Seconds()/total.Seconds()))
 				}
+				watch()
 			case <-t.stop:
 				return
 			}
