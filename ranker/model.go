@@ -22,6 +22,15 @@ type Model interface {
 	Attribute(x *Features, parts *Parts) (rest float64)
 }
 
+// Calibrated is a [Model] whose scores can be told as probabilities. Found by assertion: not
+// every model has enough impressions behind it.
+type Calibrated interface {
+	Model
+	// Probability of a click on an item of this score, were it shown first: in [0, 1], never
+	// falling as the score rises. It allocates nothing.
+	Probability(score float64) float64
+}
+
 // Name is "linear".
 func (w *Weights) Name() string { return "linear" }
 
