@@ -78,6 +78,9 @@ func (s *adminService) ExportDecisions(req *kindredv1.ExportDecisionsRequest, st
 			ContextItemIds: d.Context, Policy: d.Policy, Generation: d.Generation, Seed: d.Seed,
 			Tier: strings.ToLower(d.Tier), ProfileToken: sh.FormatToken(d.Profile), Candidates: d.Candidates,
 			Items: shownToWire(sh.ItemID, d.Items), Losers: shownToWire(sh.ItemID, d.Losers), FeatureNames: d.FeatureNames,
+			Kind: decisionWire[d.Kind], Assignment: assignmentToWire(d.Assignment), Filter: d.Filter, Limit: d.Limit,
+			SeenPolicy: seenWire[d.Seen], Diversity: float64(d.Diversity), Excluded: int32(len(d.Exclude)),
+			ClockTime: stampOf(d.ClockTime()), LogApplied: int64(d.Applied), Offset: d.Offset, FirstPageId: d.First,
 		})
 		if len(page.Decisions) == decisionsPerMessage {
 			return flush()
@@ -90,11 +93,24 @@ func (s *adminService) ExportDecisions(req *kindredv1.ExportDecisionsRequest, st
 	return flush()
 }
 
+// decisionWire holds the wire value of each kind; a test visits all.
+var decisionWire = map[record.DecisionKind]kindredv1.DecisionKind{
+	record.DecisionUnknown:   kindredv1.DecisionKind_DECISION_KIND_UNSPECIFIED,
+	record.DecisionRecommend: kindredv1.DecisionKind_DECISION_KIND_RECOMMEND,
+	record.DecisionPage:      kindredv1.DecisionKind_DECISION_KIND_PAGE,
+	record.DecisionSimilar:   kindredv1.DecisionKind_DECISION_KIND_SIMILAR,
+	record.DecisionTogether:  kindredv1.DecisionKind_DECISION_KIND_BOUGHT_TOGETHER,
+	record.DecisionSearch:    kindredv1.DecisionKind_DECISION_KIND_SEARCH,
+	record.DecisionRank:      kindredv1.DecisionKind_DECISION_KIND_RANK_ITEMS,
+	record.DecisionBulk:      kindredv1.DecisionKind_DECISION_KIND_BULK,
+}
+
 func shownToWire(id func(uint32) string, shown []record.Shown) []*kindredv1.ShownItem {
 	list := make([]*kindredv1.ShownItem, len(shown))
 	for i, sh := range shown {
 		list[i] = &kindredv1.ShownItem{
 			ItemId: id(sh.Item), Score: float64(sh.Score), Propensity: float64(sh.Propensity), Features: sh.Features,
+			SlotKind: slotWire[sh.Slot],
 		}
 	}
 	return list

@@ -3,6 +3,8 @@ package api
 import (
 	"cmp"
 	"context"
+	"maps"
+	"slices"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -26,13 +28,26 @@ func (s *recommendationService) read(ctx context.Context) (*reading, error) {
 	return &reading{shop: sh}, nil
 }
 
-// mayLookBack refuses as_of to roles that only serve frontends.
-func mayLookBack(ctx context.Context, asked bool) error {
+// mayAsk refuses fields of scientists to roles that only serve frontends.
+func mayAsk(ctx context.Context, fields map[string]bool) error {
 	p, err := caller(ctx)
-	if err != nil || !asked || p.Role != record.RoleFrontend {
+	if err != nil || p.Role != record.RoleFrontend {
 		return err
 	}
-	return status.Error(codes.PermissionDenied, "as_of is for keys of the roles scientist and admin")
+	for _, field := range slices.Sorted(maps.Keys(fields)) {
+		if fields[field] {
+			return status.Errorf(codes.PermissionDenied, "%s is for keys of the roles scientist and admin", field)
+		}
+	}
+	return nil
+}
+
+// overrides are the fields of a request for lists that only scientists may set.
+func overrides(req *kindredv1.RecommendRequest) map[string]bool {
+	return map[string]bool{
+		"as_of": req.GetAsOf() != nil, "policy": req.GetPolicy() != "",
+		"experiment": req.GetExperiment() != "" || req.GetVariant() != "",
+	}
 }
 
 func (s *recommendationService) Recommend(ctx context.Context, req *kindredv1.RecommendRequest) (*kindredv1.RecommendResponse, error) {
@@ -40,7 +55,7 @@ func (s *recommendationService) Recommend(ctx context.Context, req *kindredv1.Re
 	if err != nil {
 		return nil, err
 	}
-	if err := mayLookBack(ctx, req.AsOf != nil); err != nil {
+	if err := mayAsk(ctx, overrides(req)); err != nil {
 		return nil, err
 	}
 	reply, err := s.lists(ctx, r, req)
@@ -48,7 +63,7 @@ func (s *recommendationService) Recommend(ctx context.Context, req *kindredv1.Re
 		return nil, s.statusOf(ctx, err)
 	}
 	resp := &kindredv1.RecommendResponse{
-		RecommendationId: reply.Info.RecommendationID, Info: infoToWire(r.shop, &reply.Info), NextPageToken: reply.NextPage,
+		RecommendationId: reply.Info.RecommendationID, Info: infoToWire(r.shop, &reply.Info, &reply.Lists[0]), NextPageToken: reply.NextPage,
 	}
 	for i := range reply.Lists {
 		list := &reply.Lists[i]
@@ -65,6 +80,7 @@ func (s *recommendationService) Recommend(ctx context.Context, req *kindredv1.Re
 		}
 		resp.Rows = append(resp.Rows, &kindredv1.RecommendedRow{
 			Surface: list.Surface, Items: items, Tier: wireTiers[list.Tier], TierReason: list.Why,
+			Policy: list.Policy, Assignment: assignmentToWire(list.Assignment), Conflicts: list.Conflicts,
 		})
 	}
 	return resp, nil
@@ -97,6 +113,9 @@ func (s *recommendationService) SimilarItems(ctx context.Context, req *kindredv1
 	if _, ok := kindredv1.Relation_name[int32(req.Relation)]; !ok {
 		r.fault("relation", "%d is no relation of this version", req.Relation)
 	}
+	if err := mayAsk(ctx, map[string]bool{"policy": req.Policy != ""}); err != nil {
+		return nil, err
+	}
 	q := shop.SimilarQuery{
 		Item: req.ItemId, Together: req.Relation == kindredv1.Relation_RELATION_BOUGHT_TOGETHER,
 		Row: r.row("", &kindredv1.RowRequest{
@@ -105,6 +124,7 @@ func (s *recommendationService) SimilarItems(ctx context.Context, req *kindredv1
 		Exclude: r.ids("exclude_item_ids", req.ExcludeItemIds, maxExclude),
 		Subject: r.subject(req.Subject), Seed: req.Seed, Explain: req.Explain,
 	}
+	q.Row.Policy = r.policy(req.Policy)
 	if err := r.err(); err != nil {
 		return nil, err
 	}
@@ -118,7 +138,7 @@ func (s *recommendationService) SimilarItems(ctx context.Context, req *kindredv1
 	}
 	return &kindredv1.SimilarItemsResponse{
 		RecommendationId: reply.Info.RecommendationID, Items: items, Tier: wireTiers[reply.List.Tier],
-		TierReason: reply.List.Why, Info: infoToWire(r.shop, &reply.Info),
+		TierReason: reply.List.Why, Info: infoToWire(r.shop, &reply.Info, &reply.List),
 	}, nil
 }
 
@@ -152,7 +172,7 @@ func (s *recommendationService) SearchItems(ctx context.Context, req *kindredv1.
 		it.Sources = []kindredv1.Source{kindredv1.Source_SOURCE_TEXT}
 	}
 	return &kindredv1.SearchItemsResponse{
-		RecommendationId: reply.Info.RecommendationID, Items: items, Info: infoToWire(r.shop, &reply.Info), Method: reply.Method,
+		RecommendationId: reply.Info.RecommendationID, Items: items, Info: infoToWire(r.shop, &reply.Info, &reply.List), Method: reply.Method,
 	}, nil
 }
 
@@ -161,7 +181,7 @@ func (s *recommendationService) RankItems(ctx context.Context, req *kindredv1.Ra
 	if err != nil {
 		return nil, err
 	}
-	if err := mayLookBack(ctx, req.AsOf != nil); err != nil {
+	if err := mayAsk(ctx, map[string]bool{"as_of": req.AsOf != nil, "policy": req.Policy != ""}); err != nil {
 		return nil, err
 	}
 	if len(req.ItemIds) == 0 {
@@ -175,7 +195,7 @@ func (s *recommendationService) RankItems(ctx context.Context, req *kindredv1.Ra
 		Context: r.ids("context_item_ids", req.ContextItemIds, maxContext),
 		AsOf:    r.asOf(req.AsOf), Fresh: r.fresh(req.MinWriteToken, req.MaxWait), Seed: req.Seed, Explain: req.Explain,
 	}
-	q.Row.Limit = r.limit("limit", req.Limit, maxRanked)
+	q.Row.Limit, q.Row.Policy = r.limit("limit", req.Limit, maxRanked), r.policy(req.Policy)
 	if err := r.err(); err != nil {
 		return nil, err
 	}
@@ -189,7 +209,7 @@ func (s *recommendationService) RankItems(ctx context.Context, req *kindredv1.Ra
 	}
 	resp := &kindredv1.RankItemsResponse{
 		RecommendationId: reply.Info.RecommendationID, Items: items, Tier: wireTiers[reply.List.Tier],
-		TierReason: reply.List.Why, Info: infoToWire(r.shop, &reply.Info),
+		TierReason: reply.List.Why, Info: infoToWire(r.shop, &reply.Info, &reply.List),
 	}
 	for _, l := range reply.LeftOut {
 		resp.LeftOut = append(resp.LeftOut, &kindredv1.LeftOut{ItemId: l.ID, Verdict: wireVerdicts[l.Verdict], Text: l.Text})
@@ -218,7 +238,7 @@ func (s *recommendationService) Explain(ctx context.Context, req *kindredv1.Expl
 	if req.Request == nil {
 		return nil, invalid(violation{"request", "is missing: give the request to explain"})
 	}
-	if err := mayLookBack(ctx, req.Request.AsOf != nil); err != nil {
+	if err := mayAsk(ctx, overrides(req.Request)); err != nil {
 		return nil, err
 	}
 	if len(req.Request.Rows) > 0 || req.Request.PageToken != "" {
@@ -237,6 +257,6 @@ func (s *recommendationService) Explain(ctx context.Context, req *kindredv1.Expl
 	}
 	return &kindredv1.ExplainResponse{
 		Explanations: placementsToWire(reply.Items), Tier: wireTiers[reply.List.Tier], TierReason: reply.List.Why,
-		Info: infoToWire(r.shop, &reply.Info),
+		Info: infoToWire(r.shop, &reply.Info, &reply.List),
 	}, nil
 }

@@ -50,7 +50,7 @@ func itemsToWire(sh *shop.Shop, items []shop.Item, include bool) ([]*kindredv1.R
 	for i := range items {
 		it, w := &items[i], &messages[i]
 		w.ItemId, w.Score, w.Propensity = it.ID, it.Score, it.Propensity
-		w.Sources = sourcesToWire(it.Sources)
+		w.Sources, w.SlotKind = sourcesToWire(it.Sources), slotWire[it.Slot]
 		w.Reasons = reasonsToWire(it.Reasons, maxReasons)
 		if include {
 			state, err := sh.Item(it.ID)
@@ -90,9 +90,10 @@ func reasonsToWire(reasons []shop.Reason, bound int) []*kindredv1.Reason {
 	return w
 }
 
-func infoToWire(sh *shop.Shop, in *shop.Info) *kindredv1.ReplyInfo {
+// infoToWire tells what made a reply; list is its first.
+func infoToWire(sh *shop.Shop, in *shop.Info, list *shop.List) *kindredv1.ReplyInfo {
 	return &kindredv1.ReplyInfo{
-		Generation: in.Generation, Policy: in.Policy, Seed: in.Seed, ProfileToken: sh.FormatToken(in.Profile),
+		Generation: in.Generation, Policy: list.Policy, Assignment: assignmentToWire(list.Assignment), Conflicts: list.Conflicts, Seed: in.Seed, ProfileToken: sh.FormatToken(in.Profile),
 		Lag: in.Lag, Candidates: int32(in.Candidates), DecisionLogged: in.Logged,
 		RankingAgeUs: in.RankingAge.Microseconds(),
 		StageTimes: &kindredv1.StageTimes{

@@ -144,15 +144,32 @@ func (r *reading) recommend(req *kindredv1.RecommendRequest) shop.RecommendQuery
 		AsOf:    r.asOf(req.AsOf), Fresh: r.fresh(req.MinWriteToken, req.MaxWait),
 		Seed: req.Seed, Paginate: req.Paginate, Explain: req.Explain,
 	}
+	named := shop.Row{Policy: r.policy(req.Policy), Experiment: req.Experiment, Variant: req.Variant}
+	if (req.Experiment == "") != (req.Variant == "") {
+		r.fault("variant", "goes with experiment: give both, or neither")
+	}
+	if req.Experiment != "" && req.Policy != "" {
+		r.fault("policy", "is given beside experiment, whose variant has a policy: give one of them")
+	}
 	base := r.row("", &kindredv1.RowRequest{
 		Surface: req.Surface, Limit: req.Limit, Filter: req.Filter, SeenPolicy: req.SeenPolicy, Diversity: req.Diversity,
 	}, shop.SeenDefault)
-	if len(req.Rows) == 0 {
-		q.Rows = []shop.Row{base}
-		return q
+	q.Rows = []shop.Row{base}
+	if len(req.Rows) > 0 {
+		q.Rows = r.rows(req, base)
 	}
-	q.Rows = r.rows(req, base)
+	for i := range q.Rows {
+		q.Rows[i].Policy, q.Rows[i].Experiment, q.Rows[i].Variant = named.Policy, named.Experiment, named.Variant
+	}
 	return q
+}
+
+// policy checks the form of a policy's name.
+func (r *reading) policy(name string) string {
+	if name != "" && !shop.ValidPolicyID(name) {
+		r.fault("policy", "%.80q is no policy: give a name, or name/version as replies have it", name)
+	}
+	return name
 }
 
 func (r *reading) row(path string, w *kindredv1.RowRequest, orElse shop.Seen) shop.Row {
@@ -198,7 +215,8 @@ func (r *reading) rows(req *kindredv1.RecommendRequest, base shop.Row) []shop.Ro
 // page converts a request for the next page.
 func (r *reading) page(req *kindredv1.RecommendRequest) shop.PageQuery {
 	if req.Surface != "" || req.Filter != "" || len(req.ContextItemIds) > 0 || len(req.ExcludeItemIds) > 0 ||
-		len(req.Rows) > 0 || req.AsOf != nil || req.SeenPolicy != 0 || req.MinWriteToken != "" || req.Diversity != nil {
+		len(req.Rows) > 0 || req.AsOf != nil || req.SeenPolicy != 0 || req.MinWriteToken != "" || req.Diversity != nil ||
+		req.Policy != "" || req.Experiment != "" || req.Variant != "" {
 		r.fault("page_token", "goes with subject, limit, include_items and explain alone: the list it continues was made with the rest")
 	}
 	limit := r.limit("limit", req.Limit, maxLimit)

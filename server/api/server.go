@@ -34,6 +34,8 @@ func (s *Server) Register(r grpc.ServiceRegistrar) {
 	kindredv1.RegisterProfileServiceServer(r, &profileService{Server: s})
 	kindredv1.RegisterAdminServiceServer(r, &adminService{Server: s})
 	kindredv1.RegisterModelServiceServer(r, &modelService{Server: s})
+	kindredv1.RegisterPolicyServiceServer(r, &policyService{Server: s})
+	kindredv1.RegisterExperimentServiceServer(r, &experimentService{Server: s})
 }
 
 // Roles says which roles beside admin may call each method. A method that is

@@ -26,7 +26,7 @@ func tenantFromWire(w *kindredv1.Tenant) (record.Tenant, []record.Violation) {
 	}
 	for _, f := range w.GetSurfaces() {
 		t.Surfaces = append(t.Surfaces, record.Surface{
-			Name: f.GetName(), Limit: f.GetLimit(), Seen: f.GetSeenPolicy(), Diversity: f.GetDiversity(), Filter: f.GetFilter(),
+			Name: f.GetName(), Limit: f.GetLimit(), Seen: f.GetSeenPolicy(), Diversity: f.GetDiversity(), Filter: f.GetFilter(), Policy: f.GetPolicy(),
 		})
 	}
 	for _, a := range w.GetAttributes() {
@@ -69,7 +69,7 @@ func tenantToWire(t *record.Tenant) *kindredv1.Tenant {
 	}
 	for _, f := range t.Surfaces {
 		w.Surfaces = append(w.Surfaces, &kindredv1.SurfaceSettings{
-			Name: f.Name, Limit: f.Limit, SeenPolicy: f.Seen, Diversity: f.Diversity, Filter: f.Filter,
+			Name: f.Name, Limit: f.Limit, SeenPolicy: f.Seen, Diversity: f.Diversity, Filter: f.Filter, Policy: f.Policy,
 		})
 	}
 	for _, a := range t.Attributes {

@@ -28,6 +28,7 @@ type Policy struct {
 	Temperature  float64 // of exploration; 0: none
 	NewItems     NewItems
 	Fatigue      Fatigue
+	KeepVariants bool // false: one of a variant group has a place
 }
 
 // ID is what replies and decisions name a version by: "name/version".

@@ -17,11 +17,17 @@ type call struct {
 	gen     *generation
 	now     time.Time
 	person  person
+	subject Subject
+	asOf    bool
 	info    Info
+	applied uint64 // place in the log, before anything was read
+	made    making // by request
 	degrade ranker.Degradation
 	release func()
 
 	context, exclude, items []uint32
+	asked                   int      // how many of exclude the request names
+	groups                  []uint32 // of variants on the page already
 	unknown                 []string // context items that are not in the catalog
 	response                ranker.Response
 	reasons                 []ranker.Reason
@@ -38,7 +44,9 @@ func (s *Shop) open(ctx context.Context, subject Subject, asOf time.Time, fresh 
 	c := s.calls.get()
 	c.shop, c.begin = s, begin
 	c.degrade, c.release = s.admit()
-	c.info = Info{RecommendationID: record.NewDecisionID(begin, rand.Uint64()), Policy: policyName, Seed: seed, Lag: lag}
+	c.info = Info{RecommendationID: record.NewDecisionID(begin, rand.Uint64()), Seed: seed, Lag: lag}
+	c.subject, c.asOf = subject, !asOf.IsZero()
+	c.applied, _ = s.applied.load()
 	if fresh.Token != (record.Token{}) {
 		c.info.Times.Wait = time.Since(begin).Microseconds()
 	}
@@ -66,6 +74,7 @@ func (s *Shop) open(ctx context.Context, subject Subject, asOf time.Time, fresh 
 // close gives the call's memory and its permit back.
 func (c *call) close() {
 	c.context, c.exclude, c.items, c.unknown = c.context[:0], c.exclude[:0], c.items[:0], c.unknown[:0]
+	c.asked, c.groups, c.made, c.subject = 0, c.groups[:0], making{}, Subject{}
 	release, shop := c.release, c.shop
 	c.gen = nil
 	shop.calls.put(c)

@@ -129,7 +129,7 @@ func (d *decisionLog) take() *record.Decision {
 
 // giveBack keeps the slices of a decision that is no longer used.
 func (d *decisionLog) giveBack(r *record.Decision) {
-	*r = record.Decision{Items: r.Items[:0], Losers: r.Losers[:0]}
+	*r = record.Decision{Items: r.Items[:0], Losers: r.Losers[:0], Exclude: r.Exclude[:0]}
 	select {
 	case d.rest <- r:
 	default:

@@ -36,7 +36,11 @@ type Row struct {
 	Limit     int // 0: the surface's, else 10
 	Filter    string
 	Seen      Seen
-	Diversity float64 // negative: the surface's
+	Diversity float64 // negative: the policy's, else the surface's
+	// Policy serves instead of the surface's: "name", or "name/version". Empty: as
+	// Experiment and Variant say, else by what runs on the surface.
+	Policy              string
+	Experiment, Variant string
 }
 
 // RecommendQuery asks for one or more lists.
@@ -50,6 +54,15 @@ type RecommendQuery struct {
 	Seed     uint64 // 0: drawn
 	Paginate bool   // keep the list of the only row, return a next page token
 	Explain  bool
+
+	bulk bool // one of many
+}
+
+func (q *RecommendQuery) kind() record.DecisionKind {
+	if q.bulk {
+		return record.DecisionBulk
+	}
+	return record.DecisionRecommend
 }
 
 // PageQuery continues a kept list.
@@ -105,6 +118,7 @@ type Item struct {
 	Score      float64
 	Propensity float64
 	Sources    ranker.Sources
+	Slot       record.SlotKind
 	Reasons    []Reason // with Explain
 }
 
@@ -122,13 +136,16 @@ type List struct {
 	Items   []Item
 	Tier    ranker.Tier
 	Why     string
+	// Policy is "name/version"; Conflicts are its rules that could not have their way.
+	Policy     string
+	Assignment record.Assignment
+	Conflicts  []string
 }
 
 // Info says what made a reply.
 type Info struct {
 	RecommendationID string
 	Generation       string
-	Policy           string
 	Seed             uint64
 	Profile          record.Token
 	Lag              int64

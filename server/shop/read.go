@@ -167,6 +167,9 @@ func (s *Shop) Erase(ctx context.Context, subject Subject) (record.Receipt, reco
 	if outcomes[0].Err != nil {
 		return record.Receipt{}, token, outcomes[0].Err
 	}
+	if err := s.forgetListed(ctx, subject.User); err != nil {
+		return record.Receipt{}, token, err
+	}
 	// The caches must have forgotten the person before the caller is told.
 	s.applied.wait(ctx, token.Seq, time.Second)
 	var receipt record.Receipt

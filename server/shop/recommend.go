@@ -222,9 +222,10 @@ func (c *call) answer(q *RecommendQuery, req *ranker.Request) error {
 	return nil
 }
 
-// rowError names the row of a faulty field, where there are several.
+// rowError names the row of a faulty filter, where there are several: all else is of the
+// request.
 func rowError(err error, i, rows int) error {
-	if in, ok := err.(*InputError); ok && rows > 1 {
+	if in, ok := err.(*InputError); ok && rows > 1 && in.Field == "filter" {
 		return &InputError{Field: fmt.Sprintf("rows[%d].%s", i, in.Field), Description: in.Description}
 	}
 	return err

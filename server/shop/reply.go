@@ -6,13 +6,20 @@ import (
 	"time"
 
 	"github.com/kindred-rec/kindred/ranker"
+	"github.com/kindred-rec/kindred/ranker/rerank"
 	"github.com/kindred-rec/kindred/server/record"
 )
 
 // list converts the pipeline's answer.
 func (c *call) list(surface string, req *ranker.Request, explain bool) List {
 	res := &c.response
-	list := List{Surface: surface, Items: make([]Item, 0, len(res.Items)), Tier: res.Tier, Why: c.why()}
+	list := List{
+		Surface: surface, Items: make([]Item, 0, len(res.Items)), Tier: res.Tier, Why: c.why(),
+		Policy: c.made.policy.id, Assignment: c.made.assignment,
+	}
+	for _, x := range res.Conflicts {
+		list.Conflicts = append(list.Conflicts, x.Text(c.made.rules))
+	}
 	if len(res.Items) == 0 {
 		list.Why += c.nothing(req)
 	}
@@ -24,7 +31,7 @@ func (c *call) list(surface string, req *ranker.Request, explain bool) List {
 		}
 		it := Item{
 			ID: row.ID, Number: r.Item, Score: r.Score, Propensity: r.Propensity,
-			Sources: r.Sources,
+			Sources: r.Sources, Slot: slotKinds[r.Fill],
 		}
 		if explain {
 			c.reasons = c.gen.pipeline.Reasons(req, res, k, c.reasons[:0])
@@ -78,26 +85,55 @@ func (c *call) finish() Info {
 	return c.info
 }
 
-// decide hands what was shown in one row to the decision log. The first row goes by
-// the reply's id; further ones add their number to it.
-func (c *call) decide(row int, surface string, context []string) {
+// decide hands what was shown in one row to the decision log, and counts it. The first row
+// goes by the reply's id; further ones add their number to it.
+func (c *call) decide(kind record.DecisionKind, row int, surface string, context []string) {
 	mark := time.Now()
 	res := &c.response
-	id := c.info.RecommendationID
-	if row > 0 {
-		id = fmt.Sprintf("%s.%d", id, row)
-	}
 	d := c.shop.decisions.take()
 	*d = record.Decision{
-		ID: id, Time: c.begin, UserNumber: c.person.number, Surface: surface, Context: context,
-		Policy: c.info.Policy, Generation: c.info.Generation, Seed: c.info.Seed, Tier: res.Tier.String(),
+		ID: rowID(c.info.RecommendationID, row), Time: c.begin, UserNumber: c.person.number, Surface: surface, Context: context,
+		Policy: c.made.policy.id, Generation: c.info.Generation, Seed: c.info.Seed, Tier: res.Tier.String(),
 		Profile: c.info.Profile, Candidates: int32(res.Candidates),
 		Items: shown(d.Items, res.Items), Losers: shown(d.Losers, res.Losers), FeatureNames: featureNames,
+		Kind: kind, Assignment: c.made.assignment, Filter: c.made.filter, Limit: int32(c.made.limit), Seen: seenNames[c.made.seen],
+		Diversity: c.made.diversity, Exclude: append(d.Exclude[:0], c.exclude[:c.asked]...), AsOf: c.asOf, Applied: c.applied,
+		Degraded: uint8(c.degrade),
+	}
+	if !c.now.Equal(c.begin) {
+		d.Clock = c.now
+	}
+	c.log(d, row)
+	c.info.Times.Log += time.Since(mark).Microseconds()
+}
+
+// rowID is the recommendation id of a row.
+func rowID(id string, row int) string {
+	if row == 0 {
+		return id
+	}
+	return fmt.Sprintf("%s.%d", id, row)
+}
+
+// log hands a decision over and counts what it shows.
+func (c *call) log(d *record.Decision, row int) {
+	if !c.asOf {
+		c.shop.expose(d.Items, c.now)
 	}
 	logged := c.shop.decisions.put(d)
 	c.info.Logged = logged && (row == 0 || c.info.Logged)
-	c.info.Times.Log += time.Since(mark).Microseconds()
 }
+
+// seenNames and slotKinds hold what records call the ranker's values.
+var (
+	seenNames = [...]string{
+		ranker.Keep: record.SeenKeep, ranker.HidePurchased: record.SeenHidePurchased, ranker.HideInteracted: record.SeenHideInteracted,
+	}
+	slotKinds = [...]record.SlotKind{
+		rerank.ByRank: record.SlotScore, rerank.Drawn: record.SlotExplored, rerank.Pinned: record.SlotPinned,
+		rerank.Reserved: record.SlotReserved, rerank.NewItem: record.SlotNewItem,
+	}
+)
 
 // shown copies what was ranked into dst, whose memory it reuses.
 func shown(dst []record.Shown, from []ranker.Ranked) []record.Shown {
@@ -106,7 +142,7 @@ func shown(dst []record.Shown, from []ranker.Ranked) []record.Shown {
 		r := &from[i]
 		dst[i] = record.Shown{
 			Item: r.Item, Score: float32(r.Score), Propensity: float32(r.Propensity),
-			Features: append(dst[i].Features[:0], r.Features[:]...),
+			Features: append(dst[i].Features[:0], r.Features[:]...), Slot: slotKinds[r.Fill],
 		}
 	}
 	return dst

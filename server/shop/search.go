@@ -11,6 +11,9 @@ import (
 	"github.com/kindred-rec/kindred/index"
 	"github.com/kindred-rec/kindred/index/lexical"
 	"github.com/kindred-rec/kindred/ranker"
+	"github.com/kindred-rec/kindred/ranker/catalog"
+	"github.com/kindred-rec/kindred/ranker/rerank"
+	"github.com/kindred-rec/kindred/server/record"
 )
 
 // searchCandidates is how many matches by words, and how many of the nearest texts, are
@@ -48,7 +51,7 @@ func (s *Shop) Search(ctx context.Context, q *SearchQuery) (*SearchReply, error)
 	if q.Explain {
 		explainMatches(list.Items, found)
 	}
-	c.decide(0, q.Row.Surface, nil)
+	c.decide(record.DecisionSearch, 0, q.Row.Surface, nil)
 	return &SearchReply{List: list, Info: c.finish(), Method: method}, nil
 }
 
@@ -112,7 +115,20 @@ func (c *call) encode(ctx context.Context, text string) (vector []float32, why s
 // shows reports whether a match may be shown.
 func (c *call) shows(req *ranker.Request, item uint32) bool {
 	row := c.shop.table.Row(item)
-	return row != nil && row.Servable(req.Now) && (req.Match == nil || req.Match.Match(row)) && !slices.Contains(req.Hidden, item)
+	return row != nil && row.Servable(req.Now) && (req.Match == nil || req.Match.Match(row)) && !slices.Contains(req.Hidden, item) &&
+		!ruledOut(req.Policy, row, req.Now)
+}
+
+// ruledOut reports whether a rule of a policy excludes a row: the one kind of rule that a
+// search obeys.
+func ruledOut(p *rerank.Policy, row *catalog.Row, now int64) bool {
+	for i := range p.Rules {
+		r := &p.Rules[i]
+		if r.Action == rerank.Exclude && r.Holds(now) && (!r.HasItem || r.Item == row.Number) && (r.Match == nil || r.Match.Match(row)) {
+			return true
+		}
+	}
+	return false
 }
 
 // byWords returns the best matches by words that may be shown. Scores are shares of the

@@ -18,9 +18,14 @@ type tenantView struct {
 	types      eventTypes
 	surfaces   map[string]record.Surface
 	attributes map[string]record.Attribute
+	policies   *policies
+	arms       []*arm // running experiments
+	waits      bool   // a rule names an item that is not known
+	opened     uint64 // of the catalog, before rules' items were looked for
 }
 
-func viewOf(t record.Tenant) *tenantView {
+// viewOf makes the view of settings. The catalog need not be there yet.
+func (s *Shop) viewOf(t record.Tenant) *tenantView {
 	v := &tenantView{
 		Tenant: t, types: newEventTypes(t.EventTypes),
 		surfaces: map[string]record.Surface{}, attributes: map[string]record.Attribute{},
@@ -31,6 +36,13 @@ func viewOf(t record.Tenant) *tenantView {
 	for _, a := range t.Attributes {
 		v.attributes[a.Name] = a
 	}
+	var before *policies
+	if was := s.view.Load(); was != nil {
+		before = was.policies
+	}
+	v.opened = s.table.Opened()
+	v.policies, v.arms = s.policiesOf(&t, before), armsOf(t.Experiments)
+	v.waits = v.policies.missing()
 	return v
 }
 
@@ -55,17 +67,18 @@ func (s *Shop) Amend(ctx context.Context, change record.Tenant) error {
 		if err := join(next, change); err != nil {
 			return err
 		}
-		return checkSurfaces(change.Surfaces, next.Attributes)
+		return checkSurfaces(change.Surfaces, next)
 	})
 }
 
-// checkSurfaces refuses a surface whose filter would make every request on it fail.
-func checkSurfaces(surfaces []record.Surface, declared []record.Attribute) error {
+// checkSurfaces refuses a surface whose filter or policy would make every request on it
+// fail.
+func checkSurfaces(surfaces []record.Surface, of *record.Tenant) error {
 	table, err := catalog.New(catalog.Limits{MaxItems: 1})
 	if err != nil {
 		return err
 	}
-	if err := declare(table, declared); err != nil {
+	if err := declare(table, of.Attributes); err != nil {
 		return err
 	}
 	filters, err := filter.NewCache(table, filter.Limits{})
@@ -73,6 +86,10 @@ func checkSurfaces(surfaces []record.Surface, declared []record.Attribute) error
 		return err
 	}
 	for i, f := range surfaces {
+		if f.Policy != "" && lastVersion(of.Policies, f.Policy) == 0 {
+			return &InputError{Field: fmt.Sprintf("tenant.surfaces[%d].policy", i), Description: fmt.Sprintf(
+				"there is no policy %.80q: put it first, or leave it out for %q", f.Policy, DefaultPolicy)}
+		}
 		if f.Filter == "" {
 			continue
 		}
@@ -150,7 +167,11 @@ func (s *Shop) amend(ctx context.Context, edit func(next *record.Tenant) error) 
 	if err := s.persist(ctx, next); err != nil {
 		return fmt.Errorf("settings of tenant %q: %w", next.Name, err)
 	}
-	s.view.Store(viewOf(next))
+	view := s.viewOf(next)
+	if err := s.countToday(&next, view.policies); err != nil {
+		s.config.Log.Error("caps of showings a day count from the start of the service only", "error", err)
+	}
+	s.view.Store(view)
 	return nil
 }
 

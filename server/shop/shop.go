@@ -13,6 +13,7 @@ import (
 	"github.com/kindred-rec/kindred/index/lexical"
 	"github.com/kindred-rec/kindred/ranker/catalog"
 	"github.com/kindred-rec/kindred/ranker/covisit"
+	"github.com/kindred-rec/kindred/ranker/exposure"
 	"github.com/kindred-rec/kindred/ranker/filter"
 	"github.com/kindred-rec/kindred/ranker/popularity"
 	"github.com/kindred-rec/kindred/server/record"
@@ -31,14 +32,19 @@ type Shop struct {
 	view     atomic.Pointer[tenantView]
 	amending sync.Mutex // serializes changes of the settings
 
-	table    *catalog.Table
-	filters  *filter.Cache
-	arrivals *popularity.Arrivals
-	texts    *lexical.Index
-	profiles *profiles
-	numbers  *numbers
-	clock    logClock
-	strength strength
+	table   *catalog.Table
+	filters *filter.Cache
+	// conditions compiles those of policies, which are kept with them.
+	conditions *filter.Compiler
+	exposures  *exposure.Counter // of the day
+	started    time.Time         // from when on exposures are counted as they come
+	recounted  bool              // those of the day before started are in; under amending
+	arrivals   *popularity.Arrivals
+	texts      *lexical.Index
+	profiles   *profiles
+	numbers    *numbers
+	clock      logClock
+	strength   strength
 
 	gen         atomic.Pointer[generation]
 	next        atomic.Pointer[generation] // being made; nil: none
@@ -115,8 +121,7 @@ func Open(ctx context.Context, config Config, tenant record.Tenant, log Log, sec
 	s.life, s.end = context.WithCancel(context.WithoutCancel(ctx))
 	kept := int(config.ProfileBytes) / profileBytes(config.HistoryEvents, s.dim)
 	s.profiles, s.numbers = newProfiles(kept), newNumbers(4*kept)
-	s.view.Store(viewOf(tenant))
-	if err := s.prepare(); err != nil {
+	if err := s.prepare(tenant); err != nil {
 		s.end()
 		return nil, fmt.Errorf("tenant %q: %w", tenant.Name, err)
 	}
@@ -135,15 +140,26 @@ func Open(ctx context.Context, config Config, tenant record.Tenant, log Log, sec
 }
 
 // prepare makes the empty parts.
-func (s *Shop) prepare() error {
+func (s *Shop) prepare(tenant record.Tenant) error {
 	var err error
 	if s.table, err = catalog.New(catalog.Limits{MaxItems: s.config.MaxItems}); err != nil {
 		return err
 	}
-	if err := declare(s.table, s.settings().Attributes); err != nil {
+	if err := declare(s.table, tenant.Attributes); err != nil {
 		return err
 	}
 	if s.filters, err = filter.NewCache(s.table, filter.Limits{}); err != nil {
+		return err
+	}
+	if s.conditions, err = filter.NewCompiler(s.table, filter.Limits{}); err != nil {
+		return err
+	}
+	if s.exposures, err = exposure.New(int(s.config.MaxItems)); err != nil {
+		return err
+	}
+	s.started = s.config.Now()
+	s.view.Store(s.viewOf(tenant))
+	if err := s.countToday(&tenant, s.settings().policies); err != nil {
 		return err
 	}
 	if s.arrivals, err = popularity.NewArrivals(newestItems); err != nil {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/kindred-rec/kindred/ranker"
+	"github.com/kindred-rec/kindred/server/record"
 )
 
 // Similar answers with items like one item, or bought together with it. An item
@@ -18,6 +19,7 @@ func (s *Shop) Similar(ctx context.Context, q *SimilarQuery) (*SimilarReply, err
 	defer c.close()
 	c.page([]string{q.Item})
 	c.exclude = c.numbers(c.exclude, q.Exclude)
+	c.asked = len(c.exclude)
 	req, err := c.request(&q.Row)
 	if err != nil {
 		return nil, err
@@ -37,7 +39,11 @@ func (s *Shop) Similar(ctx context.Context, q *SimilarQuery) (*SimilarReply, err
 	if list.Tier == ranker.ItemNeighbours {
 		list.Why = fmt.Sprintf("from the neighbours of item %q", q.Item)
 	}
-	c.decide(0, q.Row.Surface, []string{q.Item})
+	kind := record.DecisionSimilar
+	if q.Together {
+		kind = record.DecisionTogether
+	}
+	c.decide(kind, 0, q.Row.Surface, []string{q.Item})
 	return &SimilarReply{List: list, Info: c.finish()}, nil
 }
 
@@ -60,6 +66,9 @@ func (s *Shop) Rank(ctx context.Context, q *RankQuery) (*RankReply, error) {
 		req.Candidates = []uint32{} // nil would retrieve
 	}
 	req.Limit = len(q.Items) // all are ranked, so that what is left out is so for a reason
+	rules := *req.Policy
+	rules.KeepVariants = true // the caller chose what the list has
+	req.Policy = &rules
 	left, err := c.gen.pipeline.RankItems(&req, &c.response, nil)
 	if err != nil {
 		return nil, fmt.Errorf("ranking: %w", err)
@@ -69,7 +78,7 @@ func (s *Shop) Rank(ctx context.Context, q *RankQuery) (*RankReply, error) {
 		c.response.Items = c.response.Items[:n]
 	}
 	list := c.list(q.Row.Surface, &req, q.Explain)
-	c.decide(0, q.Row.Surface, q.Context)
+	c.decide(record.DecisionRank, 0, q.Row.Surface, q.Context)
 	return &RankReply{List: list, LeftOut: c.leftOut(q.Items, left), Info: c.finish()}, nil
 }
 
@@ -139,6 +148,6 @@ func (s *Shop) Explain(ctx context.Context, q *ExplainQuery) (*ExplainReply, err
 	if err != nil {
 		return nil, err
 	}
-	list := List{Tier: c.response.Tier, Why: c.why()}
+	list := List{Tier: c.response.Tier, Why: c.why(), Policy: c.made.policy.id, Assignment: c.made.assignment}
 	return &ExplainReply{Items: places, List: list, Info: c.finish()}, nil
 }

@@ -46,7 +46,7 @@ func (s *Shop) DryRun(ctx context.Context, batch []record.Mutation) ([]record.Ou
 		if it := batch[i].Item; it != nil && s.settles(settings, it) {
 			next := settings.Tenant
 			settled(&next, it)
-			settings = viewOf(next)
+			settings = s.viewOf(next)
 		}
 		if err := s.check(settings, &batch[i]); err != nil {
 			p.outcomes[i] = record.Outcome{Status: record.Refused, Err: err}

@@ -13,6 +13,7 @@ func policyMessage(p *record.Policy) *storepb.Policy {
 		Seen: p.Seen, Temperature: p.Temperature,
 		NewShare: p.NewItems.Share, NewMaxAgeNs: int64(p.NewItems.MaxAge), NewMaxImpressions: p.NewItems.MaxImpressions,
 		NewMethod: uint32(p.NewItems.Method), Fatigue: p.Fatigue.Weight, HalfLifeNs: int64(p.Fatigue.HalfLife),
+		KeepVariants: p.KeepVariants,
 	}
 	if p.HasDiversity {
 		m.Diversity = &p.Diversity
@@ -40,6 +41,7 @@ func fromPolicyMessage(m *storepb.Policy) record.Policy {
 			Method: record.NewItemMethod(m.NewMethod),
 		},
 		Fatigue: record.Fatigue{Weight: m.Fatigue, HalfLife: time.Duration(m.HalfLifeNs)},
+		KeepVariants: m.KeepVariants,
 	}
 	if m.Diversity != nil {
 		p.Diversity, p.HasDiversity = *m.Diversity, true

@@ -160,7 +160,10 @@ type Policy struct {
 	// Not set: no place is kept for new items.
 	NewItems *NewItems `protobuf:"bytes,11,opt,name=new_items,json=newItems,proto3" json:"new_items,omitempty"`
 	// Not set: what was shown before counts as anything else.
-	Fatigue       *Fatigue `protobuf:"bytes,12,opt,name=fatigue,proto3" json:"fatigue,omitempty"`
+	Fatigue *Fatigue `protobuf:"bytes,12,opt,name=fatigue,proto3" json:"fatigue,omitempty"`
+	// Default false: of the items of one variant_group the best one has a place. true: all
+	// may have.
+	KeepVariants  bool `protobuf:"varint,13,opt,name=keep_variants,json=keepVariants,proto3" json:"keep_variants,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -277,6 +280,13 @@ func (x *Policy) GetFatigue() *Fatigue {
 		return x.Fatigue
 	}
 	return nil
+}
+
+func (x *Policy) GetKeepVariants() bool {
+	if x != nil {
+		return x.KeepVariants
+	}
+	return false
 }
 
 // Bounds how many items of one label stand in a list.
@@ -1375,7 +1385,7 @@ var File_kindred_v1_policy_proto protoreflect.FileDescriptor
 const file_kindred_v1_policy_proto_rawDesc = "" +
 	"\n" +
 	"\x17kindred/v1/policy.proto\x12\n" +
-	"kindred.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fkindred/v1/recommendation.proto\"\x86\x04\n" +
+	"kindred.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fkindred/v1/recommendation.proto\"\xab\x04\n" +
 	"\x06Policy\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x05R\aversion\x12;\n" +
@@ -1392,7 +1402,8 @@ const file_kindred_v1_policy_proto_rawDesc = "" +
 	"\vexploration\x18\n" +
 	" \x01(\v2\x17.kindred.v1.ExplorationR\vexploration\x121\n" +
 	"\tnew_items\x18\v \x01(\v2\x14.kindred.v1.NewItemsR\bnewItems\x12-\n" +
-	"\afatigue\x18\f \x01(\v2\x13.kindred.v1.FatigueR\afatigueB\f\n" +
+	"\afatigue\x18\f \x01(\v2\x13.kindred.v1.FatigueR\afatigue\x12#\n" +
+	"\rkeep_variants\x18\r \x01(\bR\fkeepVariantsB\f\n" +
 	"\n" +
 	"_diversity\"c\n" +
 	"\tPolicyCap\x12*\n" +

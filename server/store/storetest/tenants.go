@@ -26,7 +26,7 @@ func fullPolicy(at time.Time) record.Policy {
 			{Name: "boost", Condition: "true", Action: record.RuleBoost, Factor: 2},
 		},
 		Temperature: 0.5, NewItems: record.NewItems{Share: 0.1, MaxAge: time.Hour, MaxImpressions: 9, Method: record.NewByUCB},
-		Fatigue: record.Fatigue{Weight: 1, HalfLife: time.Hour},
+		Fatigue: record.Fatigue{Weight: 1, HalfLife: time.Hour}, KeepVariants: true,
 	}
 }
 

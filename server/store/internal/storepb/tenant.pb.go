@@ -378,6 +378,7 @@ type Policy struct {
 	NewMethod         uint32                 `protobuf:"varint,15,opt,name=new_method,json=newMethod,proto3" json:"new_method,omitempty"`
 	Fatigue           float64                `protobuf:"fixed64,16,opt,name=fatigue,proto3" json:"fatigue,omitempty"`
 	HalfLifeNs        int64                  `protobuf:"varint,17,opt,name=half_life_ns,json=halfLifeNs,proto3" json:"half_life_ns,omitempty"`
+	KeepVariants      bool                   `protobuf:"varint,18,opt,name=keep_variants,json=keepVariants,proto3" json:"keep_variants,omitempty"`
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -529,6 +530,13 @@ func (x *Policy) GetHalfLifeNs() int64 {
 		return x.HalfLifeNs
 	}
 	return 0
+}
+
+func (x *Policy) GetKeepVariants() bool {
+	if x != nil {
+		return x.KeepVariants
+	}
+	return false
 }
 
 // PolicyCap bounds how often a label stands in a list.
@@ -1206,7 +1214,7 @@ const file_kindred_store_v1_tenant_proto_rawDesc = "" +
 	"\x04seen\x18\x03 \x01(\tR\x04seen\x12\x1c\n" +
 	"\tdiversity\x18\x04 \x01(\x01R\tdiversity\x12\x16\n" +
 	"\x06filter\x18\x05 \x01(\tR\x06filter\x12\x16\n" +
-	"\x06policy\x18\x06 \x01(\tR\x06policy\"\xc2\x04\n" +
+	"\x06policy\x18\x06 \x01(\tR\x06policy\"\xe7\x04\n" +
 	"\x06Policy\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x05R\aversion\x123\n" +
@@ -1227,7 +1235,8 @@ const file_kindred_store_v1_tenant_proto_rawDesc = "" +
 	"new_method\x18\x0f \x01(\rR\tnewMethod\x12\x18\n" +
 	"\afatigue\x18\x10 \x01(\x01R\afatigue\x12 \n" +
 	"\fhalf_life_ns\x18\x11 \x01(\x03R\n" +
-	"halfLifeNsB\f\n" +
+	"halfLifeNs\x12#\n" +
+	"\rkeep_variants\x18\x12 \x01(\bR\fkeepVariantsB\f\n" +
 	"\n" +
 	"_diversity\"M\n" +
 	"\tPolicyCap\x12\x14\n" +
