@@ -12,7 +12,7 @@ import (
 
 // logFlags name a catalog and a log in files. The commands that may do without embed it and check for themselves.
 type logFlags struct {
-	Format string `placeholder:"FORMAT" help:"How the files are laid out: jsonl, movielens, amazon, s3rec, recbole, csv or parquet."`
+	Format string `placeholder:"FORMAT" help:"How the files are laid out: jsonl, movielens, amazon, amazon-reviews, s3rec, recbole, csv or parquet."`
 	Data   string `placeholder:"DIR" help:"Directory with the files, or one file (jsonl, csv, parquet)."`
 
 	ItemsFile     string   `placeholder:"FILE" help:"File of the items, where its name is not the usual one."`

@@ -4,7 +4,7 @@
 // # Reading
 //
 // [Open] gives a [Source]: the items and the events of a directory, as iterators. A source never holds a file, only a row
-// (movielens apart, see below), so a log of any size can be streamed into a running service. Files may be packed with gzip
+// (movielens and amazon-reviews apart, see below), so a log of any size can be streamed into a running service. Files may be packed with gzip
 // or zstd; the content decides, and names may end in .gz or .zst.
 //
 //	src, err := dataset.Open(dataset.CSV, "shop/", dataset.Options{Currency: "EUR"})
@@ -31,7 +31,14 @@
 //     numbers; attribute 12 is the tag "a12"; there are no titles). Purchases, as above.
 //   - movielens: movies.csv, ratings.csv and, where present, tags.csv. The year in a title becomes the attribute "year", a
 //     genre a category, a rating of 0.5 to 5 a rating with a value, a tag a comment with a text. Both logs are merged in time
-//     order; on ties ratings come first, then file order decides. Sorting takes memory, up to Options.MaxSortedEvents.
+//     order; on ties ratings come first, then file order decides. Sorting takes memory, up to Options.MaxSortedEvents. The
+//     older layout is told by its file u.data: with u.item (Latin-1) and, where present, u.genre; the release date becomes
+//     the attribute "release_date", the address the url, and u.user is not read.
+//   - amazon-reviews: the files of Amazon reviews of 2018 and 2023, and the reviews of 2014: one NAME.json or .jsonl of
+//     reviews and, where present, one meta_NAME of products. A review is a rating of 1 to 5, by reviewerID, asin, overall
+//     and unixReviewTime or by user_id, parent_asin, rating and timestamp, in time order as for movielens. Left out are its
+//     words, pictures and votes, and of products all but title, description, features, categories, brand (or store) and a
+//     price that is one plain amount, in US dollars unless Options.Currency says otherwise.
 //   - csv: items.csv and events.csv with the columns below, in any order. A list is separated by "|". Other names are mapped
 //     by Options.Map ("title=name,price=cost"); other columns must be ignored by name, or all by "*".
 //   - jsonl: items.jsonl and events.jsonl, one JSON object a line with the fields below. Lists are JSON lists, numbers JSON
@@ -64,7 +71,8 @@
 // what is new. Equal events at one time are told apart by their order among the rows of that time; equal rows with other
 // times between them count as one event.
 //
-// Events come in file order. In amazon, s3rec and movielens that is the time order of each user; in movielens, of the log.
+// Events come in file order. In amazon and s3rec that is the time order of each user; in movielens and amazon-reviews, of
+// the log.
 //
 // # Splits
 //

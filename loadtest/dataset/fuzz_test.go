@@ -58,6 +58,24 @@ func FuzzMovieLens(f *testing.F) {
 	})
 }
 
+func FuzzMovieLens100K(f *testing.F) {
+	seed(f, "movielens100k/u.item", "movielens100k/u.data")
+	f.Fuzz(func(t *testing.T, data []byte) {
+		file := fuzzFile(t, data)
+		opts, _ := Options{MaxRowBytes: 300, MaxSortedEvents: 20}.withDefaults()
+		checkSource(t, &movieLens100K{items: file, ratings: file, opts: opts})
+	})
+}
+
+func FuzzReviews(f *testing.F) {
+	seed(f, "amazon-reviews/Office_Products_5.json", "amazon-reviews/meta_Office_Products.json")
+	f.Fuzz(func(t *testing.T, data []byte) {
+		file := fuzzFile(t, data)
+		opts, _ := Options{MaxRowBytes: 600, MaxSortedEvents: 20}.withDefaults()
+		checkSource(t, &reviews{meta: file, reviews: file, opts: opts})
+	})
+}
+
 func FuzzCSV(f *testing.F) {
 	seed(f, "csv/items.csv", "csv/events.csv")
 	f.Fuzz(func(t *testing.T, data []byte) {

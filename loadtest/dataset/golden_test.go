@@ -20,9 +20,14 @@ var update = flag.Bool("update", false, "rewrite the transcripts in testdata")
 // Each fixture has broken rows between good ones. Its transcript lists what comes out, errors in their places: a broken row
 // is named with its file, line and column, and the rows after it are there.
 func TestBrokenRowsDoNotStopTheOthers(t *testing.T) {
-	for _, format := range []Format{Amazon, S3Rec, MovieLens, CSV, JSONL, RecBole} {
-		t.Run(string(format), func(t *testing.T) {
-			dir := filepath.Join("testdata", string(format))
+	for _, c := range []struct {
+		name   string
+		format Format
+	}{{"amazon", Amazon}, {"amazon-reviews", Reviews}, {"s3rec", S3Rec}, {"movielens", MovieLens}, {"movielens100k", MovieLens}, {"csv", CSV},
+		{"jsonl", JSONL}, {"recbole", RecBole}} {
+		format := c.format
+		t.Run(c.name, func(t *testing.T) {
+			dir := filepath.Join("testdata", c.name)
 			src, err := Open(format, dir, Options{MaxRowBytes: 450})
 			if err != nil {
 				t.Fatal(err)

@@ -15,7 +15,11 @@ type movieLens struct {
 	opts                  Options
 }
 
+// openMovieLens tells the two layouts apart by the file of ratings.
 func openMovieLens(dir string, opts Options) (Source, error) {
+	if old, err := findOptional(dir, "u.data"); err != nil || old != "" {
+		return openMovieLens100K(dir, old, opts, err)
+	}
 	s := &movieLens{opts: opts}
 	var err error
 	if s.movies, err = find(dir, "movies.csv"); err != nil {
@@ -76,30 +80,35 @@ func movie(id, title, genres string) (Item, error) {
 // Events yields ratings and tags merged in time order; on ties ratings come first, then the order of the files decides.
 // Row errors of both files come before the first event, since sorting reads them whole.
 func (s *movieLens) Events() iter.Seq2[Event, error] {
-	return func(yield func(Event, error) bool) {
-		sorted := newEventSorter(s.opts.MaxSortedEvents)
-		for _, file := range []iter.Seq2[Event, error]{s.ratingRows(), s.tagRows()} {
-			for e, err := range file {
-				if err == nil {
-					err = sorted.add(e)
-				}
-				if err != nil && (!yield(Event{}, err) || !isRowError(err)) {
-					return
-				}
-			}
-		}
-		sorted.each(s.opts, yield)
-	}
+	return inTimeOrder(s.opts, s.ratingRows(), s.tagRows())
 }
 
 func (s *movieLens) ratingRows() iter.Seq2[Event, error] {
-	return s.rows(s.ratings, "rating", func(text string) (Event, *RowError) {
-		value, err := parseNumber("rating", text)
-		if err == nil && (value < 0.5 || value > 5) {
-			err = bad("rating", text, "must lie between 0.5 and 5")
-		}
-		return Event{Type: TypeRating, Value: value, HasValue: true}, err
-	})
+	return s.rows(s.ratings, "rating", ratingAct)
+}
+
+func ratingAct(text string) (Event, *RowError) {
+	value, err := parseNumber("rating", text)
+	if err == nil && (value < 0.5 || value > 5) {
+		err = bad("rating", text, "must lie between 0.5 and 5")
+	}
+	return Event{Type: TypeRating, Value: value, HasValue: true}, err
+}
+
+// emitAct makes an event of a user, an item, what was done, and a time.
+func (o Options) emitAct(act func(string) (Event, *RowError), f [4]string, emit func(Event) bool) error {
+	e, err := act(f[2])
+	if err != nil {
+		return err
+	}
+	if e.User, e.Item = f[0], f[1]; e.User == "" || e.Item == "" {
+		return bad("", strings.Join(f[:], ","), "userId and movieId must not be empty")
+	}
+	if e.Time, err = parseTime("timestamp", f[3], o.TimeUnit); err != nil {
+		return err
+	}
+	emit(e)
+	return nil
 }
 
 func (s *movieLens) tagRows() iter.Seq2[Event, error] {
@@ -118,18 +127,7 @@ func (s *movieLens) rows(path, what string, act func(string) (Event, *RowError))
 			return nil, err
 		}
 		return func(_ int64, f []string, emit func(Event) bool) error {
-			e, err := act(f[at[2]])
-			if err != nil {
-				return err
-			}
-			if e.User, e.Item = f[at[0]], f[at[1]]; e.User == "" || e.Item == "" {
-				return bad("", strings.Join(f, ","), "userId and movieId must not be empty")
-			}
-			if e.Time, err = parseTime("timestamp", f[at[3]], s.opts.TimeUnit); err != nil {
-				return err
-			}
-			emit(e)
-			return nil
+			return s.opts.emitAct(act, [4]string{f[at[0]], f[at[1]], f[at[2]], f[at[3]]}, emit)
 		}, nil
 	})
 }

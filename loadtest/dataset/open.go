@@ -36,6 +36,8 @@ func Open(format Format, path string, opts Options) (Source, error) {
 	switch format {
 	case Amazon:
 		return openAmazon(path, opts)
+	case Reviews:
+		return openReviews(path, opts)
 	case S3Rec:
 		return openS3Rec(path, opts)
 	case MovieLens:

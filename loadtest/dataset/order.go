@@ -3,6 +3,7 @@ package dataset
 import (
 	"encoding/hex"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -15,7 +16,26 @@ type eventSorter struct {
 	max  int
 }
 
-// sortedRow is what the fields of a movielens row need, less than half the size of an Event.
+// inTimeOrder merges ratings and comments of files into one log in time order. Row errors of all files come before the
+// first event, since sorting reads them whole.
+func inTimeOrder(opts Options, files ...iter.Seq2[Event, error]) iter.Seq2[Event, error] {
+	return func(yield func(Event, error) bool) {
+		sorted := newEventSorter(opts.MaxSortedEvents)
+		for _, file := range files {
+			for e, err := range file {
+				if err == nil {
+					err = sorted.add(e)
+				}
+				if err != nil && (!yield(Event{}, err) || !isRowError(err)) {
+					return
+				}
+			}
+		}
+		sorted.each(opts, yield)
+	}
+}
+
+// sortedRow is what the fields of a rating or a comment need, less than half the size of an Event.
 type sortedRow struct {
 	time             time.Time
 	user, item, text string

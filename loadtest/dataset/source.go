@@ -18,6 +18,7 @@ const (
 	JSONL     Format = "jsonl"
 	MovieLens Format = "movielens"
 	Amazon    Format = "amazon"
+	Reviews   Format = "amazon-reviews"
 	S3Rec     Format = "s3rec"
 	RecBole   Format = "recbole"
 	CSV       Format = "csv"
@@ -25,7 +26,9 @@ const (
 )
 
 // Formats lists the known formats.
-func Formats() []Format { return []Format{JSONL, MovieLens, Amazon, S3Rec, RecBole, CSV, Parquet} }
+func Formats() []Format {
+	return []Format{JSONL, MovieLens, Amazon, Reviews, S3Rec, RecBole, CSV, Parquet}
+}
 
 // ParseFormat turns a name into a Format, or lists the known ones in an ErrUnknownFormat.
 func ParseFormat(name string) (Format, error) {
@@ -69,7 +72,7 @@ const (
 
 // Options tell a reader what the files do not. The zero value is right for files that follow the package comment.
 type Options struct {
-	// ItemsFile and EventsFile replace the default file names of jsonl, csv, parquet and recbole. A relative name is looked
+	// ItemsFile and EventsFile replace the default file names of jsonl, csv, parquet, recbole and amazon-reviews. A relative name is looked
 	// up in the directory given to Open.
 	ItemsFile, EventsFile string
 	// Map renames columns of csv and parquet; see ParseMap.
@@ -89,7 +92,7 @@ type Options struct {
 	Epoch time.Time
 	// MaxRowBytes bounds one row, and with it the memory of a reader; a longer row is a row error. 0 means 1 MiB.
 	MaxRowBytes int
-	// MaxSortedEvents bounds the events that movielens holds in memory to bring them into time order, at roughly 100 bytes
+	// MaxSortedEvents bounds the events that movielens and amazon-reviews hold in memory to bring them into time order, at roughly 100 bytes
 	// each. 0 means 2,000,000. A longer log ends in ErrLimit.
 	MaxSortedEvents int
 	// MaxTies bounds the events that share one time and are remembered to number equal ones apart, at roughly 40 bytes

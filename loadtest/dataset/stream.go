@@ -17,6 +17,11 @@ type lineParser[T any] func(row int64, line []byte, emit func(T) bool) error
 // eachLine streams the lines of a file through a parser. Blank lines are passed over, but counted. An empty path is an
 // absent optional file.
 func eachLine[T any](path string, maxBytes int, parse lineParser[T]) iter.Seq2[T, error] {
+	return eachDecoded(path, maxBytes, func(line []byte) ([]byte, error) { return line, checkUTF8(line) }, parse)
+}
+
+// eachDecoded is eachLine for text that decode brings into UTF-8, or refuses.
+func eachDecoded[T any](path string, maxBytes int, decode func([]byte) ([]byte, error), parse lineParser[T]) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		if path == "" {
 			return
@@ -47,7 +52,7 @@ func eachLine[T any](path string, maxBytes int, parse lineParser[T]) iter.Seq2[T
 			case isBlank(line):
 				continue
 			default:
-				if err = checkUTF8(line); err == nil {
+				if line, err = decode(line); err == nil {
 					err = parse(number, line, emit)
 				}
 			}

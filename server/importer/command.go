@@ -15,7 +15,7 @@ import (
 
 // Command is `server import` for kong: list it as a command, and bind a context.Context for Run.
 type Command struct {
-	Format string `required:"" placeholder:"FORMAT" enum:"jsonl,movielens,amazon,s3rec,recbole,csv,parquet" help:"How the files are laid out: ${enum}."`
+	Format string `required:"" placeholder:"FORMAT" enum:"jsonl,movielens,amazon,amazon-reviews,s3rec,recbole,csv,parquet" help:"How the files are laid out: ${enum}."`
 	Data   string `required:"" placeholder:"DIR" help:"Directory with the files, or one file of items or events (jsonl, csv, parquet)."`
 
 	Addr string `default:"127.0.0.1:50051" help:"Address of the running service."`
