@@ -32,6 +32,12 @@ type simulateCommand struct {
 	TrainDim   int           `default:"64" help:"Components of the trained model, 32 to 512, a multiple of 32 (${default})."`
 	Epochs     int           `default:"20" help:"Passes of training over the log, at most (${default})."`
 
+	Write    string `placeholder:"DIR" help:"Write the world into files instead: catalog, events under random lists, decisions with propensities, truth."`
+	Format   string `enum:"jsonl" default:"jsonl" help:"Form of the files: jsonl."`
+	Compress bool   `help:"Pack the files with zstd."`
+	Pool     int    `default:"30" help:"With --write: candidates that a list is drawn from (${default})."`
+	Logs     string `placeholder:"DIR" help:"Also write what happened under each policy: DIR/POLICY-SEED/events.jsonl."`
+
 	Report string `placeholder:"FILE.html" help:"Draw the result into a file."`
 	JSON   bool   `name:"json" help:"Print the figures as one line of JSON."`
 }
@@ -78,14 +84,23 @@ Examples:
   go run ./loadtest simulate --self --train-every-days 3 --report simulate.html
   go run ./loadtest simulate --addr 127.0.0.1:50051 --users 200 --days 5 --json
   go run ./loadtest simulate --policies popularity,random,oracle --clicks cascade
+  go run ./loadtest simulate --items 10000000 --write DIR --json
 `
 }
 
-// Run compares.
-func (c *simulateCommand) Run(ctx context.Context, to output) error {
+// Run compares, or writes.
+func (c *simulateCommand) Run(ctx context.Context, to output) (err error) {
+	if c.Write != "" {
+		return c.write(ctx, to)
+	}
 	o, err := c.options()
 	if err != nil {
 		return err
+	}
+	if c.Logs != "" {
+		recorder := simulate.NewRecorder(c.config(), c.Logs)
+		o.Record = recorder.Record
+		defer func() { err = errors.Join(err, recorder.Close()) }()
 	}
 	bars := newProgress(to.log)
 	defer bars.finish()
@@ -96,6 +111,32 @@ func (c *simulateCommand) Run(ctx context.Context, to output) error {
 		return err
 	}
 	return errors.Join(err, c.tell(result, to)) // also of a run that broke off
+}
+
+// write writes files. What only a comparison takes is refused, not passed over.
+func (c *simulateCommand) write(ctx context.Context, to output) error {
+	for _, x := range []struct {
+		flag  string
+		given bool
+	}{{"--addr", c.Addr != ""}, {"--self", c.Self}, {"--policies", len(c.Policies) > 0}, {"--seeds", c.Seeds != 1}, {"--logs", c.Logs != ""}, {"--report", c.Report != ""}, {"--train-every-days", c.TrainEvery != 0}} {
+		if x.given {
+			return fmt.Errorf("%s does not go with --write: that writes files of one world and compares nothing", x.flag)
+		}
+	}
+	o := simulate.DefaultWriteOptions()
+	o.Dir, o.Packed, o.Pool = c.Write, c.Compress, c.Pool
+	bars := newProgress(to.log)
+	defer bars.finish()
+	o.Progress = bars.show
+	written, err := simulate.Write(ctx, c.config(), o)
+	bars.finish()
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return writeJSON(to.out, written)
+	}
+	return written.WriteText(to.out, c.Write)
 }
 
 func (c *simulateCommand) tell(result *simulate.Result, to output) error {

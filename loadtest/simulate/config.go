@@ -3,7 +3,6 @@ package simulate
 import (
 	"errors"
 	"fmt"
-	"math"
 	"time"
 )
 
@@ -96,9 +95,6 @@ func (c Config) validate() error {
 	}
 	if c.Goal != GoalClicks && c.Goal != GoalPurchases {
 		return bad("goal %q: must be %s or %s", c.Goal, GoalClicks, GoalPurchases)
-	}
-	if int64(c.Items)+int64(c.Days)*int64(c.NewItems) > math.MaxInt32 {
-		return bad("%d items and %d new ones on each of %d days: must be below 2,147,483,648 in all", c.Items, c.NewItems, c.Days)
 	}
 	return c.Clicks.validate()
 }

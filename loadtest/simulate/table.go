@@ -66,3 +66,15 @@ func (f figure) bracket(p PolicyResult, against string) string {
 	}
 	return "[" + f.text(p.Differences[f.name]) + "]"
 }
+
+// WriteText writes for people what was written to dir.
+func (r *Written) WriteText(w io.Writer, dir string) error {
+	_, err := fmt.Fprintf(w, "%s: %d items (%.0f/s, %d MB), %d events (%.0f/s, %d MB), %d decisions; peak memory %d MB\n", dir, r.Items, r.ItemsPerS,
+		r.ItemsBytes>>20, r.Events, r.EventsPerS, r.EventsBytes>>20, r.Decisions, r.PeakRSS>>20)
+	for _, p := range r.Truth.Policies {
+		if err == nil {
+			_, err = fmt.Fprintf(w, "true value of %s: %.4f clicks, %.4f purchases by list\n", p.Name, p.Clicks, p.Purchases)
+		}
+	}
+	return err
+}
