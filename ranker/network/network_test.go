@@ -416,3 +416,64 @@ func BenchmarkTrainEpoch(b *testing.B) {
 		}
 	}
 }
+
+func TestSamplesAndRowsAreBounded(t *testing.T) {
+	samples := choices(50, 1)
+	start := ranker.DefaultWeights()
+	_, report, err := Train(t.Context(), samples, start, Options{Members: 1, Epochs: 1, Samples: 30, Rows: 5})
+	if err != nil || report.Samples != 30 {
+		t.Errorf("%d samples of at most 30, %v", report.Samples, err)
+	}
+	c := pack(samples, &start, Options{Samples: 30, Rows: 5, Seed: 1})
+	for _, s := range c.samples {
+		if len(s.skip) != 5 || len(s.blocks) != features*64 {
+			t.Fatalf("%d rows of at most 5 in %d numbers", len(s.skip), len(s.blocks))
+		}
+	}
+	// What was drawn stands for what was not: the loss is about that of all rows.
+	all, drawn := 0.0, 0.0
+	o := Options{Samples: 100, Rows: 20, Seed: 1, First: 4, Second: 4}
+	tr := newTrainer(o, rand.New(rand.NewPCG(1, 1)))
+	for _, list := range []struct {
+		rows int
+		sum  *float64
+	}{{20, &all}, {8, &drawn}} {
+		o.Rows = list.rows
+		c := pack(samples, &start, o)
+		*list.sum = c.loss(tr, rand.Perm(len(c.samples)))
+	}
+	if math.Abs(all-drawn) > 0.1 {
+		t.Errorf("loss %.3f of all rows, %.3f of some", all, drawn)
+	}
+}
+
+// Where an item stood is not known when serving: the hidden layers must not see it.
+func TestHiddenLayersDoNotSeeTheSlot(t *testing.T) {
+	samples := choices(40, 1)
+	for i := range samples {
+		for k := range samples[i].Rows {
+			samples[i].Rows[k][ranker.Position] = -float32(math.Log(float64(k + 1)))
+		}
+	}
+	start := ranker.DefaultWeights()
+	start[ranker.Position] = 0.8
+	m, _, err := Train(t.Context(), samples, start, Options{Epochs: 5, Rate: 0.02})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := samples[0].Rows[3]
+	shown := x
+	x[ranker.Position] = 0
+	score := func(x ranker.Features) float64 {
+		var columns ranker.Columns
+		for f := range columns {
+			columns[f] = x[f : f+1]
+		}
+		var out [1]float64
+		m.Score(&columns, out[:])
+		return out[0]
+	}
+	if d := score(shown) - score(x); math.Abs(d-0.8*float64(shown[ranker.Position])) > 1e-9 {
+		t.Errorf("the slot made a difference of %v, want %v", d, 0.8*shown[ranker.Position])
+	}
+}

@@ -35,8 +35,12 @@ type Options struct {
 	// Default 0.2.
 	Held float64
 	// Rows bounds the candidates of a sample that are trained on: the chosen one and others
-	// drawn by the seed. At least 2. Default 512.
+	// drawn by the seed, each of which stands for as many as were left out. At least 2.
+	// Default 256.
 	Rows int
+	// Samples bounds the samples that are trained on; of more, so many are drawn by the
+	// seed. They take Rows times 4 bytes a feature each. At least 2. Default 10,000.
+	Samples int
 	// Seed of all that is drawn. 0 means 1.
 	Seed uint64
 }
@@ -49,7 +53,7 @@ func (o Options) withDefaults() (Options, error) {
 	}{
 		{&o.Members, 4, 1, 8, "Members"}, {&o.First, 16, 4, MaxHidden, "First"}, {&o.Second, 8, 4, MaxHidden, "Second"},
 		{&o.Epochs, 100, 1, 10_000, "Epochs"}, {&o.Patience, 10, 1, 10_000, "Patience"}, {&o.Batch, 16, 1, 1 << 20, "Batch"},
-		{&o.Rows, 512, 2, 1 << 20, "Rows"},
+		{&o.Rows, 256, 2, 1 << 20, "Rows"}, {&o.Samples, 10_000, 2, 1 << 24, "Samples"},
 	} {
 		if *d.field == 0 {
 			*d.field = d.usual

@@ -3,6 +3,7 @@ package network
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/kindred-rec/kindred/ranker"
 	"github.com/kindred-rec/kindred/ranker/fit"
@@ -22,10 +23,15 @@ type corpus struct {
 	mean, scale [features]float32
 }
 
-// pack draws the rows, and standardises them.
+// pack draws samples and rows, and standardises them.
 func pack(samples []fit.Sample, start *ranker.Weights, o Options) *corpus {
-	rows := make([][]int, len(samples))
 	r := rand.New(rand.NewPCG(o.Seed, 0x726f7773))
+	if len(samples) > o.Samples {
+		samples = slices.Clone(samples)
+		r.Shuffle(len(samples), func(i, j int) { samples[i], samples[j] = samples[j], samples[i] })
+		samples = samples[:o.Samples]
+	}
+	rows := make([][]int, len(samples))
 	for i := range samples {
 		rows[i] = draw(&samples[i], o.Rows, r)
 	}
@@ -89,9 +95,17 @@ func (c *corpus) one(s *fit.Sample, rows []int, start *ranker.Weights) packed {
 	if p.weight == 0 {
 		p.weight = 1
 	}
+	stands := 0.0 // ln of how many candidates one that was drawn stands for
+	if len(rows) < len(s.Rows) {
+		stands = math.Log(float64(len(s.Rows)-1) / float64(len(rows)-1))
+	}
 	for i, at := range rows {
 		row := &s.Rows[at]
-		p.skip = append(p.skip, start.ScoreOf(row))
+		score := start.ScoreOf(row)
+		if i > 0 {
+			score += stands
+		}
+		p.skip = append(p.skip, score)
 		block := p.blocks[i/dense.Block*features*dense.Block:]
 		for f := range row {
 			place := f*dense.Block + i%dense.Block

@@ -13,7 +13,7 @@ import (
 
 // Report says what a training came to.
 type Report struct {
-	Samples int
+	Samples int // that were trained on
 	// Members are the reports of the networks that were averaged.
 	Members []Member
 }
@@ -31,7 +31,7 @@ type Member struct {
 // Train learns a network on top of a linear model. Samples are as in package fit; they are
 // not changed. Errors: [ErrOptions], fit.ErrSamples, or the context's.
 func Train(ctx context.Context, samples []fit.Sample, start ranker.Weights, o Options) (*Model, Report, error) {
-	report := Report{Samples: len(samples)}
+	var report Report
 	o, err := o.withDefaults()
 	if err != nil {
 		return nil, report, err
@@ -43,6 +43,7 @@ func Train(ctx context.Context, samples []fit.Sample, start ranker.Weights, o Op
 		return nil, report, err
 	}
 	c := pack(samples, &start, o)
+	report.Samples = len(c.samples)
 	whole := newLayers(o.Members*o.First, o.Members*o.Second)
 	for k := range o.Members {
 		r := rand.New(rand.NewPCG(o.Seed, uint64(k)+1))
