@@ -35,6 +35,7 @@ var columns = [FeatureCount]column{
 	MeanSimilarity:    meanSimilarity,
 	ContextSimilarity: contextSimilarity,
 	SpaceSimilarity:   spaceSimilarity,
+	SpaceRecent:       spaceRecent,
 	RepeatRecency:     repeatRecency,
 	PriceDistance:     priceDistance,
 	ClickRate:         clickRate,

@@ -73,6 +73,8 @@ const (
 	// SpaceSimilarity is the inner product with the first anchor's vector in the space
 	// of the users' vectors: LastSimilarity where that is no space of its own.
 	SpaceSimilarity
+	// SpaceRecent is the largest of those with the first SimilarAnchors anchors.
+	SpaceRecent
 	// RepeatRecency is 1/n for the item of the n-th touch from the end, 0 for one that is
 	// not in the history.
 	RepeatRecency
@@ -119,7 +121,7 @@ const (
 var featureNames = [FeatureCount]string{"co_visited", "co_visited_before", "association", "user_similarity", "last_similarity",
 	"recent_similarity", "cold_similarity", "label_similarity", "popularity", "trend", "repeat", "repeat_count", "freshness",
 	"user_rank", "neighbour_rank", "co_visited_share", "co_visited_last", "co_visited_second", "second_similarity",
-	"mean_similarity", "context_similarity", "space_similarity", "repeat_recency", "price_distance", "tag_affinity",
+	"mean_similarity", "context_similarity", "space_similarity", "space_recent", "repeat_recency", "price_distance", "tag_affinity",
 	"category_affinity", "brand_affinity", "label_evidence", "click_rate", "purchase_rate", "age", "scarcity", "passed_over",
 	"hour", "weekday", "surface", "position"}
 

@@ -81,7 +81,8 @@ type run struct {
 	reason     TierReason
 	touches    int // acts of the history on items that are known
 
-	likeness   likeness
+	likeness   likeness // among the texts' vectors
+	inSpace    likeness // among the users', where that is another space
 	neighbours []covisit.Neighbour
 	nearest    []Scored
 	best       best

@@ -2,132 +2,95 @@ package ranker
 
 import "github.com/kindred-rec/kindred/ranker/internal/dots"
 
-// likeness holds the inner products of every candidate with the vectors that a
-// request starts from: the user's, then those of the first anchors. A candidate's
+// likeness holds the inner products of every candidate with the vectors that a request
+// starts from, in one space: the user's, then those of the first anchors. A candidate's
 // vector is read once for all of them.
 type likeness struct {
 	queries []float32 // [k, dim], those that there are
 	of      []int     // the query of the user (0) and of each anchor (1 and up), -1: none
 	scores  []float32 // [candidates, k]
-	k       int
-	// Where users have a space of their own: the user's vector and the first anchor's in that
-	// space, [pairs, dim], those that there are; which is which (-1: there is none); and
-	// [candidates, pairs] of them.
-	pair   []float32
-	pairOf [2]int
-	pairs  int
-	space  []float32
+	k, dim  int
 }
 
-// compare fills the likeness of all candidates. What is missing, of another length or
-// not finite counts 0.
+// compare fills the likeness of all candidates, in the space of the texts' vectors and in
+// that of the users' where it is another. What is missing, of another length or not finite
+// counts 0.
 func (r *run) compare() {
+	similar := r.anchors[:min(len(r.anchors), r.world.Settings.SimilarAnchors)]
 	l := &r.likeness
-	l.queries, l.of, l.k = l.queries[:0], l.of[:0], 0
-	dim := r.vectorDim()
 	if r.world.UserSpace == nil {
-		l.add(r.user, dim)
+		l.begin(r.user, vectorDim(similar, r.user))
 	} else {
-		l.of = append(l.of, -1)
-		r.compareUser()
+		l.begin(nil, vectorDim(similar, nil))
 	}
-	for i := range r.anchors[:min(len(r.anchors), r.world.Settings.SimilarAnchors)] {
-		l.add(r.anchors[i].vector, dim)
+	for i := range similar {
+		l.add(similar[i].vector)
 	}
-	l.scores = zeros(l.scores, l.k*len(r.candidates))
-	if l.k == 0 {
+	l.compare(r.world.Vectors, r.candidates)
+	if r.world.UserSpace == nil {
 		return
 	}
-	next := r.candidateVector(0)
-	for i := range r.candidates {
-		v := next
-		next = r.candidateVector(i + 1)
-		if len(v) == dim {
-			l.against(v, next, l.scores[i*l.k:(i+1)*l.k])
+	space := &r.inSpace
+	space.begin(r.user, len(r.user))
+	for i := range similar {
+		v := r.world.UserSpace.Vector(similar[i].item)
+		if space.dim == 0 {
+			space.dim = len(v)
 		}
+		space.add(v)
 	}
+	space.compare(r.world.UserSpace, r.candidates)
 }
 
-// compareUser compares the user's vector, and that of the first anchor, with the candidates'
-// in the space of the users' vectors.
-func (r *run) compareUser() {
-	l := &r.likeness
-	last := r.lastInSpace()
-	dim := max(len(r.user), len(last))
-	l.pair, l.pairs, l.pairOf = l.pair[:0], 0, [2]int{-1, -1}
-	for which, v := range [2][]float32{r.user, last} {
-		if len(v) == dim && dim > 0 {
-			l.pair, l.pairOf[which] = append(l.pair, v...), l.pairs
-			l.pairs++
-		}
+// users is the likeness in the space of the users' vectors.
+func (r *run) users() *likeness {
+	if r.world.UserSpace == nil {
+		return &r.likeness
 	}
-	l.space = zeros(l.space, l.pairs*len(r.candidates))
-	if l.pairs == 0 {
-		return
-	}
-	next := r.userSpaceVector(0)
-	for i := range r.candidates {
-		v := next
-		next = r.userSpaceVector(i + 1)
-		if len(v) != dim {
-			continue
-		}
-		out := l.space[i*l.pairs : (i+1)*l.pairs]
-		dots.Many(v, next, l.pair, out)
-		for j, x := range out {
-			if !(x >= -2 && x <= 2) {
-				out[j] = 0
-			}
-		}
-	}
-}
-
-// lastInSpace is the first anchor's vector in the space of the users' vectors, nil for none.
-func (r *run) lastInSpace() []float32 {
-	if len(r.anchors) == 0 {
-		return nil
-	}
-	return r.world.UserSpace.Vector(r.anchors[0].item)
-}
-
-// userSpaceVector is the vector of candidate i in the user's space, nil for none or past
-// the end.
-func (r *run) userSpaceVector(i int) []float32 {
-	if i >= len(r.candidates) {
-		return nil
-	}
-	return r.world.UserSpace.Vector(r.candidates[i].item)
-}
-
-// candidateVector is the vector of candidate i, nil for none or past the end.
-func (r *run) candidateVector(i int) []float32 {
-	if i >= len(r.candidates) {
-		return nil
-	}
-	return r.vector(r.candidates[i].item)
+	return &r.inSpace
 }
 
 // vectorDim is the length of the vectors in use, 0 for none.
-func (r *run) vectorDim() int {
-	for i := range r.anchors {
-		if n := len(r.anchors[i].vector); n > 0 {
+func vectorDim(anchors []anchor, user []float32) int {
+	for i := range anchors {
+		if n := len(anchors[i].vector); n > 0 {
 			return n
 		}
 	}
-	if r.world.Vectors == nil || r.world.UserSpace != nil {
-		return 0
-	}
-	return len(r.user)
+	return len(user)
 }
 
-func (l *likeness) add(v []float32, dim int) {
-	if len(v) != dim || dim == 0 {
+func (l *likeness) begin(user []float32, dim int) {
+	l.queries, l.of, l.k, l.dim = l.queries[:0], l.of[:0], 0, dim
+	l.add(user)
+}
+
+func (l *likeness) add(v []float32) {
+	if len(v) != l.dim || l.dim == 0 {
 		l.of = append(l.of, -1)
 		return
 	}
 	l.of = append(l.of, l.k)
 	l.queries = append(l.queries, v...)
 	l.k++
+}
+
+func (l *likeness) compare(space Vectors, candidates []candidate) {
+	l.scores = zeros(l.scores, l.k*len(candidates))
+	if l.k == 0 || space == nil || len(candidates) == 0 {
+		return
+	}
+	next := space.Vector(candidates[0].item)
+	for i := range candidates {
+		v := next
+		next = nil
+		if i+1 < len(candidates) {
+			next = space.Vector(candidates[i+1].item)
+		}
+		if len(v) == l.dim {
+			l.against(v, next, l.scores[i*l.k:(i+1)*l.k])
+		}
+	}
 }
 
 // against compares one vector with all queries; ahead is the one to come.
@@ -154,31 +117,11 @@ func (l *likeness) column(of int, out []float32) {
 	}
 }
 
-func userSimilarity(r *run, out []float32) {
-	if r.world.UserSpace == nil {
-		r.likeness.column(0, out)
-		return
-	}
-	r.inSpace(0, out)
-}
+func userSimilarity(r *run, out []float32) { r.users().column(0, out) }
 
-func spaceSimilarity(r *run, out []float32) {
-	if r.world.UserSpace == nil {
-		r.likeness.column(1, out)
-		return
-	}
-	r.inSpace(1, out)
-}
+func spaceSimilarity(r *run, out []float32) { r.users().column(1, out) }
 
-// inSpace writes what compareUser found: of the user (0) or of the first anchor (1).
-func (r *run) inSpace(which int, out []float32) {
-	l := &r.likeness
-	if at := l.pairOf[which]; at >= 0 {
-		for i := range out {
-			out[i] = l.space[i*l.pairs+at]
-		}
-	}
-}
+func spaceRecent(r *run, out []float32) { r.users().largest(out) }
 
 func lastSimilarity(r *run, out []float32) { r.likeness.column(1, out) }
 
@@ -224,9 +167,10 @@ func contextSimilarity(r *run, out []float32) {
 	}
 }
 
-// recentSimilarity is the largest over the anchors; one without a vector counts 0.
-func recentSimilarity(r *run, out []float32) {
-	l := &r.likeness
+func recentSimilarity(r *run, out []float32) { r.likeness.largest(out) }
+
+// largest is over the anchors; one without a vector counts 0.
+func (l *likeness) largest(out []float32) {
 	if len(l.of) < 2 {
 		return
 	}
