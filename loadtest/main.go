@@ -2,7 +2,9 @@
 //
 //	go run ./loadtest evaluate   hold-out metrics of the serving pipeline on a log
 //	go run ./loadtest replay     a log in time order against a live server, asked before each event is revealed
+//	go run ./loadtest ope        off-policy evaluation: what a policy would have earned, from the log of another
 //	go run ./loadtest load       open-loop load on a live server: latency, saturation, durable events
+//	go run ./loadtest compare    two repeated load tests: which figures differ beyond the noise
 //	go run ./loadtest index      recall and speed of an index engine on files of vectors
 //	go run ./loadtest encode     speed and vectors of a text encoder
 //	go run ./loadtest sentiment  correlation of a comment's sentiment with people's ratings
@@ -29,6 +31,8 @@ type cli struct {
 	Evaluate evaluateCommand `cmd:"" help:"Measure the serving pipeline on a log, without a server."`
 	Replay   replayCommand   `cmd:"" help:"Replay a log against a live server, asking before each event is revealed."`
 	Load     loadCommand     `cmd:"" help:"Put open-loop load on a live server."`
+	Ope      opeCommand      `cmd:"" help:"Judge policies by the log of another policy."`
+	Compare  compareCommand  `cmd:"" help:"Compare two repeated load tests, with verdicts that know the noise."`
 	Index    indexCommand    `cmd:"" help:"Measure an index engine on files of vectors."`
 	Simulate simulateCommand `cmd:"" help:"Compare policies in a simulated shop whose truth is known."`
 	Encode   encodeCommand   `cmd:"" help:"Measure a text encoder."`
