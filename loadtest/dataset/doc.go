@@ -55,7 +55,8 @@
 // :number, :bool, :time, :strings or :numbers. Only id is required.
 //
 // Fields of events: id, user (or user_id), session (or session_id), item (or item_id), type, value, text, time (or
-// timestamp), surface, recommendation_id, position. Required are user or session, item (but for a search) and type, which
+// timestamp), surface, recommendation_id, position, context (a JSON object of texts, in csv and parquet as its text), synthetic
+// (the time was made up). Required are user or session, item (but for a search) and type, which
 // Options.EventType may give for all rows.
 //
 // Times are RFC 3339, or numbers since 1970 in Options.TimeUnit. An empty cell, null, "" and [] all mean that the row does

@@ -36,11 +36,13 @@ type Event struct {
 	Text     string // of a comment
 
 	Time      time.Time
-	Synthetic bool // the file has no times and Time was made up: it orders a user's events and says nothing more
+	Synthetic bool // Time was made up, here or by who wrote the file: it orders a user's events and says nothing more
 
 	Surface          string // where the item was shown
 	RecommendationID string // the reply that showed it; empty if none did
 	Position         int    // 1-based slot of that reply; 0: not known
+
+	Context map[string]string // what else the source says of the act; nil where it says nothing
 }
 
 // Case is one row of a published test: what a user did, in time order, and what came next.

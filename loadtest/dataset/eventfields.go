@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -26,6 +27,8 @@ var eventVocabulary = vocabulary[eventRow]{
 		textField("surface", "", func(r *eventRow) *string { return &r.event.Surface }),
 		textField("recommendation_id", "", func(r *eventRow) *string { return &r.event.RecommendationID }),
 		{name: "position", json: jsonNumeric, set: setPosition},
+		{name: "context", json: jsonObject, set: setContext},
+		{name: "synthetic", json: jsonBool, set: setSynthetic},
 	},
 	required: []string{"item"},
 }
@@ -49,6 +52,29 @@ func setPosition(r *eventRow, column string, texts []string, _ *Options) *RowErr
 	}
 	r.event.Position = int(n)
 	return nil
+}
+
+func setContext(r *eventRow, column string, texts []string, _ *Options) *RowError {
+	context := map[string]string{}
+	err := eachMember([]byte(texts[0]), func(key string, raw json.RawMessage) (err *RowError) {
+		context[key], err = jsonString(column+"."+key, raw)
+		return err
+	})
+	if err != nil {
+		if err.Column == "" {
+			err.Column = column
+		}
+		return err
+	}
+	if len(context) > 0 {
+		r.event.Context = context
+	}
+	return nil
+}
+
+func setSynthetic(r *eventRow, column string, texts []string, _ *Options) (err *RowError) {
+	r.event.Synthetic, err = parseBool(column, texts[0])
+	return err
 }
 
 // bindEvents binds the columns of an event file, and looks for what the vocabulary alone cannot demand.
@@ -109,7 +135,7 @@ func (f *eventFinisher) finish(row int64, r eventRow) (Event, error) {
 	if e.ID != "" {
 		return e, nil
 	}
-	if e.Synthetic {
+	if !r.hasTime {
 		e.ID = e.DeriveID(0) // no two rows share a time
 		return e, nil
 	}

@@ -23,6 +23,7 @@ const (
 	jsonDecimal                 // a number, or a string: prices and times
 	jsonNumeric                 // a number
 	jsonBool                    // true or false
+	jsonObject                  // an object; in csv and parquet its JSON text
 )
 
 // lookUp finds a field by name or alias.

@@ -90,7 +90,9 @@ func jsonTexts(form jsonForm, list bool, key string, raw json.RawMessage) ([]str
 		return nil, bad(key, string(raw), "must be a JSON number or string")
 	case form == jsonBool && raw[0] != 't' && raw[0] != 'f':
 		return nil, bad(key, string(raw), "must be true or false")
-	case form == jsonBool || number && form != jsonText:
+	case form == jsonObject && raw[0] != '{':
+		return nil, bad(key, string(raw), "must be a JSON object")
+	case form == jsonBool || form == jsonObject || number && form != jsonText:
 		return []string{string(raw)}, nil
 	}
 	text, err := jsonString(key, raw)

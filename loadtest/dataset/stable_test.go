@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -82,7 +83,7 @@ func TestSecondImportAddsOnlyWhatIsNew(t *testing.T) {
 			t.Errorf("%s: %d events have %d ids, %d have %d", c.format, len(first), len(before), len(then), len(after))
 		}
 		for id, e := range before {
-			if after[id] != e {
+			if !reflect.DeepEqual(after[id], e) {
 				t.Errorf("%s: %+v has become %+v", c.format, e, after[id])
 			}
 		}

@@ -58,6 +58,7 @@ func EventMessage(e dataset.Event) *kindredv1.Event {
 		Id: e.ID, UserId: e.User, SessionId: e.Session, ItemId: e.Item,
 		Text: e.Text, Time: timeMessage(e.Time), SyntheticTime: e.Synthetic,
 		Surface: e.Surface, RecommendationId: e.RecommendationID, Position: position(e.Position),
+		Context: e.Context,
 	}
 	if builtin, ok := builtinTypes[e.Type]; ok {
 		m.Type = builtin
