@@ -228,8 +228,15 @@ func inverse[W, D comparable](table map[W]D) map[D]W {
 
 func TestWireValuesAndDomainValuesMeetOneToOne(t *testing.T) {
 	bijective(t, "tier", wireTiers, span(ranker.Personalized, ranker.Popular))
-	bijective(t, "source", wireSources, span(ranker.FromUserVector, ranker.FromCaller), kindredv1.Source_SOURCE_TEXT.Number())
+	bijective(t, "source", wireSources, span(ranker.FromUserVector, ranker.FromPolicy), kindredv1.Source_SOURCE_TEXT.Number())
 	bijective(t, "verdict", wireVerdicts, span(ranker.Shown, ranker.Excluded))
+	bijective(t, "slot", slotWire, span(record.SlotScore, record.SlotReserved))
+	bijective(t, "label", labelWire, span(record.LabelCategory, record.LabelSeller))
+	bijective(t, "method", methodWire, span(record.NewByScore, record.NewByUCB))
+	bijective(t, "status", statusWire, span(record.ExperimentDraft, record.ExperimentStopped))
+	bijective(t, "assignment", assignmentWire, span(record.AssignedByHash, record.AssignedAnonymous))
+	bijective(t, "seen", seenWire, []string{"", record.SeenKeep, record.SeenHidePurchased, record.SeenHideInteracted}, 0)
+	bijective(t, "decision", decisionWire, span(record.DecisionUnknown, record.DecisionBulk), 0)
 	bijective(t, "kind", inverse(domainKinds), span(record.KindString, record.KindTime))
 	bijective(t, "role", inverse(roleNames), []record.Role{record.RoleFrontend, record.RoleMerchant, record.RoleScientist, record.RoleAdmin})
 	bijective(t, "event type", wireTypes, []string{
@@ -237,7 +244,7 @@ func TestWireValuesAndDomainValuesMeetOneToOne(t *testing.T) {
 		record.TypePurchase, record.TypeRating, record.TypeComment, record.TypeSearch, record.TypeShare, record.TypeHide,
 	})
 	for past, table := range map[string]string{
-		(ranker.Popular + 1).String(): "tier", (ranker.Excluded + 1).String(): "verdict", (ranker.FromCaller + 1).String(): "source",
+		(ranker.Popular + 1).String(): "tier", (ranker.Excluded + 1).String(): "verdict", (ranker.FromPolicy + 1).String(): "source",
 		(record.KindTime + 1).String(): "kind",
 	} {
 		if past != "unknown" {

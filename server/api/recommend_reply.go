@@ -27,6 +27,7 @@ var (
 		ranker.FromArrivals:       kindredv1.Source_SOURCE_NEW,
 		ranker.FromRepeat:         kindredv1.Source_SOURCE_REPEAT,
 		ranker.FromCaller:         kindredv1.Source_SOURCE_CALLER,
+		ranker.FromPolicy:         kindredv1.Source_SOURCE_POLICY,
 	}
 	wireVerdicts = map[ranker.Verdict]kindredv1.Verdict{
 		ranker.Shown:        kindredv1.Verdict_VERDICT_SHOWN,
@@ -71,7 +72,7 @@ func itemsToWire(sh *shop.Shop, items []shop.Item, include bool) ([]*kindredv1.R
 const maxReasons = 8
 
 func sourcesToWire(set ranker.Sources) []kindredv1.Source {
-	var buf [8]ranker.Source
+	var buf [16]ranker.Source
 	sources := set.Append(buf[:0])
 	w := make([]kindredv1.Source, len(sources))
 	for i, s := range sources {

@@ -35,6 +35,8 @@ type client struct {
 	profiles kindredv1.ProfileServiceClient
 	admin    kindredv1.AdminServiceClient
 	models   kindredv1.ModelServiceClient
+	policies kindredv1.PolicyServiceClient
+	trials   kindredv1.ExperimentServiceClient
 }
 
 // shop is a running service with a client that may do all.
@@ -110,6 +112,8 @@ func dial(t *testing.T, addr, key string) *client {
 		profiles:                    kindredv1.NewProfileServiceClient(conn),
 		admin:                       kindredv1.NewAdminServiceClient(conn),
 		models:                      kindredv1.NewModelServiceClient(conn),
+		policies:                    kindredv1.NewPolicyServiceClient(conn),
+		trials:                      kindredv1.NewExperimentServiceClient(conn),
 	}
 }
 

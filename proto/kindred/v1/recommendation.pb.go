@@ -163,21 +163,24 @@ const (
 	Source_SOURCE_CALLER Source = 8
 	// Matched the text of a search.
 	Source_SOURCE_TEXT Source = 9
+	// Pinned by a rule of the policy.
+	Source_SOURCE_POLICY Source = 10
 )
 
 // Enum value maps for Source.
 var (
 	Source_name = map[int32]string{
-		0: "SOURCE_UNSPECIFIED",
-		1: "SOURCE_USER_VECTOR",
-		2: "SOURCE_ITEM_NEIGHBOUR",
-		3: "SOURCE_CO_VISITED",
-		4: "SOURCE_TRENDING",
-		5: "SOURCE_POPULAR",
-		6: "SOURCE_NEW",
-		7: "SOURCE_REPEAT",
-		8: "SOURCE_CALLER",
-		9: "SOURCE_TEXT",
+		0:  "SOURCE_UNSPECIFIED",
+		1:  "SOURCE_USER_VECTOR",
+		2:  "SOURCE_ITEM_NEIGHBOUR",
+		3:  "SOURCE_CO_VISITED",
+		4:  "SOURCE_TRENDING",
+		5:  "SOURCE_POPULAR",
+		6:  "SOURCE_NEW",
+		7:  "SOURCE_REPEAT",
+		8:  "SOURCE_CALLER",
+		9:  "SOURCE_TEXT",
+		10: "SOURCE_POLICY",
 	}
 	Source_value = map[string]int32{
 		"SOURCE_UNSPECIFIED":    0,
@@ -190,6 +193,7 @@ var (
 		"SOURCE_REPEAT":         7,
 		"SOURCE_CALLER":         8,
 		"SOURCE_TEXT":           9,
+		"SOURCE_POLICY":         10,
 	}
 )
 
@@ -3209,7 +3213,7 @@ const file_kindred_v1_recommendation_proto_rawDesc = "" +
 	"\x11TIER_PERSONALIZED\x10\x01\x12\x10\n" +
 	"\fTIER_SESSION\x10\x02\x12\x18\n" +
 	"\x14TIER_ITEM_NEIGHBOURS\x10\x03\x12\x10\n" +
-	"\fTIER_POPULAR\x10\x04*\xda\x01\n" +
+	"\fTIER_POPULAR\x10\x04*\xed\x01\n" +
 	"\x06Source\x12\x16\n" +
 	"\x12SOURCE_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12SOURCE_USER_VECTOR\x10\x01\x12\x19\n" +
@@ -3221,7 +3225,9 @@ const file_kindred_v1_recommendation_proto_rawDesc = "" +
 	"SOURCE_NEW\x10\x06\x12\x11\n" +
 	"\rSOURCE_REPEAT\x10\a\x12\x11\n" +
 	"\rSOURCE_CALLER\x10\b\x12\x0f\n" +
-	"\vSOURCE_TEXT\x10\t*\x98\x01\n" +
+	"\vSOURCE_TEXT\x10\t\x12\x11\n" +
+	"\rSOURCE_POLICY\x10\n" +
+	"*\x98\x01\n" +
 	"\bSlotKind\x12\x19\n" +
 	"\x15SLOT_KIND_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fSLOT_KIND_SCORE\x10\x01\x12\x16\n" +
