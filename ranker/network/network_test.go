@@ -208,8 +208,8 @@ func TestWhereNothingIsToBeLearnedTheLinearModelStays(t *testing.T) {
 }
 
 func TestEqualSamplesAndSeedGiveEqualModels(t *testing.T) {
-	train := func(seed uint64) string {
-		m, _, err := Train(t.Context(), choices(60, 1), ranker.DefaultWeights(), Options{Epochs: 5, Seed: seed})
+	train := func(seed uint64, workers int) string {
+		m, _, err := Train(t.Context(), choices(60, 1), ranker.DefaultWeights(), Options{Epochs: 5, Seed: seed, Workers: workers})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -219,7 +219,7 @@ func TestEqualSamplesAndSeedGiveEqualModels(t *testing.T) {
 		}
 		return b.String()
 	}
-	first, again, other := train(3), train(3), train(4)
+	first, again, other := train(3, 1), train(3, 4), train(4, 1)
 	if first != again || first == other {
 		t.Error("a seed does not decide the model")
 	}
@@ -457,9 +457,12 @@ func TestHiddenLayersDoNotSeeTheSlot(t *testing.T) {
 	}
 	start := ranker.DefaultWeights()
 	start[ranker.Position] = 0.8
-	m, _, err := Train(t.Context(), samples, start, Options{Epochs: 5, Rate: 0.02})
+	m, _, err := Train(t.Context(), samples, start, Options{Epochs: 5, Rate: 0.02, Blind: []ranker.Feature{ranker.LastSimilarity}})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if p := m.Parameters(); p.Scale[ranker.LastSimilarity] != 0 || p.Scale[ranker.CoVisited] == 0 {
+		t.Errorf("scales %v: only what it is blind for has none", p.Scale)
 	}
 	x := samples[0].Rows[3]
 	shown := x

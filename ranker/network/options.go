@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/kindred-rec/kindred/ranker"
 	"github.com/kindred-rec/kindred/ranker/fit"
 )
 
@@ -36,11 +37,17 @@ type Options struct {
 	Held float64
 	// Rows bounds the candidates of a sample that are trained on: the chosen one and others
 	// drawn by the seed, each of which stands for as many as were left out. At least 2.
-	// Default 256.
+	// Default 128.
 	Rows int
 	// Samples bounds the samples that are trained on; of more, so many are drawn by the
 	// seed. They take Rows times 4 bytes a feature each. At least 2. Default 10,000.
 	Samples int
+	// Blind features are left to the linear model, as ranker.Position always is: those whose
+	// values will be others when the network serves.
+	Blind []ranker.Feature
+	// Workers that members are trained by, side by side, 1 to 256. The result does not depend on it.
+	// Default 1.
+	Workers int
 	// Seed of all that is drawn. 0 means 1.
 	Seed uint64
 }
@@ -53,7 +60,8 @@ func (o Options) withDefaults() (Options, error) {
 	}{
 		{&o.Members, 4, 1, 8, "Members"}, {&o.First, 16, 4, MaxHidden, "First"}, {&o.Second, 8, 4, MaxHidden, "Second"},
 		{&o.Epochs, 100, 1, 10_000, "Epochs"}, {&o.Patience, 10, 1, 10_000, "Patience"}, {&o.Batch, 16, 1, 1 << 20, "Batch"},
-		{&o.Rows, 256, 2, 1 << 20, "Rows"}, {&o.Samples, 10_000, 2, 1 << 24, "Samples"},
+		{&o.Rows, 128, 2, 1 << 20, "Rows"}, {&o.Samples, 10_000, 2, 1 << 24, "Samples"},
+		{&o.Workers, 1, 1, 256, "Workers"},
 	} {
 		if *d.field == 0 {
 			*d.field = d.usual
@@ -85,6 +93,11 @@ func (o Options) withDefaults() (Options, error) {
 	if o.First%4 != 0 || o.Second%4 != 0 || o.Members*max(o.First, o.Second) > MaxHidden {
 		return o, fmt.Errorf("%w: %d members of %d and %d units; both must be multiples of 4, and %d together at most",
 			ErrOptions, o.Members, o.First, o.Second, MaxHidden)
+	}
+	for _, f := range o.Blind {
+		if f >= ranker.FeatureCount {
+			return o, fmt.Errorf("%w: Blind names feature %d of %d", ErrOptions, f, ranker.FeatureCount)
+		}
 	}
 	return o, nil
 }

@@ -37,6 +37,11 @@ func pack(samples []fit.Sample, start *ranker.Weights, o Options) *corpus {
 	}
 	var c corpus
 	c.standardise(samples, rows)
+	// Where an item stood is the linear model's alone: it is not known when serving, and what
+	// the network made of the usual slots would be left in.
+	for _, f := range append([]ranker.Feature{ranker.Position}, o.Blind...) {
+		c.mean[f], c.scale[f] = 0, 0
+	}
 	for i := range samples {
 		c.samples = append(c.samples, c.one(&samples[i], rows[i], start))
 	}
@@ -84,9 +89,6 @@ func (c *corpus) standardise(samples []fit.Sample, rows [][]int) {
 			c.scale[f] = float32(1 / math.Sqrt(variance))
 		}
 	}
-	// Where an item stood is the linear model's alone: it is not known when serving, and what
-	// the network made of the usual slots would be left in.
-	c.mean[ranker.Position], c.scale[ranker.Position] = 0, 0
 }
 
 func (c *corpus) one(s *fit.Sample, rows []int, start *ranker.Weights) packed {

@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"slices"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/kindred-rec/kindred/ranker"
 	"github.com/kindred-rec/kindred/ranker/fit"
 )
@@ -45,14 +47,22 @@ func Train(ctx context.Context, samples []fit.Sample, start ranker.Weights, o Op
 	c := pack(samples, &start, o)
 	report.Samples = len(c.samples)
 	whole := newLayers(o.Members*o.First, o.Members*o.Second)
+	report.Members = make([]Member, o.Members)
+	members, inner := errgroup.WithContext(ctx)
+	members.SetLimit(o.Workers)
 	for k := range o.Members {
-		r := rand.New(rand.NewPCG(o.Seed, uint64(k)+1))
-		member, about, err := c.train(ctx, o, r)
-		if err != nil {
-			return nil, report, err
-		}
-		report.Members = append(report.Members, about)
-		whole.place(member, k, o.Members)
+		members.Go(func() error {
+			member, about, err := c.train(inner, o, rand.New(rand.NewPCG(o.Seed, uint64(k)+1)))
+			if err != nil {
+				return err
+			}
+			report.Members[k] = about
+			whole.place(member, k, o.Members) // each has its own part
+			return nil
+		})
+	}
+	if err := members.Wait(); err != nil {
+		return nil, report, err
 	}
 	m, err := New(whole.parameters(start, c))
 	if err != nil {
