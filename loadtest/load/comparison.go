@@ -10,6 +10,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"strconv"
 	"text/tabwriter"
 )
 
@@ -187,16 +188,26 @@ func (d *Difference) judge(higher, share bool) {
 	}
 	if d.Low <= 0 && d.High >= 0 {
 		d.Verdict = NoDifference
-		d.Text = fmt.Sprintf("no difference seen (%+.2g%s to %+.2g%s)", d.Low, unit, d.High, unit)
+		d.Text = fmt.Sprintf("no difference seen (%s%s to %s%s)", signed(d.Low), unit, signed(d.High), unit)
 		return
 	}
 	d.Verdict = Verdict(either((d.Change > 0) == higher, string(Better), string(Worse)))
 	if d.Verdict == Worse {
 		d.WorseBy = math.Min(math.Abs(d.Low), math.Abs(d.High))
 	}
-	d.Text = fmt.Sprintf("%s by %.2g%s (%.2g to %.2g)", either(d.Change > 0, more, less), math.Abs(d.Change), unit,
-		math.Min(math.Abs(d.Low), math.Abs(d.High)), math.Max(math.Abs(d.Low), math.Abs(d.High)))
+	d.Text = fmt.Sprintf("%s by %s%s (%s to %s)", either(d.Change > 0, more, less), plain(math.Abs(d.Change)), unit,
+		plain(math.Min(math.Abs(d.Low), math.Abs(d.High))), plain(math.Max(math.Abs(d.Low), math.Abs(d.High))))
 }
+
+// plain writes a change: two digits where it is small, no fraction where it is not.
+func plain(v float64) string {
+	if math.Abs(v) >= 10 {
+		return strconv.FormatFloat(v, 'f', 0, 64)
+	}
+	return strconv.FormatFloat(v, 'g', 2, 64)
+}
+
+func signed(v float64) string { return either(v >= 0, "+", "") + plain(v) }
 
 // unlike says what the results do not have in common.
 func unlike(all []*Result) []string {
