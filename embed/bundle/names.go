@@ -14,6 +14,12 @@ const (
 	ItemsFile = "items.txt"
 	// RankerFile holds the weights of the ranker.
 	RankerFile = "ranker.json"
+	// RankerNetworkFile holds a network that scores in place of the weights.
+	RankerNetworkFile = "ranker-network.json"
+	// RankerTreesFile holds trees, as LightGBM or XGBoost wrote them, that score in place of both.
+	RankerTreesFile = "ranker-trees.txt"
+	// RankerCalibrationFile holds what makes probabilities of the ranker's scores.
+	RankerCalibrationFile = "ranker-calibration.json"
 	// SentimentFile holds the head that reads a comment's sentiment.
 	SentimentFile = "sentiment.json"
 	// TextFolder begins the names of a text encoder's checkpoint.

@@ -9,6 +9,12 @@
 // and so is a dislike, which is told from one by its weight. What somebody hides has the
 // name of a dislike, too.
 //
+// # The ranker
+//
+// What scores is the bundle's trees, else its network, else its weights: the first of the
+// payloads that there is. A calibration makes probabilities of its scores. A file that names a
+// feature which this release does not have, or that is malformed, makes the bundle unfit.
+//
 // # The contract
 //
 // What [Load] returns needs the bundle's files no more, is immutable, and safe for
@@ -18,14 +24,12 @@
 package learned
 
 import (
-	"bytes"
 	"fmt"
 	"runtime"
 
 	"github.com/kindred-rec/kindred/embed/behaviour/learned"
 	"github.com/kindred-rec/kindred/embed/bundle"
 	"github.com/kindred-rec/kindred/ranker"
-	"github.com/kindred-rec/kindred/ranker/holdout"
 	"github.com/kindred-rec/kindred/server/record"
 	"github.com/kindred-rec/kindred/server/shop"
 )
@@ -36,8 +40,8 @@ type model struct {
 	idle    chan *[]learned.Event
 }
 
-// Load reads the behaviour encoder of a verified bundle and, where it has them, the weights
-// of the ranker; what it returns is then a [shop.Weighed]. Errors wrap [shop.ErrUnfit], or
+// Load reads the behaviour encoder of a verified bundle and, where it has one, the model
+// of the ranker; what it returns is then a [shop.Ranked]. Errors wrap [shop.ErrUnfit], or
 // are those of [learned.Open].
 func Load(b *bundle.Bundle) (shop.Behaviour, error) {
 	e, err := learned.Open(b)
@@ -52,28 +56,21 @@ func Load(b *bundle.Bundle) (shop.Behaviour, error) {
 			shop.ErrUnfit, e.TextDim(), about.TextEncoder.Name, about.TextEncoder.Dim)
 	}
 	m := &model{encoder: e, idle: make(chan *[]learned.Event, runtime.GOMAXPROCS(0))}
-	if !b.Has(bundle.RankerFile) {
-		return m, nil
+	scores, err := ranking(b)
+	if err != nil || scores == nil {
+		return m, err
 	}
-	text, err := b.ReadFile(bundle.RankerFile)
-	if err != nil {
-		return nil, err
-	}
-	weights, err := holdout.Read(bytes.NewReader(text))
-	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", shop.ErrUnfit, bundle.RankerFile, err)
-	}
-	return &weighed{model: m, weights: weights}, nil
+	return &ranked{model: m, scores: scores}, nil
 }
 
-// weighed is a model with weights of the ranker.
-type weighed struct {
+// ranked is a model with one of the ranker.
+type ranked struct {
 	*model
-	weights ranker.Weights
+	scores ranker.Model
 }
 
-// Weights implements shop.Weighed.
-func (w *weighed) Weights() ranker.Weights { return w.weights }
+// Ranking implements shop.Ranked.
+func (r *ranked) Ranking() ranker.Model { return r.scores }
 
 // Dim implements shop.Behaviour.
 func (m *model) Dim() int { return m.encoder.Dim() }

@@ -60,9 +60,8 @@ func (s *Shop) assembleOver(g *generation, m *model, c counters) error {
 	}
 	if m != nil {
 		world.UserSpace, world.Nearest = m.vectors, m.nearest
-		if fitted, ok := m.behaviour.(Weighed); ok {
-			weights := fitted.Weights()
-			world.Weights = &weights
+		if fitted, ok := m.behaviour.(Ranked); ok {
+			world.Model = fitted.Ranking()
 		}
 	}
 	pipeline, err := ranker.New(world)

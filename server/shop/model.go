@@ -30,11 +30,12 @@ type Behaviour interface {
 	Encode(dst []float32, acts []Act) bool
 }
 
-// Weighed is a [Behaviour] that comes with the weights of the ranker that were fitted to it.
-type Weighed interface {
+// Ranked is a [Behaviour] that comes with the model of the ranker that was trained for it.
+type Ranked interface {
 	Behaviour
-	// Weights of the ranker for recommendations.
-	Weights() ranker.Weights
+	// Ranking scores recommendations. Where it is a ranker.Calibrated, scores can be told as
+	// probabilities.
+	Ranking() ranker.Model
 }
 
 // Act is one event of a user, as a behaviour encoder reads it.
