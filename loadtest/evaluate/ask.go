@@ -9,6 +9,7 @@ import (
 	"github.com/kindred-rec/kindred/index"
 	"github.com/kindred-rec/kindred/loadtest/dataset"
 	"github.com/kindred-rec/kindred/ranker"
+	"github.com/kindred-rec/kindred/ranker/rerank"
 	"github.com/kindred-rec/kindred/server/exact"
 )
 
@@ -128,6 +129,7 @@ type full struct {
 	items    int
 	repeats  bool
 	seed     uint64
+	policy   *rerank.Policy // nil: none
 	request  ranker.Request
 	response ranker.Response
 	shown    []uint32
@@ -145,6 +147,9 @@ func (s *full) ask(q dataset.Query) (int, []uint32, error) {
 	}
 	req := &s.request
 	*req = ranker.Request{History: touches(req.History[:0], q.History), UserVector: user, Limit: min(deep, s.items), Seed: s.seed, Seen: seenPolicy(s.repeats)}
+	if s.policy != nil {
+		req.Policy, req.Seed = s.policy, seedOf(s.seed, q)
+	}
 	for _, t := range req.History {
 		req.Now = max(req.Now, t.Time)
 	}
@@ -154,6 +159,9 @@ func (s *full) ask(q dataset.Query) (int, []uint32, error) {
 	s.shown = s.shown[:0]
 	for _, x := range s.response.Items[:min(topShown, len(s.response.Items))] {
 		s.shown = append(s.shown, x.Item)
+	}
+	if s.policy != nil { // order is not by score alone
+		return placeAmong(s.response.Items, q.Target, s.items), s.shown, nil
 	}
 	return rankAmong(s.response.Items, q.Target, s.items), s.shown, nil
 }
@@ -183,6 +191,21 @@ func rankAmong(list []ranker.Ranked, target uint32, last int) int {
 			continue
 		}
 		for i+1 < len(list) && list[i+1].Score >= list[i].Score {
+			i++
+		}
+		return i + 1
+	}
+	return last
+}
+
+// placeAmong is the place of the target, after all that have its value; last where it is
+// not among them.
+func placeAmong(list []ranker.Ranked, target uint32, last int) int {
+	for i := range list {
+		if list[i].Item != target {
+			continue
+		}
+		for i+1 < len(list) && list[i+1].Value == list[i].Value {
 			i++
 		}
 		return i + 1

@@ -83,6 +83,9 @@ type Options struct {
 	Fit bool
 	// Ranker is what kind of model is fitted. Default selection.Linear.
 	Ranker selection.Kind
+	// Diversity and NewItems ask all questions again, with each of these weights of variety
+	// and shares of slots kept for new items, into Result.Variety. For stage Full.
+	Diversity, NewItems []float64
 	// Settings of the pipeline, such as how many candidates each source proposes.
 	Settings ranker.Settings
 	// Workers that ask questions side by side. 0: one for each processor. The
@@ -117,6 +120,8 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("%w: split %q; it must be %q or %q", ErrOptions, o.Split, Test, Valid)
 	case o.Ranker != "" && o.Ranker != selection.Linear && !o.Fit:
 		return o, fmt.Errorf("%w: ranker %q is learned: weights must be fitted", ErrOptions, o.Ranker)
+	case (len(o.Diversity) > 0 || len(o.NewItems) > 0) && o.Stage != Full:
+		return o, fmt.Errorf("%w: variety is measured for stage %q only", ErrOptions, Full)
 	case o.Fit && o.Stage != Full:
 		return o, fmt.Errorf("%w: weights are fitted for stage %q only", ErrOptions, Full)
 	case !(o.Cold >= 0 && o.Cold < 1):
@@ -165,6 +170,9 @@ type Result struct {
 	// they are those of the second half.
 	Ranker selection.Kind   `json:"ranker,omitempty"`
 	Trial  *selection.Trial `json:"trial,omitempty"`
+	// Variety is what lists look like under each setting of Options.Diversity and NewItems.
+	Variety []Variety `json:"-"`
+	world   *ranker.World
 	// ColdFraction of the items was unknown to training; Cold and Warm are the
 	// figures of the questions for those and for the other items. Absent without.
 	ColdFraction float64  `json:"cold_fraction,omitempty"`

@@ -80,6 +80,11 @@ func measure(ctx context.Context, split *dataset.Split, o Options, progress Prog
 		warm := figures(answers, func(a answer) bool { return !a.cold })
 		result.Cold, result.Warm = &cold, &warm
 	}
+	if len(o.Diversity) > 0 || len(o.NewItems) > 0 {
+		if result.Variety, err = o.sweep(ctx, split, result.world, queries, newAsker); err != nil {
+			return result, fmt.Errorf("variety: %w", err)
+		}
+	}
 	return result, nil
 }
 
@@ -118,6 +123,7 @@ func (o Options) stage(ctx context.Context, split *dataset.Split, result *Result
 	if err != nil {
 		return nil, err
 	}
+	result.world = &world
 	result.Weights = "default"
 	if o.Weights != nil {
 		result.Weights = "given"

@@ -61,6 +61,11 @@ func newWorld(split *dataset.Split, texts, users *exact.Space, o Options) (ranke
 		return w, err
 	}
 	w.CoVisited, w.Popular = counts.CoVisited, counts.Popular
+	if len(o.NewItems) > 0 {
+		if w.Conversion, err = met(split); err != nil {
+			return w, err
+		}
+	}
 	w.Neighbours, err = ranker.NewNeighbourCache(texts, texts, n, neighbours)
 	return w, err
 }

@@ -1,6 +1,7 @@
 package rerank
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -17,31 +18,36 @@ type twin struct {
 	in *Input
 }
 
-// closest is how close an item is to the closest of those placed.
+// closest is how close an item is to those placed.
 func closest(s *stand, item int, placed []int) float64 {
-	most := 0.0
+	most, known := 0.0, 0.0
 	for _, other := range placed {
 		dot := 0.0
 		for k := range s.vectors[item] {
 			dot += float64(s.vectors[item][k]) * float64(s.vectors[other][k])
 		}
-		a, b := labelSet(s, item), labelSet(s, other)
-		both := 0
-		for x := range a {
-			if b[x] {
-				both++
+		most = max(most, min(dot, 1))
+	}
+	mine := labelSet(s, item)
+	for x := range mine {
+		n := 0
+		for _, other := range placed {
+			if labelSet(s, other)[x] {
+				n++
 			}
 		}
-		overlap := float64(both) / float64(len(a)+len(b)-both)
-		most = max(most, (1-labelPart)*min(max(dot, 0), 1)+labelPart*overlap)
+		known += (1 - math.Pow(2, -float64(min(n, 7)))) / float64(len(mine))
 	}
-	return most
+	return (1-labelPart)*most + labelPart*known
 }
 
-func labelSet(s *stand, item int) map[uint64]bool {
-	set := map[uint64]bool{}
-	for _, x := range appendLabels(nil, s.rows[item]) {
-		set[x] = true
+func labelSet(s *stand, item int) map[string]bool {
+	row, set := s.rows[item], map[string]bool{fmt.Sprint("brand ", s.rows[item].Brand): true}
+	for _, x := range row.Tags {
+		set[fmt.Sprint("tag ", x)] = true
+	}
+	for _, x := range row.Categories {
+		set[fmt.Sprint("category ", x)] = true
 	}
 	return set
 }

@@ -4,35 +4,41 @@ import (
 	"slices"
 
 	"github.com/viterin/vek/vek32"
-
-	"github.com/kindred-rec/kindred/ranker/catalog"
 )
 
 // variety is maximal marginal relevance in the unit of the score: a candidate's value
-// falls by weight times its closeness to what stands in the list. Closeness is kept up to
-// date for a candidate when it is looked at.
+// falls by weight times its closeness to what stands in the list. Closeness to vectors is
+// kept up to date for a candidate when it is looked at, that to labels is counted.
 type variety struct {
 	relevance float64 // factor of a candidate's value: 1, or 0 for Diversity 1
 	weight    float64 // of closeness, in units of the score; 0: no diversity
+	counted   int     // of Engine.placed, whose labels are in counts
 	seen      []likened
 	vectors   [][]float32 // [ranked]
-	labels    []uint64    // of the candidates, each its span, ascending
+	numbers   numbers     // of labels
+	labels    []int32     // numbers of the candidates' labels, each its span
+	counts    []int32     // by number: how many that stand bear the label
 }
 
 // likened is how close a candidate is to what stands.
 type likened struct {
-	closeness float64 // the largest, 0 to 1
-	compared  int32   // with so many of Engine.placed; -1: labels and vector are not there yet
-	labels    span
+	cosine   float64 // the largest, 0 to 1
+	compared int32   // with so many of Engine.placed; -1: labels and vector are not there yet
+	labels   span
 }
 
 // labelPart is the part of labels in closeness, that of vectors being the rest. See the
 // package comment for how it was chosen.
-var labelPart = 0.5
+const labelPart = 0.5
+
+// familiar is how well known a label is of which so many stand: 1 - 2^-n.
+var familiar = [...]float64{0, 1. / 2, 3. / 4, 7. / 8, 15. / 16, 31. / 32, 63. / 64, 127. / 128}
 
 // begin takes the spread of the values of the best candidates as the unit.
 func (v *variety) begin(e *Engine) {
-	v.weight, v.relevance, v.labels = 0, 1, v.labels[:0]
+	v.weight, v.relevance, v.counted = 0, 1, 0
+	v.labels, v.counts = v.labels[:0], v.counts[:0]
+	v.numbers.reset()
 	lambda := e.in.Diversity
 	if !(lambda > 0) || !e.has(Variety) || len(e.ranked) == 0 {
 		return
@@ -90,95 +96,87 @@ func (v *variety) value(e *Engine, at int32, slot int) (value, penalty float64) 
 	return v.relevance*e.ranked[at].value - penalty, penalty
 }
 
-// closeness of a candidate to the closest item that stands.
+// closeness of a candidate to what stands, 0 to 1: the largest cosine, and how familiar its
+// labels are on average. Where an item has no vector or no label, the other counts alone.
 func (v *variety) closeness(e *Engine, at int32) float64 {
+	for ; v.counted < len(e.placed); v.counted++ {
+		v.bear(e, e.placed[v.counted])
+	}
 	c := &v.seen[at]
 	if c.compared < 0 {
 		v.look(e, at)
 	}
-	for int(c.compared) < len(e.placed) {
-		other := e.placed[c.compared]
-		if v.seen[other].compared < 0 {
-			v.look(e, other)
+	if len(v.vectors[at]) > 0 {
+		for ; int(c.compared) < len(e.placed); c.compared++ {
+			c.cosine = max(c.cosine, cosine(v.vectors[at], v.vectors[e.placed[c.compared]]))
 		}
-		c.closeness = max(c.closeness, v.likeness(at, other))
-		c.compared++
 	}
-	return c.closeness
+	labels := v.labels[c.labels.from:c.labels.to]
+	if len(labels) == 0 {
+		return c.cosine
+	}
+	known := 0.0
+	for _, n := range labels {
+		known += familiar[min(int(v.counts[n]), len(familiar)-1)]
+	}
+	known /= float64(len(labels))
+	if len(v.vectors[at]) == 0 {
+		return known
+	}
+	return (1-labelPart)*c.cosine + labelPart*known
 }
 
-// look reads what a candidate is compared by.
+// bear counts the labels of one that stands.
+func (v *variety) bear(e *Engine, at int32) {
+	if v.seen[at].compared < 0 {
+		v.look(e, at)
+	}
+	c := v.seen[at].labels
+	for _, n := range v.labels[c.from:c.to] {
+		v.counts[n]++
+	}
+}
+
+// look reads what a candidate is compared by: its vector, tags, categories and brand.
 func (v *variety) look(e *Engine, at int32) {
 	c := &v.seen[at]
-	c.compared = 0
+	c.compared, c.labels.from = 0, int32(len(v.labels))
 	item := e.ranked[at].item
 	if e.in.Vectors != nil {
 		v.vectors[at] = e.in.Vectors.Vector(item)
 	}
-	from := len(v.labels)
 	if e.in.Rows != nil {
 		if row := e.in.Rows.Row(item); row != nil {
-			v.labels = appendLabels(v.labels, row)
+			for _, code := range row.Tags {
+				v.label(uint64(code))
+			}
+			for _, code := range row.Categories {
+				v.label(1<<32 | uint64(code))
+			}
+			if row.Brand != 0 {
+				v.label(2<<32 | uint64(row.Brand))
+			}
 		}
 	}
-	slices.Sort(v.labels[from:])
-	c.labels = span{int32(from), int32(len(v.labels))}
+	c.labels.to = int32(len(v.labels))
 }
 
-// appendLabels appends the tags, categories and brand of a row, parted by kind.
-func appendLabels(to []uint64, row *catalog.Row) []uint64 {
-	for _, code := range row.Tags {
-		to = append(to, uint64(code))
+func (v *variety) label(key uint64) {
+	n := v.numbers.of(key)
+	if int(n) == len(v.counts) {
+		v.counts = append(v.counts, 0)
 	}
-	for _, code := range row.Categories {
-		to = append(to, 1<<32|uint64(code))
-	}
-	if row.Brand != 0 {
-		to = append(to, 2<<32|uint64(row.Brand))
-	}
-	return to
+	v.labels = append(v.labels, n)
 }
 
-// likeness of two candidates, 0 to 1. Where one of the two measures has nothing to compare,
-// the other counts alone.
-func (v *variety) likeness(a, b int32) float64 {
-	cosine, some := cosine(v.vectors[a], v.vectors[b])
-	x, y := v.seen[a].labels, v.seen[b].labels
-	switch {
-	case x.from == x.to || y.from == y.to:
-		return cosine
-	case !some:
-		return jaccard(v.labels[x.from:x.to], v.labels[y.from:y.to])
-	}
-	return (1-labelPart)*cosine + labelPart*jaccard(v.labels[x.from:x.to], v.labels[y.from:y.to])
-}
-
-// cosine of two unit vectors, brought to [0, 1]; false: there is nothing to compare.
-func cosine(a, b []float32) (float64, bool) {
-	if len(a) == 0 || len(a) != len(b) {
-		return 0, false
+// cosine of two unit vectors, brought to [0, 1]; 0 where there is nothing to compare.
+func cosine(a, b []float32) float64 {
+	if len(a) != len(b) {
+		return 0
 	}
 	dot := float64(vek32.Dot(a, b))
 	if !(dot > 0) {
-		return 0, true
+		return 0
 	}
-	return min(dot, 1), true
-}
-
-// jaccard is the share that two ascending lists have in common of what they have.
-func jaccard(a, b []uint64) float64 {
-	both, i, j := 0, 0, 0
-	for i < len(a) && j < len(b) {
-		switch {
-		case a[i] < b[j]:
-			i++
-		case a[i] > b[j]:
-			j++
-		default:
-			both++
-			i++
-			j++
-		}
-	}
-	return float64(both) / float64(len(a)+len(b)-both)
+	return min(dot, 1)
 }
