@@ -30,6 +30,8 @@ type column[T any] struct {
 	kind Kind
 	form cellForm
 	get  func(*T) *cell
+	// micros: parquet tells its times in microseconds.
+	micros bool
 }
 
 func textColumn[T any](name string, get func(*T) string) column[T] {

@@ -53,9 +53,10 @@ type Written struct {
 // the same ids, in the same order. Each file appears whole or not at all, and replaces one of its name; one of the same rows
 // in another packing is refused, since Open would not know which is meant.
 //
-// In csv and parquet an attribute must have one kind throughout, so the items are read twice. Csv cannot hold a list whose
-// parts contain "|" or begin or end with blanks, nor a carriage return before a line feed; parquet cannot hold times outside
-// 1677 to 2262 but in microseconds, and no finer ones there: such a row is an ErrUnwritable. An empty list or text is
+// In csv and parquet an attribute must have one kind throughout, so the items are read more than once. Csv cannot hold a list
+// whose parts contain "|" or begin or end with blanks, nor a carriage return before a line feed. Parquet tells times in
+// nanoseconds, which end in 2262; a column of the items that goes beyond is told in microseconds, and must then have no finer
+// times. What a format cannot hold is an ErrUnwritable. An empty list or text is
 // written as none.
 func Write(dir string, source Source, o WriteOptions) (Written, error) {
 	var w Written
@@ -89,12 +90,12 @@ func (o *WriteOptions) check() error {
 	return nil
 }
 
-// itemTable is the columns of the items. Attributes have columns of their own but in jsonl.
+// itemTable is the columns of the items, by what is in them. Attributes have columns of their own but in jsonl.
 func (o WriteOptions) itemTable(source Source) ([]column[Item], error) {
-	kinds := map[string]Kind{}
 	if o.Format == JSONL {
 		return itemColumns, nil
 	}
+	kinds := map[string]Kind{}
 	for item, err := range source.Items() {
 		if isRowError(err) {
 			continue // told of when the rows are written
@@ -110,7 +111,27 @@ func (o WriteOptions) itemTable(source Source) ([]column[Item], error) {
 			kinds[name] = v.Kind
 		}
 	}
-	return slices.Concat(itemColumns, attributeColumns(kinds)), nil
+	columns := slices.Concat(itemColumns, attributeColumns(kinds))
+	if o.Format == Parquet {
+		return columns, coarsen(columns, source)
+	}
+	return columns, nil
+}
+
+// coarsen finds the columns with times too far ahead for nanoseconds.
+func coarsen(columns []column[Item], source Source) error {
+	for item, err := range source.Items() {
+		if err != nil && !isRowError(err) {
+			return err
+		}
+		for i, c := range columns {
+			if c.kind == KindTime && !c.micros {
+				v := c.get(&item)
+				columns[i].micros = v != nil && !fitsNanos(v.Time)
+			}
+		}
+	}
+	return nil
 }
 
 // tableWriter writes rows of cells. Close ends the table, not the file.

@@ -60,7 +60,7 @@ func anyItem(t *rapid.T, id int) Item {
 		i.Stock = &n
 	}
 	if flag("dated") {
-		i.AvailableFrom, i.Created, i.SourceTime = anyTime(t, time.Microsecond), anyTime(t, time.Microsecond), anyTime(t, time.Microsecond)
+		i.AvailableFrom, i.Created, i.SourceTime = anyTime(t, time.Microsecond), anyTime(t, time.Nanosecond), anyTime(t, time.Nanosecond)
 		i.AvailableUntil = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
 	}
 	if flag("described") {
@@ -157,7 +157,7 @@ func TestWhatAFormatCannotHoldIsRefusedAndLeavesNoFile(t *testing.T) {
 		"colon in a name":     {rows{items: []Item{{ID: "i", Attributes: map[string]Value{"a:b": NumberValue(1)}}}}, CSV, "a:b"},
 		"two kinds":           {rows{items: []Item{{ID: "i", Attributes: map[string]Value{"a": NumberValue(1)}}, {ID: "j", Attributes: map[string]Value{"a": BoolValue(true)}}}}, Parquet, `"a" is a number in one item and a bool in "j"`},
 		"time beyond nanos":   {rows{events: []Event{good, far}}, Parquet, "row 2 of events: time"},
-		"item time in nanos":  {rows{items: []Item{{ID: "i", Created: time.Unix(1, 1)}}}, Parquet, "create_time"},
+		"item time in nanos":  {rows{items: []Item{{ID: "i", Created: time.Unix(1, 1)}, {ID: "j", Created: late}}}, Parquet, "row 1 of items: create_time"},
 		"failure of a source": {rows{events: []Event{good}, err: ErrUnwritable}, JSONL, ""},
 	} {
 		dir := t.TempDir()

@@ -14,24 +14,23 @@ import (
 // groupRows bounds the memory of a written parquet file to that of so many rows.
 const groupRows = 20_000
 
-// parquetWriter writes rows with a column each: texts, numbers, bools and timestamps in nanoseconds (in microseconds for
-// items, whose dates may lie far ahead), all optional, lists as repeated columns, attributes in a group.
+// parquetWriter writes rows with a column each: texts, numbers, bools and timestamps in nanoseconds (in microseconds where
+// some lie too far ahead for that), all optional, lists as repeated columns, attributes in a group.
 type parquetWriter[T any] struct {
 	out     *parquet.Writer
 	columns []column[T]
 	order   []int // columns in the order of the file
-	inNanos bool
 	row     parquet.Row
 }
 
 func newParquetWriter[T any](out io.Writer, columns []column[T], packing Packing) (*parquetWriter[T], error) {
-	w := &parquetWriter[T]{columns: columns, inNanos: !hasItems[T](), order: make([]int, len(columns))}
+	w := &parquetWriter[T]{columns: columns, order: make([]int, len(columns))}
 	root, attributes := parquet.Group{}, parquet.Group{}
 	for _, c := range columns {
 		if name, attribute := splitAttribute(c.name); attribute {
-			attributes[name] = w.node(c)
+			attributes[name] = nodeOf(c)
 		} else {
-			root[c.name] = w.node(c)
+			root[c.name] = nodeOf(c)
 		}
 	}
 	if len(attributes) > 0 {
@@ -76,7 +75,7 @@ func codec(p Packing) compress.Codec {
 	return &parquet.Uncompressed
 }
 
-func (w *parquetWriter[T]) node(c column[T]) parquet.Node {
+func nodeOf[T any](c column[T]) parquet.Node {
 	switch c.kind {
 	case KindNumber:
 		if c.form == whole {
@@ -86,10 +85,10 @@ func (w *parquetWriter[T]) node(c column[T]) parquet.Node {
 	case KindBool:
 		return parquet.Optional(parquet.Leaf(parquet.BooleanType))
 	case KindTime:
-		if w.inNanos {
-			return parquet.Optional(parquet.Timestamp(parquet.Nanosecond))
+		if c.micros {
+			return parquet.Optional(parquet.Timestamp(parquet.Microsecond))
 		}
-		return parquet.Optional(parquet.Timestamp(parquet.Microsecond))
+		return parquet.Optional(parquet.Timestamp(parquet.Nanosecond))
 	case KindStrings:
 		return parquet.Repeated(parquet.String())
 	case KindNumbers:
@@ -101,7 +100,7 @@ func (w *parquetWriter[T]) node(c column[T]) parquet.Node {
 func (w *parquetWriter[T]) write(row *T) error {
 	w.row = w.row[:0]
 	for at, i := range w.order {
-		values, err := w.values(w.columns[i].get(row))
+		values, err := valuesOf(w.columns[i].get(row), w.columns[i].micros)
 		if err != nil {
 			return fmt.Errorf("%s: %w", w.columns[i].name, err)
 		}
@@ -120,8 +119,8 @@ func (w *parquetWriter[T]) write(row *T) error {
 
 func (w *parquetWriter[T]) close() error { return guard(w.out.Close) }
 
-// values are those of a cell, one unless it is a list.
-func (w *parquetWriter[T]) values(c *cell) ([]parquet.Value, error) {
+// valuesOf are those of a cell, one unless it is a list.
+func valuesOf(c *cell, micros bool) ([]parquet.Value, error) {
 	if c == nil {
 		return nil, nil
 	}
@@ -135,7 +134,7 @@ func (w *parquetWriter[T]) values(c *cell) ([]parquet.Value, error) {
 	case KindBool:
 		return []parquet.Value{parquet.BooleanValue(c.Bool)}, nil
 	case KindTime:
-		n, err := w.timestamp(c.Time)
+		n, err := timestamp(c.Time, micros)
 		return []parquet.Value{parquet.Int64Value(n)}, err
 	case KindStrings:
 		var values []parquet.Value
@@ -156,14 +155,18 @@ func (w *parquetWriter[T]) values(c *cell) ([]parquet.Value, error) {
 // The range of nanoseconds since 1970 in 64 bits.
 var firstNano, lastNano = time.Unix(0, math.MinInt64), time.Unix(0, math.MaxInt64)
 
-func (w *parquetWriter[T]) timestamp(at time.Time) (int64, error) {
+// fitsNanos reports whether a time can be told in nanoseconds.
+func fitsNanos(at time.Time) bool { return !at.Before(firstNano) && !at.After(lastNano) }
+
+func timestamp(at time.Time, micros bool) (int64, error) {
 	switch {
-	case w.inNanos && (at.Before(firstNano) || at.After(lastNano)):
+	case !micros && !fitsNanos(at):
 		return 0, fmt.Errorf("%w: %s is outside %d to %d; write %s", ErrUnwritable, at.Format(time.RFC3339), firstNano.Year(), lastNano.Year(), JSONL)
-	case w.inNanos:
+	case !micros:
 		return at.UnixNano(), nil
 	case at.Nanosecond()%1000 != 0:
-		return 0, fmt.Errorf("%w: %s is finer than microseconds; write %s", ErrUnwritable, at.Format(time.RFC3339Nano), JSONL)
+		return 0, fmt.Errorf("%w: %s is finer than microseconds, and another time of the column outside %d to %d; write %s", ErrUnwritable,
+			at.Format(time.RFC3339Nano), firstNano.Year(), lastNano.Year(), JSONL)
 	}
 	return at.UnixMicro(), nil
 }
