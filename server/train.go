@@ -18,6 +18,8 @@ import (
 
 	"github.com/kindred-rec/kindred/embed/remote"
 	"github.com/kindred-rec/kindred/loadtest/dataset"
+	"github.com/kindred-rec/kindred/ranker/clicks"
+	"github.com/kindred-rec/kindred/ranker/selection"
 	"github.com/kindred-rec/kindred/server/encoder"
 	"github.com/kindred-rec/kindred/server/importer"
 	"github.com/kindred-rec/kindred/server/training"
@@ -43,6 +45,9 @@ type trainCommand struct {
 	Workers    int    `default:"0" help:"Processors to use; 0: all."`
 	Memory     string `default:"2GiB" placeholder:"SIZE" help:"Bound of memory, such as 512MiB or 4GiB."`
 	Checkpoint string `type:"path" placeholder:"DIR" help:"Folder that training is saved to: the same command goes on from there after a kill."`
+	Ranker     string `default:"auto" enum:"auto,linear,network" help:"What scores: linear weights, a network, or auto: the network where it is clearly better on choices that neither was trained on."`
+	RankerFile string `type:"existingfile" placeholder:"FILE" help:"A model of your own that scores instead: LightGBM's text or XGBoost's JSON, whose columns are named as the features of ExportDecisions."`
+	Objectives string `placeholder:"TYPE=WEIGHT,…" help:"What lists are to lead to, and what each weighs in what is learned from clicks; click=1,add_to_cart=2,purchase=5,rating=2 if not given."`
 	Encoder    string `default:"static" placeholder:"MODEL" help:"Text encoder, the one of the service: static, a model's folder, owner/model on the hub, or remote."`
 	Backend    string `default:"auto" enum:"auto,go,xla:cpu,xla:cuda" help:"What computes a transformer of texts: ${enum}."`
 	encoderWorkers
@@ -71,7 +76,9 @@ exits with 4: wait, and run it again. A model that is kept and not promoted exit
 Examples:
   kindred train --addr 127.0.0.1:50051 --key-file scientist.key --promote
   kindred train --format movielens --data ml-latest-small --out bundles
-  kindred train --store /var/lib/kindred --promote`
+  kindred train --store /var/lib/kindred --promote
+  kindred train --addr 127.0.0.1:50051 --objectives click=1,purchase=10 --ranker network
+  kindred train --addr 127.0.0.1:50051 --ranker-file lightgbm.txt`
 }
 
 // Run trains.
@@ -96,8 +103,13 @@ func (c *trainCommand) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, texts.Close()) }()
+	objectives, err := clicks.ParseObjectives(c.Objectives)
+	if err != nil {
+		return fmt.Errorf("train: --objectives: %w", err)
+	}
 	o := training.Options{
 		Encoder: texts, Epochs: c.Epochs, Dim: c.Dim, Seed: c.Seed, Workers: c.Workers, Memory: memory, Checkpoint: c.Checkpoint,
+		Ranker: selection.Kind(c.Ranker), RankerFile: c.RankerFile, Objectives: objectives,
 	}
 	o.Resuming = func(acts int64) {
 		fmt.Fprintf(os.Stderr, "train: going on from a checkpoint of the first %d events\n", acts)
@@ -294,6 +306,9 @@ type trainedLine struct {
 	LogHead   uint64             `json:"log_head,omitempty"`
 	Epochs    int                `json:"epochs"`
 	BestEpoch int                `json:"best_epoch"`
+	Ranker    string             `json:"ranker"`
+	RankedBy  string             `json:"ranker_learned_from"`
+	Choices   int                `json:"ranker_choices"`
 	Resumed   bool               `json:"resumed"`
 	Seconds   float64            `json:"seconds"`
 	Promoted  *bool              `json:"promoted,omitempty"`
@@ -309,7 +324,7 @@ func (c *trainCommand) report(w io.Writer, t *trained) error {
 	line := trainedLine{
 		Bundle: string(t.Bundle.Hash()), Path: t.dir, Metrics: map[string]float64{}, Users: m.Data.Users, Items: m.Data.Items, Events: m.Data.Events,
 		SetAside: m.Data.SetAside, LogHead: m.Data.LogHead, Epochs: len(t.Train.Curve), BestEpoch: t.Train.Transformer.Best.Number,
-		Resumed: t.Resumed, Seconds: t.Seconds,
+		Resumed: t.Resumed, Seconds: t.Seconds, Ranker: t.Ranking.Kind, RankedBy: t.Ranking.From, Choices: t.Ranking.Fitted,
 	}
 	for _, x := range m.Metrics {
 		line.Metrics[x.Part+"_"+x.Name] = x.Value
@@ -331,6 +346,7 @@ func printTrained(w io.Writer, t *trained) error {
 	} else {
 		fmt.Fprintln(w, "validation: none, nobody came back for something new")
 	}
+	printRanking(w, &t.Ranking)
 	if t.dir != "" {
 		fmt.Fprintln(w, "written to", t.dir)
 	}

@@ -25,6 +25,14 @@
 //     after the first, are read and not learned to be predicted.
 //   - The ranker's weights are fitted to the new vectors on the validation (package
 //     ranker/holdout), where there are 50 cases and at most 200,000 items, and go with the bundle.
+//   - A source that knows what was shown ([Logged]) has the ranker learn from that, where 200
+//     choices of its decision log have the features of this release: package ranker/clicks
+//     joins lists with what came of them, by the objectives and their weights. Features of
+//     the users' space keep what the validation said, since the lists were logged under
+//     another encoder. A fifth of the lists is kept apart and gives probabilities (package
+//     ranker/calibrate) and how reliable they are.
+//   - Weights score, or a network where it is clearly better (package ranker/selection), or a
+//     data scientist's own trees, as Options say.
 //   - train.Behaviour trains; the model and, beside it, plain popularity are ranked on the
 //     validation; and a manifest says all that is known.
 //

@@ -2,6 +2,8 @@ package training
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 
@@ -44,7 +46,36 @@ func metrics(r Result, seed uint64) []bundle.Metric {
 		add("", r.Model)
 		add(popularPrefix, r.Popular)
 	}
-	return append(out, bundle.Metric{Name: "cases", Part: validPart, Value: float64(r.Cases), Seed: seed})
+	out = append(out, bundle.Metric{Name: "cases", Part: validPart, Value: float64(r.Cases), Seed: seed})
+	return append(out, r.Ranking.metrics(seed)...)
+}
+
+// heldPart is of impressions that were kept apart, trialPart of choices that neither model
+// was trained on.
+const (
+	heldPart  = "held out"
+	trialPart = "trial"
+)
+
+// metrics are the figures of the ranker.
+func (r *Ranking) metrics(seed uint64) []bundle.Metric {
+	var out []bundle.Metric
+	add := func(part, name string, value float64) {
+		out = append(out, bundle.Metric{Name: name, Part: part, Value: value, Seed: seed})
+	}
+	if t := r.Trial; t != nil {
+		add(trialPart, "ranker_linear_ndcg_at_10", t.Linear)
+		add(trialPart, "ranker_network_ndcg_at_10", t.Network)
+		add(trialPart, "ranker_network_gain", t.Gain)
+		add(trialPart, "ranker_network_gain_error", t.Error)
+	}
+	for _, objective := range slices.Sorted(maps.Keys(r.Reliability)) {
+		of := r.Reliability[objective]
+		add(heldPart, "calibration_error_"+objective, of.Error)
+		add(heldPart, "brier_"+objective, of.Brier)
+		add(heldPart, "brier_of_mean_"+objective, of.Base)
+	}
+	return out
 }
 
 // parameters are all that a repetition needs, and what was left out of the log.
@@ -76,7 +107,22 @@ func (d *corpus) parameters(o Options, t train.Options, m learned.Model, r Resul
 	number("ridge", t.Ridge)
 	number("counts_weight", float64(r.Train.Counts))
 	number("texts_weight", float64(r.Train.Texts))
-	whole("ranker_cases", int64(r.Fitted))
+	text("ranker", r.Ranking.Kind)
+	text("ranker_learned_from", r.Ranking.From)
+	whole("ranker_choices", int64(r.Ranking.Fitted))
+	if c := r.Ranking.Clicks; c.Decisions > 0 {
+		whole("decisions", int64(c.Decisions))
+		whole("decisions_acted_on", int64(c.Acted))
+		whole("decisions_malformed", int64(c.Malformed))
+		whole("outcomes", int64(c.Outcomes))
+		whole("outcomes_of_no_decision", int64(c.Unjoined))
+		whole("outcomes_of_other_items", int64(c.Strange))
+		whole("outcomes_outside_their_window", int64(c.OutsideWindow))
+		whole("outcomes_and_impressions_past_bounds", int64(c.PastBound))
+		for _, x := range o.objectives() {
+			text("objective_"+x.Name, fmt.Sprintf("weight %.6g, window %v, least value %.6g", x.Weight, x.Window, x.Least))
+		}
+	}
 	whole("pairs", r.Train.Pairs)
 	whole("pairs_given_up", r.Train.Dropped)
 	whole("rows", int64(r.Train.Rows))

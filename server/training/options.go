@@ -9,6 +9,8 @@ import (
 	"github.com/kindred-rec/kindred/embed"
 	"github.com/kindred-rec/kindred/embed/bundle"
 	"github.com/kindred-rec/kindred/embed/train"
+	"github.com/kindred-rec/kindred/ranker/clicks"
+	"github.com/kindred-rec/kindred/ranker/selection"
 )
 
 var (
@@ -50,6 +52,16 @@ type Options struct {
 	Memory  int64  // bytes, at least 64 MiB. Default 2 GiB
 	Cases   int    // users whose last item is the validation, 1 to 100,000. Default 2,000
 
+	// Ranker is what kind of model scores. Default selection.Auto: a network where it is clearly
+	// better than weights on choices that neither was trained on.
+	Ranker selection.Kind
+	// RankerFile is a model of LightGBM or XGBoost that scores instead, as package trees
+	// reads it.
+	RankerFile string
+	// Objectives are what lists are to lead to, and weigh in what is learned from clicks. nil:
+	// clicks.DefaultObjectives.
+	Objectives []clicks.Objective
+
 	// Checkpoint is a folder that training is saved to, so that a run that was killed goes on.
 	// Empty: it begins anew.
 	Checkpoint string
@@ -60,6 +72,8 @@ type Options struct {
 	Resuming func(acts int64)
 	// Progress, if not nil, is told how far it is, by the goroutine that called Run.
 	Progress func(Progress)
+
+	own *forest // of RankerFile
 }
 
 // Progress says how far a run is.
@@ -91,6 +105,14 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Cases == 0 {
 		o.Cases = 2000
 	}
+	kind, err := selection.ParseKind(string(o.Ranker))
+	if err != nil {
+		return o, fmt.Errorf("%w: %w", ErrOptions, err)
+	}
+	o.Ranker = kind
+	if _, err := clicks.New(clicks.Options{Objectives: o.Objectives}); err != nil {
+		return o, fmt.Errorf("%w: %w", ErrOptions, err)
+	}
 	switch {
 	case o.Dir == "":
 		return o, fmt.Errorf("%w: Dir is empty: name a folder for the bundle", ErrOptions)
@@ -108,6 +130,14 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("%w: cases is %d; it must lie in [1, 100,000]", ErrOptions, o.Cases)
 	}
 	return o, nil
+}
+
+// objectives are those that count.
+func (o *Options) objectives() []clicks.Objective {
+	if o.Objectives == nil {
+		return clicks.DefaultObjectives()
+	}
+	return o.Objectives
 }
 
 func (o *Options) say(p Progress) {

@@ -23,7 +23,7 @@ type Result struct {
 	// Model and Popular are ranked on Cases validation cases; zeros where there are none.
 	Model, Popular sequence.Metrics
 	Cases          int
-	Fitted         int // cases that the ranker's weights were fitted on; 0: the default ones serve
+	Ranking        Ranking
 	Items          int // with events
 	Resumed        bool
 	Seconds        float64
@@ -38,6 +38,9 @@ func Run(ctx context.Context, src Source, o Options) (Result, error) {
 		return Result{}, err
 	}
 	start := time.Now()
+	if o.own, err = openForest(o.RankerFile); err != nil {
+		return Result{}, err
+	}
 	point, err := openCheckpoint(o.Checkpoint)
 	if err != nil {
 		return Result{}, err
@@ -114,12 +117,12 @@ func run(ctx context.Context, src Source, o Options, point *checkpoint) (r Resul
 		return r, err
 	}
 	o.say(Progress{Stage: "fitting the ranker"})
-	weights, fitted, err := d.weights(ctx, trained.Model)
-	if err != nil {
+	if r.Ranking, err = d.ranking(ctx, src, trained.Model, o); err != nil {
 		return r, err
 	}
-	r.Fitted = fitted
-	r.Bundle, err = bundle.Write(o.Dir, d.manifest(o, settings, trained.Model, r), files(&trained.Model, weights, fitted), bundle.Limits{})
+	payloads := trained.Model.Payloads()
+	r.Ranking.files(payloads)
+	r.Bundle, err = bundle.Write(o.Dir, d.manifest(o, settings, trained.Model, r), payloads, bundle.Limits{})
 	return r, err
 }
 

@@ -108,16 +108,21 @@ func (t *Tenant) Acts(ctx context.Context, limit int64) iter.Seq2[history.Act, e
 
 func actOf(e *kindredv1.Event) history.Act {
 	act := history.Act{
-		ID: e.Id, User: person(e.UserId, e.SessionId), Item: e.ItemId, Type: e.CustomType, Synthetic: e.SyntheticTime,
+		ID: e.Id, User: person(e.UserId, e.SessionId), Item: e.ItemId, Type: typeName(e), Synthetic: e.SyntheticTime,
 		Value: e.GetValue(), HasValue: e.Value != nil, Text: e.Text,
-	}
-	if e.Type != kindredv1.EventType_EVENT_TYPE_UNSPECIFIED {
-		act.Type = strings.ToLower(strings.TrimPrefix(e.Type.String(), "EVENT_TYPE_"))
 	}
 	if e.Time != nil {
 		act.Time = e.Time.AsTime()
 	}
 	return act
+}
+
+// typeName is the name of an event's type.
+func typeName(e *kindredv1.Event) string {
+	if e.Type == kindredv1.EventType_EVENT_TYPE_UNSPECIFIED {
+		return e.CustomType
+	}
+	return strings.ToLower(strings.TrimPrefix(e.Type.String(), "EVENT_TYPE_"))
 }
 
 // catalogPage keeps a reply with the longest items below maxReply.

@@ -134,8 +134,8 @@ func TestALogBecomesABundleThatBeatsPopularity(t *testing.T) {
 		t.Fatal(err)
 	}
 	w, err := holdout.Read(bytes.NewReader(file))
-	if usual := ranker.DefaultWeights(); err != nil || r.Fitted < 100 || w[ranker.UserSimilarity] <= usual[ranker.UserSimilarity] || w[ranker.Repeat] != usual[ranker.Repeat] {
-		t.Errorf("fitted on %d cases to %v, %v: the model tells what comes next, and nothing is known of repeats", r.Fitted, w, err)
+	if usual := ranker.DefaultWeights(); err != nil || r.Ranking.Fitted < 100 || r.Ranking.From != training.FromNextEvents || w[ranker.UserSimilarity] <= usual[ranker.UserSimilarity] || w[ranker.Repeat] != usual[ranker.Repeat] {
+		t.Errorf("fitted on %d cases to %v, %v: the model tells what comes next, and nothing is known of repeats", r.Ranking.Fitted, w, err)
 	}
 	left, err := os.ReadDir(o.Dir)
 	if err != nil || len(left) != 1 {

@@ -3,11 +3,9 @@ package training
 import (
 	"context"
 	"fmt"
-	"io"
 	"iter"
 
 	"github.com/kindred-rec/kindred/embed/behaviour/learned"
-	"github.com/kindred-rec/kindred/embed/bundle"
 	"github.com/kindred-rec/kindred/embed/train/history"
 	"github.com/kindred-rec/kindred/ranker"
 	"github.com/kindred-rec/kindred/ranker/catalog"
@@ -32,29 +30,25 @@ const (
 // repeats, and labels and days of the catalog are not read here.
 var unweighed = []ranker.Feature{ranker.Repeat, ranker.RepeatCount, ranker.LabelSimilarity, ranker.Trend, ranker.Freshness}
 
-// weights fits the ranker to a model on the cases, and says on how many. 0: the default
-// weights stay, since there are too many items or too few cases.
-func (d *corpus) weights(ctx context.Context, m learned.Model) (ranker.Weights, int, error) {
-	prior := ranker.DefaultWeights()
+// nextEvents are the cases as choices among what would have been retrieved; none where there
+// are too many items or too few cases.
+func (d *corpus) nextEvents(ctx context.Context, m learned.Model) ([]fit.Sample, error) {
 	if len(d.asked) < fewWeighed || len(d.log.Items()) > maxWeighed {
-		return prior, 0, nil
+		return nil, nil
 	}
 	e, err := learned.New(m)
 	if err != nil {
-		return prior, 0, err
+		return nil, err
 	}
 	world, err := d.world(e)
 	if err != nil {
-		return prior, 0, fmt.Errorf("fitting the ranker: %w", err)
+		return nil, err
 	}
-	w, used, err := holdout.Weights(ctx, world, d.questions(e), prior, holdout.Options{Seen: ranker.HideInteracted, Fit: fit.Options{Fixed: unweighed}})
-	if err != nil {
-		return prior, 0, fmt.Errorf("fitting the ranker: %w", err)
+	samples, err := holdout.Samples(ctx, world, d.questions(e), ranker.DefaultWeights(), ranker.HideInteracted)
+	if err != nil || len(samples) < fewWeighed {
+		return nil, err
 	}
-	if used < fewWeighed {
-		return prior, 0, nil
-	}
-	return w, used, nil
+	return samples, nil
 }
 
 // world is what a service would rank with, as of the training part.
@@ -154,13 +148,4 @@ func (d *corpus) questions(e *learned.Encoder) iter.Seq2[holdout.Question, error
 			}
 		}
 	}
-}
-
-// files are the payloads of the bundle.
-func files(m *learned.Model, w ranker.Weights, fitted int) map[string]bundle.Payload {
-	all := m.Payloads()
-	if fitted > 0 {
-		all[bundle.RankerFile] = func(to io.Writer) error { return holdout.Write(to, w) }
-	}
-	return all
 }
