@@ -3,10 +3,12 @@
 //	go run ./loadtest evaluate   hold-out metrics of the serving pipeline on a log
 //	go run ./loadtest replay     a log in time order against a live server, asked before each event is revealed
 //	go run ./loadtest ope        off-policy evaluation: what a policy would have earned, from the log of another
+//	go run ./loadtest simulate   policies in a simulated shop whose truth is known; files of any size
 //	go run ./loadtest load       open-loop load on a live server: latency, saturation, durable events
 //	go run ./loadtest compare    two repeated load tests: which figures differ beyond the noise
 //	go run ./loadtest index      recall and speed of an index engine on files of vectors
 //	go run ./loadtest encode     speed and vectors of a text encoder
+//	go run ./loadtest dataset    check, convert and export catalogs, logs, decisions and features
 //	go run ./loadtest sentiment  correlation of a comment's sentiment with people's ratings
 //
 // With --json a command prints its figures as JSON, last on standard output; progress goes to standard error, and only to a
@@ -36,6 +38,7 @@ type cli struct {
 	Index    indexCommand    `cmd:"" help:"Measure an index engine on files of vectors."`
 	Simulate simulateCommand `cmd:"" help:"Compare policies in a simulated shop whose truth is known."`
 	Encode   encodeCommand   `cmd:"" help:"Measure a text encoder."`
+	Dataset  datasetCommand  `cmd:"" help:"Check and convert catalogs and logs in files, and export those of a server."`
 
 	Sentiment sentimentCommand `cmd:"" help:"Cross-validate how well a comment's feeling is told from its words."`
 }
