@@ -165,8 +165,9 @@ func (r *Result) estimate(ctx context.Context, log *Log, w *weights, e *expected
 
 // sparse gives the interval of an estimate for which too few rewards are at work, or notes that there is none.
 func (r *Result) sparse(by Estimator, s *sample, log *Log) *Interval {
-	switch low, high := rewardRange(log); {
-	case by == IPS && low >= 0:
+	low, high := rewardRange(log)
+	switch {
+	case by == IPS && low >= 0 && high > 0:
 		largest := r.MaxWeight
 		if r.Clip > 0 {
 			largest = min(largest, r.Clip)
