@@ -5,10 +5,12 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/kindred-rec/kindred/ranker/catalog"
 	"github.com/kindred-rec/kindred/ranker/covisit"
 	"github.com/kindred-rec/kindred/ranker/popularity"
+	"github.com/kindred-rec/kindred/ranker/rerank"
 )
 
 // sampled stands for an approximate index: it searches a fixed part of the items.
@@ -79,6 +81,10 @@ func TestRecommendAllocatesNothingInSteadyState(t *testing.T) {
 	requests[2].Losers = 5
 	requests[3].Seen = HideInteracted
 	requests[4].Context = []uint32{3}
+	requests[5].Policy = &rerank.Policy{Diversity: 0.4, Explore: rerank.Exploration{Temperature: 1}, Caps: []rerank.Cap{{By: rerank.Brand, Most: 3}},
+		Rules: []rerank.Rule{{Name: "pin", Action: rerank.Pin, HasItem: true, Item: 7, Slot: 2}, {Name: "out", Action: rerank.Exclude, HasItem: true, Item: 9}}}
+	requests[6].Policy = &rerank.Policy{NewItems: rerank.NewItems{Share: 0.2, MaxImpressions: 3, Method: rerank.Thompson}, Fatigue: rerank.Fatigue{Weight: 1, HalfLife: time.Hour}}
+	requests[6].Impressions = []Showing{{Item: 4, Time: 1e12}}
 	var res Response
 	at := 0
 	serve := func() {

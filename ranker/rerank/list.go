@@ -142,3 +142,13 @@ type List struct {
 	// Conflicts are what could not be met, each once, in the order met.
 	Conflicts []Conflict
 }
+
+// Has reports whether an item stands in the list.
+func (l *List) Has(item uint32) bool {
+	for i := range l.Slots {
+		if l.Slots[i].Item == item {
+			return true
+		}
+	}
+	return false
+}
