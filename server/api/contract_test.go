@@ -235,8 +235,10 @@ func TestWireValuesAndDomainValuesMeetOneToOne(t *testing.T) {
 	bijective(t, "method", methodWire, span(record.NewByScore, record.NewByUCB))
 	bijective(t, "status", statusWire, span(record.ExperimentDraft, record.ExperimentStopped))
 	bijective(t, "assignment", assignmentWire, span(record.AssignedByHash, record.AssignedAnonymous))
-	bijective(t, "seen", seenWire, []string{"", record.SeenKeep, record.SeenHidePurchased, record.SeenHideInteracted}, 0)
-	bijective(t, "decision", decisionWire, span(record.DecisionUnknown, record.DecisionBulk), 0)
+	bijective(t, "seen", seenWire, []string{record.SeenKeep, record.SeenHidePurchased, record.SeenHideInteracted})
+	bijective(t, "decision", decisionWire, span(record.DecisionRecommend, record.DecisionBulk))
+	bijective(t, "reproduction", reproductionWire, span(shop.ReproducedSame, shop.ReproducedGone))
+	bijective(t, "input", inputWire, span(shop.InputSame, shop.InputGone))
 	bijective(t, "kind", inverse(domainKinds), span(record.KindString, record.KindTime))
 	bijective(t, "role", inverse(roleNames), []record.Role{record.RoleFrontend, record.RoleMerchant, record.RoleScientist, record.RoleAdmin})
 	bijective(t, "event type", wireTypes, []string{

@@ -95,7 +95,6 @@ func (s *adminService) ExportDecisions(req *kindredv1.ExportDecisionsRequest, st
 
 // decisionWire holds the wire value of each kind; a test visits all.
 var decisionWire = map[record.DecisionKind]kindredv1.DecisionKind{
-	record.DecisionUnknown:   kindredv1.DecisionKind_DECISION_KIND_UNSPECIFIED,
 	record.DecisionRecommend: kindredv1.DecisionKind_DECISION_KIND_RECOMMEND,
 	record.DecisionPage:      kindredv1.DecisionKind_DECISION_KIND_PAGE,
 	record.DecisionSimilar:   kindredv1.DecisionKind_DECISION_KIND_SIMILAR,

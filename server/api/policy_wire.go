@@ -14,7 +14,6 @@ import (
 // visits all.
 var (
 	seenWire = map[string]kindredv1.SeenPolicy{
-		"":                        kindredv1.SeenPolicy_SEEN_POLICY_UNSPECIFIED,
 		record.SeenKeep:           kindredv1.SeenPolicy_SEEN_POLICY_KEEP,
 		record.SeenHidePurchased:  kindredv1.SeenPolicy_SEEN_POLICY_HIDE_PURCHASED,
 		record.SeenHideInteracted: kindredv1.SeenPolicy_SEEN_POLICY_HIDE_INTERACTED,
@@ -60,7 +59,7 @@ func policyFromWire(w *kindredv1.Policy) (record.Policy, []record.Violation) {
 		Diversity: w.GetDiversity(), HasDiversity: w.Diversity != nil,
 	}
 	var ok bool
-	if p.Seen, ok = keyOf(seenWire, w.SeenPolicy); !ok {
+	if p.Seen, ok = keyOf(seenWire, w.SeenPolicy); !ok && w.SeenPolicy != kindredv1.SeenPolicy_SEEN_POLICY_UNSPECIFIED {
 		fault("seen_policy", "%d is no policy of this version", w.SeenPolicy)
 	}
 	for _, c := range w.Caps {

@@ -132,6 +132,7 @@ type Decision struct {
 	Applied uint64 // place in the log that the counters reflected
 	// Degraded: 0, or why it came from the popular rung, as the ranker numbers it.
 	Degraded uint8
+	Ranked   int32  // slots that were ranked, for pages to come; 0: Limit
 	Offset   int32  // slots of the list before the first item
 	First    string // id of the first page; empty: this is it
 }

@@ -41,15 +41,34 @@ func (s *Shop) open(ctx context.Context, subject Subject, asOf time.Time, fresh 
 		return nil, err
 	}
 	lag := s.await(ctx, fresh)
-	c := s.calls.get()
-	c.shop, c.begin = s, begin
-	c.degrade, c.release = s.admit()
-	c.info = Info{RecommendationID: record.NewDecisionID(begin, rand.Uint64()), Seed: seed, Lag: lag}
-	c.subject, c.asOf = subject, !asOf.IsZero()
-	c.applied, _ = s.applied.load()
+	degrade, release := s.admit()
+	c := s.begin(begin, subject, asOf, seed)
+	c.degrade, c.release, c.info.Lag = degrade, release, lag
 	if fresh.Token != (record.Token{}) {
 		c.info.Times.Wait = time.Since(begin).Microseconds()
 	}
+	c.know(asOf)
+	return c, nil
+}
+
+// openIdle is open for work that may wait: it takes no permit, which are for those who
+// wait for an answer, and reads the subject from the store, so that the profiles of those
+// who are here stay in memory.
+func (s *Shop) openIdle(subject Subject, seed uint64) *call {
+	now := s.now()
+	c := s.begin(time.Now(), subject, now, seed)
+	c.degrade, c.release, c.asOf = ranker.NotDegraded, func() {}, false
+	c.know(now)
+	return c
+}
+
+// begin makes a call that knows nothing of its subject yet.
+func (s *Shop) begin(begin time.Time, subject Subject, asOf time.Time, seed uint64) *call {
+	c := s.calls.get()
+	c.shop, c.begin = s, begin
+	c.info = Info{RecommendationID: record.NewDecisionID(begin, rand.Uint64()), Seed: seed}
+	c.subject, c.asOf = subject, !asOf.IsZero()
+	c.applied, _ = s.applied.load()
 	if seed == 0 {
 		c.info.Seed = max(1, rand.Uint64())
 	}
@@ -59,8 +78,13 @@ func (s *Shop) open(ctx context.Context, subject Subject, asOf time.Time, fresh 
 	if asOf.IsZero() {
 		c.now = s.now()
 	}
-	mark := time.Now()
-	s.know(&c.person, subject, c.gen, asOf)
+	return c
+}
+
+// know reads what is known of the subject.
+func (c *call) know(asOf time.Time) {
+	s, mark := c.shop, time.Now()
+	s.know(&c.person, c.subject, c.gen, asOf)
 	if c.person.unread && c.degrade == ranker.NotDegraded {
 		c.degrade = ranker.ProfileUnavailable
 	}
@@ -68,7 +92,6 @@ func (s *Shop) open(ctx context.Context, subject Subject, asOf time.Time, fresh 
 		c.info.Profile = record.Token{Epoch: s.log.Head().Epoch, Seq: c.person.seq}
 	}
 	c.info.Times.Profile = time.Since(mark).Microseconds()
-	return c, nil
 }
 
 // close gives the call's memory and its permit back.

@@ -16,6 +16,7 @@ type making struct {
 	assignment record.Assignment
 	filter     string
 	limit      int
+	ranked     int // slots, where pages may follow; 0: limit
 	seen       ranker.SeenPolicy
 	diversity  float32
 }

@@ -151,6 +151,11 @@ func (s *Shop) Recommend(ctx context.Context, q *RecommendQuery) (*Reply, error)
 		return nil, err
 	}
 	defer c.close()
+	return c.answerOne(q)
+}
+
+// answerOne answers a query whose subject is known.
+func (c *call) answerOne(q *RecommendQuery) (*Reply, error) {
 	c.page(q.Context)
 	c.exclude = c.numbers(c.exclude, q.Exclude)
 	c.asked = len(c.exclude)
@@ -176,6 +181,7 @@ func (c *call) row(q *RecommendQuery, i int, reply *Reply) (List, error) {
 	limit := req.Limit
 	if q.Paginate {
 		req.Limit = max(limit, pagedItems)
+		c.made.ranked = req.Limit
 	}
 	if err := c.answer(q, &req); err != nil {
 		return List{}, err

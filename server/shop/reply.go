@@ -96,7 +96,7 @@ func (c *call) decide(kind record.DecisionKind, row int, surface string, context
 		Policy: c.made.policy.id, Generation: c.info.Generation, Seed: c.info.Seed, Tier: res.Tier.String(),
 		Profile: c.info.Profile, Candidates: int32(res.Candidates),
 		Items: shown(d.Items, res.Items), Losers: shown(d.Losers, res.Losers), FeatureNames: featureNames,
-		Kind: kind, Assignment: c.made.assignment, Filter: c.made.filter, Limit: int32(c.made.limit), Seen: seenNames[c.made.seen],
+		Kind: kind, Assignment: c.made.assignment, Filter: c.made.filter, Limit: int32(c.made.limit), Ranked: int32(c.made.ranked), Seen: seenNames[c.made.seen],
 		Diversity: c.made.diversity, Exclude: append(d.Exclude[:0], c.exclude[:c.asked]...), AsOf: c.asOf, Applied: c.applied,
 		Degraded: uint8(c.degrade),
 	}

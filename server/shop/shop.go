@@ -90,6 +90,8 @@ type Shop struct {
 	calls     pool[call]
 	permits   chan struct{}
 	underWay  atomic.Int64
+	bulkTurn  chan struct{} // held by the bulk call that runs
+	bulkCalls atomic.Int64  // running or waiting
 	decisions *decisionLog
 	tiers     tierCounts
 	reused    atomic.Int64 // replies from a ranking that was kept
@@ -110,8 +112,8 @@ func Open(ctx context.Context, config Config, tenant record.Tenant, log Log, sec
 	s := &Shop{
 		tenant: tenant.Name, tenantNumber: tenant.Number, config: config, log: log, persist: persist, secret: secret,
 		dim: config.Encoder.Info().Dim, applied: newAppliedMark(),
-		permits: make(chan struct{}, config.Permits),
-		upkept:  make(chan struct{}), outgrown: make(chan struct{}, 1), tasted: make(chan struct{}),
+		permits: make(chan struct{}, config.Permits), bulkTurn: make(chan struct{}, 1),
+		upkept: make(chan struct{}), outgrown: make(chan struct{}, 1), tasted: make(chan struct{}),
 		replaced: make(chan struct{}, 1), swept: make(chan struct{}),
 	}
 	if !embed.IsImmediate(config.Encoder) {

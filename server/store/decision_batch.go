@@ -87,7 +87,7 @@ func decisionMessage(d *record.Decision) *storepb.Decision {
 		Kind: uint32(d.Kind), Experiment: d.Assignment.Experiment, Variant: d.Assignment.Variant, Assignment: uint32(d.Assignment.Kind),
 		Filter: d.Filter, Limit: d.Limit, Seen: seenNumber(d.Seen), Diversity: d.Diversity, Exclude: d.Exclude,
 		ClockNs: clockNumber(d.Clock, d.Time), AsOf: d.AsOf, Applied: d.Applied, Degraded: uint32(d.Degraded),
-		Offset: d.Offset, First: d.First,
+		Offset: d.Offset, First: d.First, Ranked: d.Ranked,
 	}
 }
 
@@ -141,6 +141,7 @@ func fromBatch(b *storepb.DecisionBatch, i int) (record.Decision, error) {
 		Kind: record.DecisionKind(m.Kind), Filter: m.Filter, Limit: m.Limit, Seen: seenName(m.Seen), Diversity: m.Diversity,
 		Assignment: record.Assignment{Experiment: m.Experiment, Variant: m.Variant, Kind: record.AssignmentKind(m.Assignment)},
 		Exclude:    m.Exclude, AsOf: m.AsOf, Applied: m.Applied, Degraded: uint8(m.Degraded), Offset: m.Offset, First: m.First,
+		Ranked: m.Ranked,
 	}
 	d.Clock = fromClockNumber(m.ClockNs)
 	if m.Names > 0 {

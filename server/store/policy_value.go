@@ -40,7 +40,7 @@ func fromPolicyMessage(m *storepb.Policy) record.Policy {
 			Share: m.NewShare, MaxAge: time.Duration(m.NewMaxAgeNs), MaxImpressions: m.NewMaxImpressions,
 			Method: record.NewItemMethod(m.NewMethod),
 		},
-		Fatigue: record.Fatigue{Weight: m.Fatigue, HalfLife: time.Duration(m.HalfLifeNs)},
+		Fatigue:      record.Fatigue{Weight: m.Fatigue, HalfLife: time.Duration(m.HalfLifeNs)},
 		KeepVariants: m.KeepVariants,
 	}
 	if m.Diversity != nil {

@@ -24,7 +24,7 @@ func testDecisions[S Store[T], T Tenant](t *testing.T, f *fixture[S, T]) {
 		Items: shown, Losers: shown[1:], FeatureNames: []string{"a", "b"},
 		Kind: record.DecisionPage, Assignment: record.Assignment{Experiment: "e", Variant: "v", Kind: record.AssignedListed},
 		Filter: "in_stock", Limit: 20, Seen: record.SeenHideInteracted, Diversity: 0.25, Exclude: []uint32{9, 1 << 20},
-		Clock: f.now.Add(-time.Hour), AsOf: true, Applied: 77, Degraded: 2, Offset: 30, First: "r0",
+		Clock: f.now.Add(-time.Hour), AsOf: true, Applied: 77, Degraded: 2, Offset: 30, First: "r0", Ranked: 500,
 	}
 	early := record.Decision{ID: id(-time.Hour, 2), Time: f.now.Add(-time.Hour)}
 	late := record.Decision{ID: id(time.Hour, 3), Time: f.now.Add(time.Hour)}

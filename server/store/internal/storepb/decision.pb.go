@@ -167,6 +167,7 @@ type Decision struct {
 	Degraded      uint32 `protobuf:"varint,28,opt,name=degraded,proto3" json:"degraded,omitempty"`
 	Offset        int32  `protobuf:"varint,29,opt,name=offset,proto3" json:"offset,omitempty"`
 	First         string `protobuf:"bytes,30,opt,name=first,proto3" json:"first,omitempty"`
+	Ranked        int32  `protobuf:"varint,31,opt,name=ranked,proto3" json:"ranked,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -402,6 +403,13 @@ func (x *Decision) GetFirst() string {
 		return x.First
 	}
 	return ""
+}
+
+func (x *Decision) GetRanked() int32 {
+	if x != nil {
+		return x.Ranked
+	}
+	return 0
 }
 
 // Ranking is a list of items by column, so that it packs well.
@@ -720,7 +728,7 @@ const file_kindred_store_v1_decision_proto_rawDesc = "" +
 	"\bdecision\x18\x02 \x03(\v2\x1a.kindred.store.v1.DecisionR\bdecision\x124\n" +
 	"\x05names\x18\x03 \x03(\v2\x1e.kindred.store.v1.FeatureNamesR\x05names\"\"\n" +
 	"\fFeatureNames\x12\x12\n" +
-	"\x04name\x18\x01 \x03(\tR\x04name\"\xa3\x06\n" +
+	"\x04name\x18\x01 \x03(\tR\x04name\"\xbb\x06\n" +
 	"\bDecision\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x17\n" +
 	"\atime_ns\x18\x02 \x01(\x10R\x06timeNs\x12\x18\n" +
@@ -760,7 +768,8 @@ const file_kindred_store_v1_decision_proto_rawDesc = "" +
 	"\aapplied\x18\x1b \x01(\x04R\aapplied\x12\x1a\n" +
 	"\bdegraded\x18\x1c \x01(\rR\bdegraded\x12\x16\n" +
 	"\x06offset\x18\x1d \x01(\x05R\x06offset\x12\x14\n" +
-	"\x05first\x18\x1e \x01(\tR\x05first\"\xb5\x01\n" +
+	"\x05first\x18\x1e \x01(\tR\x05first\x12\x16\n" +
+	"\x06ranked\x18\x1f \x01(\x05R\x06ranked\"\xb5\x01\n" +
 	"\aRanking\x12\x12\n" +
 	"\x04item\x18\x01 \x03(\rR\x04item\x12\x14\n" +
 	"\x05score\x18\x02 \x03(\x02R\x05score\x12\x1e\n" +
