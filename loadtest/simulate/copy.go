@@ -113,8 +113,8 @@ func (c *shopCopy) nextWindow(plan []Visit) (now, rest []Visit) {
 }
 
 func (c *shopCopy) visits(ctx context.Context, now []Visit) error {
-	if len(now) == 0 {
-		return nil
+	if len(now) == 0 || ctx.Err() != nil {
+		return ctx.Err()
 	}
 	asks := make([]Ask, len(now))
 	for i, v := range now {

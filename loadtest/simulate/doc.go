@@ -55,9 +55,14 @@
 //
 // # Files
 //
-// [Write] lets the days pass under lists drawn at random from a pool of candidates and writes items.jsonl and events.jsonl (package
-// dataset), decisions.jsonl (kindred.v1.Decision in the JSON form of protobuf: all candidates, with exact propensities) and
-// truth.json: what named policies over the same candidates bring. [Recorder] writes the logs of a comparison.
+// [Write] lets the days pass under lists drawn at random from a pool of candidates. It writes items.jsonl and events.jsonl (package
+// dataset); decisions.jsonl, kindred.v1.Decision in the JSON form of protobuf with all candidates and exact propensities, and
+// feedback.jsonl, the clicks and purchases on them as kindred.v1.Event, both for package ope; and truth.json: what named
+// policies over the same candidates bring, with the names of ope's targets where it has them. [Recorder] writes the logs of a
+// comparison.
+//
+//	go run ./loadtest simulate --write DIR
+//	go run ./loadtest ope --format kindred --decisions DIR/decisions.jsonl --events DIR/feedback.jsonl --target uniform,temperature=0.5
 //
 // # Determinism
 //

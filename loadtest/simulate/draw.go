@@ -34,8 +34,8 @@ const (
 	forLeaving
 	forPool
 	forList
-	forBot
 	forAsk
+	forTruth
 )
 
 const golden = 0x9e3779b97f4a7c15

@@ -64,3 +64,25 @@ func appendAct(b []byte, a *Act) []byte {
 	}
 	return append(b, "}\n"...)
 }
+
+// appendFeedback appends a click or a purchase on a list as protobuf's JSON has kindred.v1.Event; nothing for other acts.
+func appendFeedback(b []byte, a *Act) []byte {
+	kind := "CLICK"
+	switch {
+	case a.Position == 0:
+		return b
+	case a.Type == dataset.TypePurchase:
+		kind = "PURCHASE"
+	case a.Type != dataset.TypeClick:
+		return b
+	}
+	b = append(append(b, `{"id":"`...), a.ID...)
+	b = append(append(b, `","userId":"`...), a.User...)
+	b = append(append(b, `","itemId":"`...), a.Item...)
+	b = append(append(b, `","type":"EVENT_TYPE_`...), kind...)
+	b = append(append(b, `","recommendationId":"`...), a.RecommendationID...)
+	b = append(b, `","time":"`...)
+	b = a.Time.AppendFormat(b, time.RFC3339)
+	b = append(b, `","position":`...)
+	return append(strconv.AppendInt(b, int64(a.Position), 10), "}\n"...)
+}

@@ -119,7 +119,6 @@ func byScore(a, b scored) int {
 
 // popular counts acts, with a half-life of a week.
 type popular struct {
-	quiet
 	w      *World
 	counts []float64
 	ranked []scored // of those with a count, best first; nil: to be made

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -165,18 +166,20 @@ type Failure struct {
 // day lets a day happen in all copies, side by side, and counts it if all ended it.
 func (run *worldRun) day(ctx context.Context, w *World, day int) (*Failure, error) {
 	plan := w.plan(day)
-	errs := make([]error, len(run.copies))
+	var failed *shopCopy // the first; the others end because of it
+	var once sync.Once
 	group, groupCtx := errgroup.WithContext(ctx)
-	for i, c := range run.copies {
+	for _, c := range run.copies {
 		group.Go(func() error {
-			errs[i] = c.day(groupCtx, day, plan)
-			return errs[i]
+			err := c.day(groupCtx, day, plan)
+			if err != nil {
+				once.Do(func() { failed = c })
+			}
+			return err
 		})
 	}
-	if first := group.Wait(); first != nil {
-		i := slices.Index(errs, first)
-		c := run.copies[max(i, 0)]
-		return &Failure{Policy: c.policy.Name(), Seed: w.Seed, Day: day, VisitsOfDay: c.visitsDone, DaysDone: run.daysDone, Error: first.Error()}, first
+	if err := group.Wait(); err != nil {
+		return &Failure{Policy: failed.policy.Name(), Seed: w.Seed, Day: day, VisitsOfDay: failed.visitsDone, DaysDone: run.daysDone, Error: err.Error()}, err
 	}
 	if day < 0 {
 		return nil, nil

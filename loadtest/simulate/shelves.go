@@ -2,7 +2,7 @@ package simulate
 
 import "slices"
 
-// shelves hold all items of a world that will ever come, ready for the truth: about 8*dims/2 + 64 bytes each. They do not change and
+// shelves hold all items of a world that will ever come, ready for the truth: about 4*dims + 80 bytes each. They do not change and
 // may be read by many goroutines.
 type shelves struct {
 	*World

@@ -59,7 +59,7 @@ type Written struct {
 }
 
 // Write writes a world as items.jsonl and events.jsonl, for package dataset; decisions.jsonl, what was shown with exact
-// propensities; and truth.json, what some policies would have brought. Items go through a bounded number of buffers and users
+// propensities, and feedback.jsonl, what came of it, for package ope; and truth.json, what some policies would have brought. Items go through a bounded number of buffers and users
 // are visited day by day: memory does not grow with items.
 func Write(ctx context.Context, config Config, o WriteOptions) (*Written, error) {
 	w, err := NewWorld(config)

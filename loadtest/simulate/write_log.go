@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"math"
 	"slices"
 	"time"
 )
@@ -26,11 +28,13 @@ type decision struct {
 // candidate is an item that could be shown.
 type candidate struct {
 	Item       string    `json:"itemId"`
+	Score      float64   `json:"score"` // what ope's target temperature=T goes by: the affinity, which random lists do not look at
 	Propensity float64   `json:"propensity"`
 	Features   []float32 `json:"features"`
 
 	number          int
 	click, purchase float64 // the truth
+	drawn           float64 // what one drawing goes by
 }
 
 // The features of candidates, in their order.
@@ -51,18 +55,44 @@ type TruePolicy struct {
 	Purchases float64 `json:"purchases_per_list"`
 }
 
+// The policies of the truth. Those of a temperature draw each slot from the candidates left in proportion to exp(score/T), as
+// ope's targets of the same names do; they are drawn truthDraws times for each decision.
+const (
+	logged = iota
+	byAffinity
+	byTrueValue
+	byTemperature
+)
+
+const truthDraws = 8
+
+var temperatures = []float64{math.Inf(1), 0.5, 0.2}
+
+func truePolicies() []TruePolicy {
+	all := []TruePolicy{logged: {Name: "logged"}, byAffinity: {Name: "by_affinity"}, byTrueValue: {Name: "by_true_value"}}
+	for _, t := range temperatures {
+		name := "uniform"
+		if !math.IsInf(t, 1) {
+			name = fmt.Sprintf("temperature=%g", t)
+		}
+		all = append(all, TruePolicy{Name: name})
+	}
+	return all
+}
+
 // logWriter lets the days of a world pass under random lists, and writes what happens. It holds a little of each user.
 type logWriter struct {
 	*World
 	o                 WriteOptions
 	events, decisions *file
+	feedback          *file // the clicks and purchases on decisions, as kindred.v1.Event in the JSON form of protobuf
 	scene             scene
 	lender            *lender
 	customers         []customer
 	mood              *mood
 	result            *Written
 	buffer            []byte
-	truth             [3]TruePolicy
+	truth             []TruePolicy
 }
 
 func (r *Written) writeLog(ctx context.Context, w *World, o WriteOptions) (err error) {
@@ -76,9 +106,14 @@ func (r *Written) writeLog(ctx context.Context, w *World, o WriteOptions) (err e
 		return err
 	}
 	defer func() { err = errors.Join(err, decisions.close()) }()
+	feedback, err := create(o.Dir, "feedback.jsonl", o.Packed)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, feedback.close()) }()
 	start, lender := time.Now(), newLender(w)
-	l := &logWriter{World: w, o: o, events: events, decisions: decisions, lender: lender, scene: scene{World: w, goods: lender, surface: "home"},
-		customers: newCustomers(w), mood: w.newMood(), result: r, truth: [3]TruePolicy{{Name: "logged"}, {Name: "by_affinity"}, {Name: "by_true_value"}}}
+	l := &logWriter{World: w, o: o, events: events, decisions: decisions, feedback: feedback, lender: lender, scene: scene{World: w, goods: lender, surface: "home"},
+		customers: newCustomers(w), mood: w.newMood(), result: r, truth: truePolicies()}
 	for day := -w.HistoryDays; day < w.Days; day++ {
 		if err := l.day(ctx, day); err != nil {
 			return err
@@ -130,7 +165,14 @@ func (l *logWriter) visit(v Visit) error {
 		l.buffer = appendAct(l.buffer, &out.acts[i])
 	}
 	l.result.Events += len(out.acts)
-	_, err := l.events.Write(l.buffer)
+	if _, err := l.events.Write(l.buffer); err != nil || v.Day < 0 || l.mood.isABot {
+		return err
+	}
+	l.buffer = l.buffer[:0]
+	for i := range out.acts {
+		l.buffer = appendFeedback(l.buffer, &out.acts[i])
+	}
+	_, err := l.feedback.Write(l.buffer)
 	return err
 }
 
@@ -149,7 +191,8 @@ func (l *logWriter) pool(v Visit, who *customer) []candidate {
 		c := candidate{number: n, Item: ItemID(n), Propensity: 1 / float64(l.o.Pool-min(len(pool), l.Limit-1))}
 		c.click, c.purchase = l.mood.chances(g, slices.Contains(who.products, product))
 		// The affinity is what a good model would see of it: the truth and some noise.
-		c.Features = []float32{float32(l.mood.affinity(g) + 0.1*d.normal()), float32(g.logPrice), float32(g.quality), float32(g.appeal)}
+		c.Score = float64(float32(l.mood.affinity(g) + 0.1*d.normal()))
+		c.Features = []float32{float32(c.Score), float32(g.logPrice), float32(g.quality), float32(g.appeal)}
 		pool = append(pool, c)
 	}
 	return pool
@@ -157,7 +200,7 @@ func (l *logWriter) pool(v Visit, who *customer) []candidate {
 
 // decide writes a decision and adds to the truth.
 func (l *logWriter) decide(v Visit, pool []candidate, shown Shown) error {
-	l.judge(pool)
+	l.judge(v, pool)
 	line, err := json.Marshal(decision{ID: shown.ID, Time: v.Time, User: uint64(v.User) + 1, Surface: l.scene.surface, Policy: "random-of-pool",
 		Tier: "popular", Candidates: len(pool), Items: pool[:l.Limit], Losers: pool[l.Limit:], Features: featureNames})
 	if err != nil {
@@ -169,24 +212,34 @@ func (l *logWriter) decide(v Visit, pool []candidate, shown Shown) error {
 }
 
 // judge adds what the policies of the truth bring on this pool.
-func (l *logWriter) judge(pool []candidate) {
+func (l *logWriter) judge(v Visit, pool []candidate) {
 	falling := func(by func(*candidate) float64) []candidate {
 		return slices.SortedFunc(slices.Values(pool), func(a, b candidate) int {
 			return cmp.Or(cmp.Compare(by(&b), by(&a)), cmp.Compare(a.number, b.number))
 		})
 	}
-	l.add(&l.truth[0], pool)
-	l.add(&l.truth[1], falling(func(c *candidate) float64 { return float64(c.Features[0]) }))
-	l.add(&l.truth[2], falling(func(c *candidate) float64 { return c.click * l.Goal.reward(c.purchase) }))
+	l.add(&l.truth[logged], pool, 1)
+	l.add(&l.truth[byAffinity], falling(func(c *candidate) float64 { return c.Score }), 1)
+	l.add(&l.truth[byTrueValue], falling(func(c *candidate) float64 { return c.click * l.Goal.reward(c.purchase) }), 1)
+	for i, temperature := range temperatures {
+		d := keyed(l.Seed, forTruth, v.key(), uint64(i))
+		for range truthDraws {
+			// The largest of scores with Gumbel noise come in the order of drawing by exp(score/T) without replacement.
+			for k := range pool {
+				pool[k].drawn = pool[k].Score/temperature - math.Log(-math.Log(1-d.unit()))
+			}
+			l.add(&l.truth[byTemperature+i], falling(func(c *candidate) float64 { return c.drawn }), 1.0/truthDraws)
+		}
+	}
 }
 
-func (l *logWriter) add(to *TruePolicy, list []candidate) {
+func (l *logWriter) add(to *TruePolicy, list []candidate, share float64) {
 	var click, purchase, one [maxLimit]float64
 	for k, c := range list[:l.Limit] {
 		click[k], purchase[k], one[k] = c.click, c.purchase, 1
 	}
-	to.Clicks += l.Clicks.value(click[:l.Limit], one[:l.Limit])
-	to.Purchases += l.Clicks.value(click[:l.Limit], purchase[:l.Limit])
+	to.Clicks += share * l.Clicks.value(click[:l.Limit], one[:l.Limit])
+	to.Purchases += share * l.Clicks.value(click[:l.Limit], purchase[:l.Limit])
 }
 
 func (l *logWriter) writeTruth() (err error) {
