@@ -28,8 +28,10 @@
 // Whether an item may be returned is asked of the live catalog row and the
 // filter while candidates are collected, that is, during the reply, and on every
 // rung. Order is by score, then by the smaller item number, so that equal inputs
-// give equal replies. Diversity is maximal marginal relevance over the item
-// vectors and changes order, not scores.
+// give equal replies. A policy (package rerank) may change order, not scores: rules of the
+// merchant, caps, variety, and chance, of which each item carries its exact probability. The
+// rules that exclude are asked while candidates are collected, so that what they take out is
+// replaced.
 //
 // # How to use it
 //
@@ -49,7 +51,8 @@
 // Similar items and items bought together are a request with a [Relation] and
 // the item in Context; a list that the caller brings is ranked by
 // [Pipeline.RankItems]. Subpackages hold the parts: catalog (live rows), filter
-// (CEL), covisit (what follows what), popularity (decayed counts, arrivals).
+// (CEL), covisit (what follows what), popularity (decayed counts, arrivals), rerank
+// (policies), exposure (what was shown today).
 //
 // To add a feature, add a constant to [Feature] with its definition, its name,
 // its [column] and a default weight. To add a source, add a constant to

@@ -39,6 +39,10 @@ const (
 	MaxWeight      = 1000    // of fatigue
 )
 
+// DefaultDiversity is the weight for those who want variety and have measured nothing: see
+// the package comment.
+const DefaultDiversity = 0.4
+
 // Label is what a [Cap] counts by.
 type Label uint8
 

@@ -7,7 +7,6 @@ type reserve struct {
 	rule  int
 	share float64
 	have  int // slots it has
-	ahead int // scratch: slots it would have at the slot looked at
 	last  Why // why it did not get the last slot it was due
 	lane  lane
 }

@@ -32,12 +32,12 @@ func (p *Policy) Validate() error {
 	}
 	for i := range p.Caps {
 		if err := p.Caps[i].validate(); err != nil {
-			return fmt.Errorf("Caps[%d]: %w", i, err)
+			return fmt.Errorf("caps[%d]: %w", i, err)
 		}
 	}
 	for i := range p.Rules {
 		if err := p.Rules[i].validate(); err != nil {
-			return fmt.Errorf("Rules[%d]: %w", i, err)
+			return fmt.Errorf("rules[%d]: %w", i, err)
 		}
 	}
 	return nil
