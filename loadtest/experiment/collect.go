@@ -47,10 +47,13 @@ type act struct {
 type Left struct {
 	Listed    int `json:"listed"`    // lists of people who are listed for a variant
 	Requested int `json:"requested"` // lists whose request named the variant
-	Anonymous int `json:"anonymous"` // lists for nobody, or without a user in the log
-	Bulk      int `json:"bulk"`      // lists made in bulk, which nobody need have seen
-	Unknown   int `json:"unknown"`   // lists of variants that the experiment does not have
-	Switched  int `json:"switched"`  // users who were in another variant later; they count for the first
+	Anonymous int `json:"anonymous"` // lists for nobody
+	// Newcomers counts lists of people who were assigned, but whom the server had no number for: they had written no event
+	// yet, so that their lists cannot be told to be of one person.
+	Newcomers int `json:"newcomers"`
+	Bulk      int `json:"bulk"`     // lists made in bulk, which nobody need have seen
+	Unknown   int `json:"unknown"`  // lists of variants that the experiment does not have
+	Switched  int `json:"switched"` // users who were in another variant later; they count for the first
 }
 
 // collector joins decisions and events.
@@ -82,8 +85,10 @@ func (c *collector) decision(d *kindredv1.Decision) error {
 		c.left.Listed++
 	case kind == kindredv1.AssignmentKind_ASSIGNMENT_KIND_REQUEST:
 		c.left.Requested++
-	case kind != kindredv1.AssignmentKind_ASSIGNMENT_KIND_HASH, d.UserNumber == 0:
+	case kind != kindredv1.AssignmentKind_ASSIGNMENT_KIND_HASH:
 		c.left.Anonymous++
+	case d.UserNumber == 0:
+		c.left.Newcomers++
 	case d.Kind == kindredv1.DecisionKind_DECISION_KIND_BULK:
 		c.left.Bulk++
 	case variant < 0:

@@ -4,7 +4,9 @@
 // # What is counted
 //
 //   - A user is who the server's hash put into a variant (Assignment of kind hash); listed testers, requests that name a variant
-//     and anonymous calls are left out, and counted. The first variant counts for good: who changed it later, as shares were
+//     and anonymous calls are left out, and counted. So are lists of newcomers: a server has no number for somebody who wrote no
+//     event yet, and their lists cannot be put together. A variant that makes more newcomers act thus gains users of another
+//     kind than the control has; where newcomers are many, have the frontend write an event (the view of the page) first. The first variant counts for good: who changed it later, as shares were
 //     changed, stays where they began (intention to treat).
 //   - A user's figures are of a fixed window after their first list, and count when the window is over. Only so are they final,
 //     which the statistics need; users whose window is open are told apart.

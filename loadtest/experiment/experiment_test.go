@@ -93,7 +93,8 @@ func TestEveryActCountsByTheRules(t *testing.T) {
 	l.show("bulk", "new", 4, 1).Kind = kindredv1.DecisionKind_DECISION_KIND_BULK
 	l.show("listed", "new", 5, 1).Assignment.Kind = kindredv1.AssignmentKind_ASSIGNMENT_KIND_LISTED
 	l.show("asked", "new", 6, 1).Assignment.Kind = kindredv1.AssignmentKind_ASSIGNMENT_KIND_REQUEST
-	l.show("nobody", "new", 0, 1)
+	l.show("nobody", "new", 0, 1).Assignment.Kind = kindredv1.AssignmentKind_ASSIGNMENT_KIND_ANONYMOUS
+	l.show("fresh", "new", 0, 1)
 	l.show("gone", "old", 7, 1)
 	l.show("other", "new", 8, 1).Assignment.Experiment = "y"
 
@@ -128,8 +129,11 @@ func TestEveryActCountsByTheRules(t *testing.T) {
 	if fresh != want {
 		t.Errorf("new  %+v\nwant %+v", fresh, want)
 	}
-	if left := (Left{Listed: 1, Requested: 1, Anonymous: 1, Bulk: 1, Unknown: 1, Switched: 1}); r.Left != left {
+	if left := (Left{Listed: 1, Requested: 1, Anonymous: 1, Newcomers: 1, Bulk: 1, Unknown: 1, Switched: 1}); r.Left != left {
 		t.Errorf("left out %+v; want %+v", r.Left, left)
+	}
+	if !strings.HasPrefix(r.Warning, "1 of 7 lists") {
+		t.Errorf("warning %q", r.Warning)
 	}
 	for _, c := range r.Comparisons {
 		if c.Enough || c.Significant || !strings.Contains(c.Text, "too few users") {

@@ -21,6 +21,9 @@ func (r *Result) WriteTable(w io.Writer) error {
 	}
 	line(r.lead())
 	line(r.sharesText())
+	if r.Warning != "" {
+		line(r.Warning)
+	}
 	line("")
 	tables := []report.Table{r.variantTable(), r.comparisonTable()}
 	for _, table := range tables {
@@ -44,7 +47,7 @@ func (r *Result) Page() report.Page {
 		}
 	}
 	variants, comparisons := r.variantTable(), r.comparisonTable()
-	p.Sections = []report.Section{{Title: "Shares", Text: r.sharesText(), Wide: true},
+	p.Sections = []report.Section{{Title: "Shares", Text: strings.TrimSuffix(r.sharesText()+". "+r.Warning, ". "), Wide: true},
 		{Title: "Variants", Table: &variants, Wide: true}, {Title: "Against the control", Table: &comparisons, Wide: true}}
 	return p
 }
@@ -62,8 +65,8 @@ func (r *Result) sharesText() string {
 
 func (r *Result) leftText() string {
 	l := r.Left
-	return fmt.Sprintf("Left out: lists of %d listed testers' requests, %d that named a variant, %d without a user, %d in bulk, %d of unknown variants; %d users who changed variant count for their first.",
-		l.Listed, l.Requested, l.Anonymous, l.Bulk, l.Unknown, l.Switched)
+	return fmt.Sprintf("Left out: lists of %d listed testers' requests, %d that named a variant, %d anonymous, %d of newcomers, %d in bulk, %d of unknown variants; %d users who changed variant count for their first.",
+		l.Listed, l.Requested, l.Anonymous, l.Newcomers, l.Bulk, l.Unknown, l.Switched)
 }
 
 func (r *Result) variantTable() report.Table {

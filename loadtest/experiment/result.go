@@ -103,6 +103,8 @@ type Result struct {
 	// Mismatch says that users did not fall to the variants as they should: no other figure is to be trusted.
 	Mismatch bool `json:"sample_ratio_mismatch"`
 	Left     Left `json:"left_out"`
+	// Warning says what else may mislead; empty: nothing.
+	Warning string `json:"warning,omitempty"`
 }
 
 // mismatchAlpha is the level of the check of shares: low, as an alarm ends an experiment.
@@ -154,6 +156,9 @@ func (c *collector) result() (*Result, error) {
 	}
 	for _, v := range c.variants {
 		r.Variants = append(r.Variants, VariantResult{Variant: v.Name, Share: v.Share / total})
+	}
+	if n := c.left.Newcomers; n > 0 {
+		r.Warning = fmt.Sprintf("%d of %d lists were for newcomers whom the server has no number for; they are left out, and a variant that makes more of them act is not judged by it", n, n+len(c.lists))
 	}
 	slices.SortFunc(c.users, func(a, b user) int { return cmp.Or(a.first.Compare(b.first), cmp.Compare(a.number, b.number)) })
 	if err := c.checkShares(r); err != nil {
