@@ -51,7 +51,7 @@ func TestThinSupportIsRefusedWithItsShare(t *testing.T) {
 		}
 	}
 	o := DefaultOptions()
-	o.MaxUnexplored = 0.2
+	o.MaxUnexplored = 0.21
 	if _, err := Evaluate(t.Context(), log, always(log, 0.4, 0.4, 0.2), o); err != nil {
 		t.Errorf("a share within the bound: %v", err)
 	}
