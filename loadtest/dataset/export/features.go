@@ -91,7 +91,9 @@ type featureTable struct {
 	decision []*shred
 	item     []*shred
 	names    map[string]int // features: their columns
+	features []int          // all those columns
 	columns  []int          // of the features of the decision at hand
+	head     columns        // the fields of the decision at hand
 	set      []bool         // columns that the item at hand has a feature for
 
 	shown, slot, clicked, purchased int
@@ -153,8 +155,9 @@ func (t *featureTable) place(schema *parquet.Schema, names []string) error {
 	t.shown, t.slot, t.clicked, t.purchased = at(shownColumn), at(slotColumn), at(clickedColumn), at(purchasedColumn)
 	for _, name := range names {
 		t.names[name] = at(featureGroup, name)
+		t.features = append(t.features, t.names[name])
 	}
-	t.set = make([]bool, len(schema.Columns()))
+	t.head, t.set = make(columns, len(schema.Columns())), make([]bool, len(schema.Columns()))
 	return nil
 }
 
@@ -163,6 +166,10 @@ func (t *featureTable) add(d *kindredv1.Decision, r *Result) error {
 	t.columns = t.columns[:0]
 	for _, name := range d.GetFeatureNames() {
 		t.columns = append(t.columns, t.names[name])
+	}
+	t.head.reset()
+	for _, s := range t.decision {
+		s.add(d.ProtoReflect(), t.head, 0, 0)
 	}
 	for i, item := range d.GetItems() {
 		clicked, purchased := t.became.within(d, item.GetItemId())
@@ -197,8 +204,8 @@ func (t *featureTable) row(d *kindredv1.Decision, item *kindredv1.ShownItem, slo
 	if len(item.GetFeatures()) > len(t.columns) {
 		return fmt.Errorf("decision %s: item %q has %d features of %d names", d.GetRecommendationId(), item.GetItemId(), len(item.GetFeatures()), len(t.columns))
 	}
-	for _, s := range t.decision {
-		s.add(d.ProtoReflect(), t.file.values, 0, 0)
+	for column, values := range t.head {
+		t.file.values[column] = append(t.file.values[column], values...)
 	}
 	for _, s := range t.item {
 		s.add(item.ProtoReflect(), t.file.values, 0, 0)
@@ -210,7 +217,7 @@ func (t *featureTable) row(d *kindredv1.Decision, item *kindredv1.ShownItem, slo
 		t.put(t.columns[i], parquet.FloatValue(v), 1)
 		t.set[t.columns[i]] = true
 	}
-	for _, column := range t.names {
+	for _, column := range t.features {
 		if !t.set[column] {
 			t.put(column, parquet.Value{}, 0)
 		}
