@@ -114,7 +114,7 @@ const nearZero = float32(1e-35)
 // compare adds the nodes of a split, and says how many a row passes at most.
 func (p *planter) compare(feature int32, s split, left, right int32) (at int32, passed int) {
 	add := func(threshold float32, left, right int32) int32 {
-		return p.model.add(node{threshold: threshold, feature: feature, left: left, right: right}, 0)
+		return p.model.add(node{threshold: key(threshold), feature: feature, next: [2]int32{left, right}}, 0)
 	}
 	below := math.Nextafter32(-nearZero, float32(math.Inf(-1)))
 	switch natural := s.threshold >= 0; { // where zero goes by itself; a threshold next to zero is not met
@@ -137,7 +137,7 @@ func (p *planter) leaf(number int) (int32, error) {
 		return 0, fmt.Errorf("leaf %d has value %v; it must lie in [-1e9, 1e9]", -number-1, value)
 	}
 	own := int32(len(p.model.nodes))
-	return p.model.add(node{left: own, right: own}, value), nil
+	return p.model.add(node{next: [2]int32{own, own}}, value), nil
 }
 
 func (m *Model) add(n node, value float64) int32 {

@@ -35,7 +35,8 @@
 //
 // A [Model] is immutable, safe for concurrent use, allocates nothing in steady state, and
 // takes at most [MaxSteps] comparisons a candidate: a file that would take more is refused
-// when it is read. BenchmarkScore says what they cost. Four rows walk a tree side by side,
-// so that none waits for its own memory; a leaf leads to itself. Attribution is that of
+// when it is read. BenchmarkScore500 says what they cost: about two nanoseconds each, so that
+// 100 trees of depth 6 score 500 candidates in 0.6 ms. Four rows walk a tree side by side, so
+// that none waits for its own memory, and none branches; a leaf leads to itself. Attribution is that of
 // package attribution, from a row of zeros: a candidate of which nothing is known.
 package trees

@@ -213,7 +213,7 @@ func TestModelsThatTakeTooLongAreRefused(t *testing.T) {
 	if _, err := Read(strings.NewReader(grown(2, 4))); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Read(strings.NewReader(grown(MaxSteps/3+1, 3))); !errors.Is(err, ErrModel) || !strings.Contains(err.Error(), "8193 comparisons a candidate") {
+	if _, err := Read(strings.NewReader(grown(MaxSteps/3+1, 3))); !errors.Is(err, ErrModel) || !strings.Contains(err.Error(), "4098 comparisons a candidate") {
 		t.Errorf("too many steps: %v", err)
 	}
 	deep := xgTree{}
@@ -235,6 +235,19 @@ func TestModelsThatTakeTooLongAreRefused(t *testing.T) {
 	}
 	if err := m.plant(&deep, columns); !errors.Is(err, ErrModel) || !strings.Contains(err.Error(), "deeper than 128") {
 		t.Errorf("too deep: %v", err)
+	}
+}
+
+func TestKeysAreInTheOrderOfTheirNumbers(t *testing.T) {
+	list := []float32{float32(math.Inf(-1)), -math.MaxFloat32, -1.5, -1, -1e-35, -math.SmallestNonzeroFloat32, 0,
+		math.SmallestNonzeroFloat32, 1e-35, 1, 1.5, math.MaxFloat32, float32(math.Inf(1))}
+	for i := 1; i < len(list); i++ {
+		if key(list[i-1]) >= key(list[i]) {
+			t.Errorf("the key of %v is not below that of %v", list[i-1], list[i])
+		}
+	}
+	if key(float32(math.Copysign(0, -1))) != key(0) {
+		t.Error("zero has two keys")
 	}
 }
 
