@@ -229,7 +229,7 @@ func inverse[W, D comparable](table map[W]D) map[D]W {
 func TestWireValuesAndDomainValuesMeetOneToOne(t *testing.T) {
 	bijective(t, "tier", wireTiers, span(ranker.Personalized, ranker.Popular))
 	bijective(t, "source", wireSources, span(ranker.FromUserVector, ranker.FromPolicy), kindredv1.Source_SOURCE_TEXT.Number())
-	bijective(t, "verdict", wireVerdicts, span(ranker.Shown, ranker.Excluded))
+	bijective(t, "verdict", wireVerdicts, span(ranker.Shown, ranker.PushedByFatigue))
 	bijective(t, "slot", slotWire, span(record.SlotScore, record.SlotReserved))
 	bijective(t, "label", labelWire, span(record.LabelCategory, record.LabelSeller))
 	bijective(t, "method", methodWire, span(record.NewByScore, record.NewByUCB))
@@ -246,7 +246,7 @@ func TestWireValuesAndDomainValuesMeetOneToOne(t *testing.T) {
 		record.TypePurchase, record.TypeRating, record.TypeComment, record.TypeSearch, record.TypeShare, record.TypeHide,
 	})
 	for past, table := range map[string]string{
-		(ranker.Popular + 1).String(): "tier", (ranker.Excluded + 1).String(): "verdict", (ranker.FromPolicy + 1).String(): "source",
+		(ranker.Popular + 1).String(): "tier", (ranker.PushedByFatigue + 1).String(): "verdict", (ranker.FromPolicy + 1).String(): "source",
 		(record.KindTime + 1).String(): "kind",
 	} {
 		if past != "unknown" {

@@ -40,6 +40,15 @@ var (
 		ranker.Filtered:     kindredv1.Verdict_VERDICT_FILTERED,
 		ranker.Seen:         kindredv1.Verdict_VERDICT_SEEN,
 		ranker.Excluded:     kindredv1.Verdict_VERDICT_EXCLUDED,
+
+		ranker.ExcludedByRule:    kindredv1.Verdict_VERDICT_EXCLUDED_BY_RULE,
+		ranker.DailyCapReached:   kindredv1.Verdict_VERDICT_DAILY_CAP_REACHED,
+		ranker.OverCap:           kindredv1.Verdict_VERDICT_OVER_CAP,
+		ranker.AnotherVariant:    kindredv1.Verdict_VERDICT_ANOTHER_VARIANT,
+		ranker.LostDraw:          kindredv1.Verdict_VERDICT_LOST_DRAW,
+		ranker.PushedByDiversity: kindredv1.Verdict_VERDICT_PUSHED_BY_DIVERSITY,
+		ranker.PushedByRule:      kindredv1.Verdict_VERDICT_PUSHED_BY_RULE,
+		ranker.PushedByFatigue:   kindredv1.Verdict_VERDICT_PUSHED_BY_FATIGUE,
 	}
 )
 
@@ -52,6 +61,9 @@ func itemsToWire(sh *shop.Shop, items []shop.Item, include bool) ([]*kindredv1.R
 		it, w := &items[i], &messages[i]
 		w.ItemId, w.Score, w.Propensity = it.ID, it.Score, it.Propensity
 		w.Sources, w.SlotKind = sourcesToWire(it.Sources), slotWire[it.Slot]
+		if it.Calibrated {
+			w.Probability = &it.Probability
+		}
 		w.Reasons = reasonsToWire(it.Reasons, maxReasons)
 		if include {
 			state, err := sh.Item(it.ID)
@@ -106,11 +118,29 @@ func infoToWire(sh *shop.Shop, in *shop.Info, list *shop.List) *kindredv1.ReplyI
 
 func placementsToWire(items []shop.Placement) []*kindredv1.Explanation {
 	list := make([]*kindredv1.Explanation, len(items))
-	for i, p := range items {
-		list[i] = &kindredv1.Explanation{
+	for i := range items {
+		p := &items[i]
+		w := &kindredv1.Explanation{
 			ItemId: printable(p.ID), Verdict: wireVerdicts[p.Verdict], Rank: int32(p.Rank), Score: p.Score,
 			Sources: sourcesToWire(p.Sources), Reasons: reasonsToWire(p.Reasons, len(p.Reasons)), Text: p.Text,
+			PlaceByScore: int32(p.ByScore), PlaceByValue: int32(p.ByValue), Value: p.Value, Rest: p.Rest,
+			FilterClause: p.Clause, InsteadItemId: p.Instead,
 		}
+		if p.Calibrated {
+			w.Probability = &p.Probability
+		}
+		if p.Verdict == ranker.Shown {
+			w.SlotKind, w.Propensity, w.DiversityPenalty = slotWire[p.Slot], p.Propensity, p.Penalty
+		}
+		for _, e := range p.Effects {
+			w.Effects = append(w.Effects, &kindredv1.RuleEffect{Rule: e.Name, Action: e.Action.String(), Change: e.Change})
+		}
+		for _, n := range p.Near {
+			w.NearMisses = append(w.NearMisses, &kindredv1.NearMiss{
+				Source: wireSources[n.Source], AnchorItemId: n.AnchorID, Place: int32(n.Place), Looked: int32(n.Looked), Takes: int32(n.Takes),
+			})
+		}
+		list[i] = w
 	}
 	return list
 }

@@ -263,7 +263,9 @@ func TestExplainAgreesWithRecommendAndHasEveryVerdict(t *testing.T) {
 		}
 	}
 	for v := range kindredv1.Verdict_name {
-		if v := kindredv1.Verdict(v); v != kindredv1.Verdict_VERDICT_UNSPECIFIED && got[v] == 0 {
+		v := kindredv1.Verdict(v)
+		ofPolicy := v > kindredv1.Verdict_VERDICT_EXCLUDED // those have a test of their own
+		if v != kindredv1.Verdict_VERDICT_UNSPECIFIED && !ofPolicy && got[v] == 0 {
 			t.Errorf("no item with %v among %v", v, got)
 		}
 	}

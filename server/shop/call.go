@@ -66,6 +66,7 @@ func (s *Shop) openIdle(subject Subject, seed uint64) *call {
 func (s *Shop) begin(begin time.Time, subject Subject, asOf time.Time, seed uint64) *call {
 	c := s.calls.get()
 	c.shop, c.begin = s, begin
+	c.response.Model, c.response.Conflicts = nil, c.response.Conflicts[:0] // a search sets neither
 	c.info = Info{RecommendationID: record.NewDecisionID(begin, rand.Uint64()), Seed: seed}
 	c.subject, c.asOf = subject, !asOf.IsZero()
 	c.applied, _ = s.applied.load()

@@ -119,7 +119,10 @@ type Item struct {
 	Propensity float64
 	Sources    ranker.Sources
 	Slot       record.SlotKind
-	Reasons    []Reason // with Explain
+	// Probability of a click, were it shown first; with Calibrated.
+	Probability float64
+	Calibrated  bool
+	Reasons     []Reason // with Explain
 }
 
 // Reason is one part of a score.
@@ -195,6 +198,25 @@ type Placement struct {
 	Sources ranker.Sources
 	Reasons []Reason
 	Text    string
+
+	Slot        record.SlotKind
+	Propensity  float64
+	Probability float64 // as of an Item
+	Calibrated  bool
+	// ByScore and ByValue are its places by score alone and by Value, from 1.
+	ByScore, ByValue int
+	Value, Penalty   float64
+	Rest             float64
+	Effects          []ranker.Effect
+	Clause           string // of the filter, that it does not meet
+	Instead          string // id of the variant that stands in its place
+	Near             []NearMiss
+}
+
+// NearMiss is how near an item came to being proposed by one source.
+type NearMiss struct {
+	ranker.Near
+	AnchorID string
 }
 
 // ExplainReply answers an ExplainQuery, in its order of items.

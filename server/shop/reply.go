@@ -23,6 +23,7 @@ func (c *call) list(surface string, req *ranker.Request, explain bool) List {
 	if len(res.Items) == 0 {
 		list.Why += c.nothing(req)
 	}
+	calibrated, tells := res.Model.(ranker.Calibrated)
 	for k := range res.Items {
 		r := &res.Items[k]
 		row := c.shop.table.Row(r.Item)
@@ -32,6 +33,9 @@ func (c *call) list(surface string, req *ranker.Request, explain bool) List {
 		it := Item{
 			ID: row.ID, Number: r.Item, Score: r.Score, Propensity: r.Propensity,
 			Sources: r.Sources, Slot: slotKinds[r.Fill],
+		}
+		if tells {
+			it.Probability, it.Calibrated = calibrated.Probability(r.Score), true
 		}
 		if explain {
 			c.reasons = c.gen.pipeline.Reasons(req, res, k, c.reasons[:0])

@@ -119,12 +119,32 @@ func (c *call) placements(ids []string, req *ranker.Request) ([]Placement, error
 	}
 	for k := range explained {
 		e := &explained[k]
-		out[of[k]] = Placement{
-			ID: ids[of[k]], Verdict: e.Verdict, Rank: e.Rank, Score: e.Score, Sources: e.Sources,
-			Reasons: c.shop.reasons(e.Reasons), Text: e.Text(),
-		}
+		out[of[k]] = c.placement(ids[of[k]], e, scratch.Model)
 	}
 	return out, nil
+}
+
+// placement converts what the ranker tells of an item.
+func (c *call) placement(id string, e *ranker.Explanation, model ranker.Model) Placement {
+	p := Placement{
+		ID: id, Verdict: e.Verdict, Rank: e.Rank, Score: e.Score, Sources: e.Sources, Reasons: c.shop.reasons(e.Reasons), Text: e.Text(),
+		Slot: slotKinds[e.Fill], Propensity: e.Propensity, ByScore: e.ByScore, ByValue: e.ByValue, Value: e.Value, Penalty: e.Penalty,
+		Rest: e.Rest, Effects: e.Effects, Clause: e.Clause,
+	}
+	if calibrated, ok := model.(ranker.Calibrated); ok && e.ByScore > 0 {
+		p.Probability, p.Calibrated = calibrated.Probability(e.Score), true
+	}
+	if e.Verdict == ranker.AnotherVariant {
+		p.Instead = c.shop.ItemID(e.Instead)
+	}
+	for _, n := range e.Near {
+		miss := NearMiss{Near: n}
+		if n.Source == ranker.FromItemNeighbours {
+			miss.AnchorID = c.shop.ItemID(n.Anchor)
+		}
+		p.Near = append(p.Near, miss)
+	}
+	return p
 }
 
 // Explain says where items ended up in the answer to a query of one row.
@@ -140,6 +160,9 @@ func (s *Shop) Explain(ctx context.Context, q *ExplainQuery) (*ExplainReply, err
 	req, err := c.request(&inner.Rows[0])
 	if err != nil {
 		return nil, err
+	}
+	if inner.Paginate {
+		req.Limit = max(req.Limit, pagedItems)
 	}
 	if err := c.rank(&req); err != nil {
 		return nil, err

@@ -364,6 +364,22 @@ const (
 	Verdict_VERDICT_SEEN Verdict = 9
 	// Named in exclude_item_ids, or a context item.
 	Verdict_VERDICT_EXCLUDED Verdict = 10
+	// By a rule of the policy.
+	Verdict_VERDICT_EXCLUDED_BY_RULE Verdict = 11
+	// Shown today as often as a rule allows.
+	Verdict_VERDICT_DAILY_CAP_REACHED Verdict = 12
+	// It would be shown, were it not for a cap.
+	Verdict_VERDICT_OVER_CAP Verdict = 13
+	// Another item of its variant_group stands in the list.
+	Verdict_VERDICT_ANOTHER_VARIANT Verdict = 14
+	// It would be shown, were nothing left to chance.
+	Verdict_VERDICT_LOST_DRAW Verdict = 15
+	// It would be shown, were it not for diversity.
+	Verdict_VERDICT_PUSHED_BY_DIVERSITY Verdict = 16
+	// It would be shown, were it not for boosts, burials, pins or reserved shares.
+	Verdict_VERDICT_PUSHED_BY_RULE Verdict = 17
+	// It would be shown, had the user not passed it over before.
+	Verdict_VERDICT_PUSHED_BY_FATIGUE Verdict = 18
 )
 
 // Enum value maps for Verdict.
@@ -380,19 +396,35 @@ var (
 		8:  "VERDICT_FILTERED",
 		9:  "VERDICT_SEEN",
 		10: "VERDICT_EXCLUDED",
+		11: "VERDICT_EXCLUDED_BY_RULE",
+		12: "VERDICT_DAILY_CAP_REACHED",
+		13: "VERDICT_OVER_CAP",
+		14: "VERDICT_ANOTHER_VARIANT",
+		15: "VERDICT_LOST_DRAW",
+		16: "VERDICT_PUSHED_BY_DIVERSITY",
+		17: "VERDICT_PUSHED_BY_RULE",
+		18: "VERDICT_PUSHED_BY_FATIGUE",
 	}
 	Verdict_value = map[string]int32{
-		"VERDICT_UNSPECIFIED":   0,
-		"VERDICT_SHOWN":         1,
-		"VERDICT_RANKED_BELOW":  2,
-		"VERDICT_NOT_RETRIEVED": 3,
-		"VERDICT_UNKNOWN":       4,
-		"VERDICT_HIDDEN":        5,
-		"VERDICT_OUT_OF_STOCK":  6,
-		"VERDICT_UNAVAILABLE":   7,
-		"VERDICT_FILTERED":      8,
-		"VERDICT_SEEN":          9,
-		"VERDICT_EXCLUDED":      10,
+		"VERDICT_UNSPECIFIED":         0,
+		"VERDICT_SHOWN":               1,
+		"VERDICT_RANKED_BELOW":        2,
+		"VERDICT_NOT_RETRIEVED":       3,
+		"VERDICT_UNKNOWN":             4,
+		"VERDICT_HIDDEN":              5,
+		"VERDICT_OUT_OF_STOCK":        6,
+		"VERDICT_UNAVAILABLE":         7,
+		"VERDICT_FILTERED":            8,
+		"VERDICT_SEEN":                9,
+		"VERDICT_EXCLUDED":            10,
+		"VERDICT_EXCLUDED_BY_RULE":    11,
+		"VERDICT_DAILY_CAP_REACHED":   12,
+		"VERDICT_OVER_CAP":            13,
+		"VERDICT_ANOTHER_VARIANT":     14,
+		"VERDICT_LOST_DRAW":           15,
+		"VERDICT_PUSHED_BY_DIVERSITY": 16,
+		"VERDICT_PUSHED_BY_RULE":      17,
+		"VERDICT_PUSHED_BY_FATIGUE":   18,
 	}
 )
 
@@ -865,8 +897,8 @@ type RecommendedItem struct {
 	Item *Item `protobuf:"bytes,6,opt,name=item,proto3" json:"item,omitempty"`
 	// What put the item into its slot.
 	SlotKind SlotKind `protobuf:"varint,7,opt,name=slot_kind,json=slotKind,proto3,enum=kindred.v1.SlotKind" json:"slot_kind,omitempty"`
-	// Probability that the user acts on it when shown, 0 to 1. Not set: the model that
-	// serves is not calibrated.
+	// Probability of a click on an item of this score, were it shown first, 0 to 1. Not set:
+	// the model that serves is not calibrated.
 	Probability   *float64 `protobuf:"fixed64,8,opt,name=probability,proto3,oneof" json:"probability,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2199,7 +2231,7 @@ func (x *LeftOut) GetText() string {
 type ExplainRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Required. The request to explain; give the reply's seed for the same order. Rows and
-	// page_token must be empty.
+	// page_token must be empty. With paginate it is about all pages of the list.
 	Request *RecommendRequest `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
 	// Required, 1 to 100: the items asked about.
 	ItemIds       []string `protobuf:"bytes,2,rep,name=item_ids,json=itemIds,proto3" json:"item_ids,omitempty"`
@@ -2328,10 +2360,33 @@ type Explanation struct {
 	Rank    int32    `protobuf:"varint,3,opt,name=rank,proto3" json:"rank,omitempty"`
 	Score   float64  `protobuf:"fixed64,4,opt,name=score,proto3" json:"score,omitempty"`
 	Sources []Source `protobuf:"varint,5,rep,packed,name=sources,proto3,enum=kindred.v1.Source" json:"sources,omitempty"`
-	// All contributions, largest first.
+	// All contributions, largest first. With rest they add up to the score.
 	Reasons []*Reason `protobuf:"bytes,6,rep,name=reasons,proto3" json:"reasons,omitempty"`
 	// One sentence.
-	Text          string `protobuf:"bytes,7,opt,name=text,proto3" json:"text,omitempty"`
+	Text string `protobuf:"bytes,7,opt,name=text,proto3" json:"text,omitempty"`
+	// What put it into its slot; not set where it is not shown.
+	SlotKind SlotKind `protobuf:"varint,8,opt,name=slot_kind,json=slotKind,proto3,enum=kindred.v1.SlotKind" json:"slot_kind,omitempty"`
+	// Probability of the item in its slot given the slots before; 0 where it is not shown.
+	Propensity float64 `protobuf:"fixed64,9,opt,name=propensity,proto3" json:"propensity,omitempty"`
+	// Place by score alone, from 1. 0: not ranked.
+	PlaceByScore int32 `protobuf:"varint,10,opt,name=place_by_score,json=placeByScore,proto3" json:"place_by_score,omitempty"`
+	// Place by value: the score with boosts, burials and fatigue.
+	PlaceByValue int32   `protobuf:"varint,11,opt,name=place_by_value,json=placeByValue,proto3" json:"place_by_value,omitempty"`
+	Value        float64 `protobuf:"fixed64,12,opt,name=value,proto3" json:"value,omitempty"`
+	// What diversity took off the value when the item's slot was filled.
+	DiversityPenalty float64 `protobuf:"fixed64,13,opt,name=diversity_penalty,json=diversityPenalty,proto3" json:"diversity_penalty,omitempty"`
+	// The part of the score that is no feature's.
+	Rest float64 `protobuf:"fixed64,14,opt,name=rest,proto3" json:"rest,omitempty"`
+	// Rules that hold and match the item.
+	Effects []*RuleEffect `protobuf:"bytes,15,rep,name=effects,proto3" json:"effects,omitempty"`
+	// The first of the filter's conditions, joined by &&, that it does not meet.
+	FilterClause string `protobuf:"bytes,16,opt,name=filter_clause,json=filterClause,proto3" json:"filter_clause,omitempty"`
+	// The variant that stands in its place.
+	InsteadItemId string `protobuf:"bytes,17,opt,name=instead_item_id,json=insteadItemId,proto3" json:"instead_item_id,omitempty"`
+	// How near it came to being proposed, of an item that no source did.
+	NearMisses []*NearMiss `protobuf:"bytes,18,rep,name=near_misses,json=nearMisses,proto3" json:"near_misses,omitempty"`
+	// As in RecommendedItem.
+	Probability   *float64 `protobuf:"fixed64,19,opt,name=probability,proto3,oneof" json:"probability,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2415,6 +2470,233 @@ func (x *Explanation) GetText() string {
 	return ""
 }
 
+func (x *Explanation) GetSlotKind() SlotKind {
+	if x != nil {
+		return x.SlotKind
+	}
+	return SlotKind_SLOT_KIND_UNSPECIFIED
+}
+
+func (x *Explanation) GetPropensity() float64 {
+	if x != nil {
+		return x.Propensity
+	}
+	return 0
+}
+
+func (x *Explanation) GetPlaceByScore() int32 {
+	if x != nil {
+		return x.PlaceByScore
+	}
+	return 0
+}
+
+func (x *Explanation) GetPlaceByValue() int32 {
+	if x != nil {
+		return x.PlaceByValue
+	}
+	return 0
+}
+
+func (x *Explanation) GetValue() float64 {
+	if x != nil {
+		return x.Value
+	}
+	return 0
+}
+
+func (x *Explanation) GetDiversityPenalty() float64 {
+	if x != nil {
+		return x.DiversityPenalty
+	}
+	return 0
+}
+
+func (x *Explanation) GetRest() float64 {
+	if x != nil {
+		return x.Rest
+	}
+	return 0
+}
+
+func (x *Explanation) GetEffects() []*RuleEffect {
+	if x != nil {
+		return x.Effects
+	}
+	return nil
+}
+
+func (x *Explanation) GetFilterClause() string {
+	if x != nil {
+		return x.FilterClause
+	}
+	return ""
+}
+
+func (x *Explanation) GetInsteadItemId() string {
+	if x != nil {
+		return x.InsteadItemId
+	}
+	return ""
+}
+
+func (x *Explanation) GetNearMisses() []*NearMiss {
+	if x != nil {
+		return x.NearMisses
+	}
+	return nil
+}
+
+func (x *Explanation) GetProbability() float64 {
+	if x != nil && x.Probability != nil {
+		return *x.Probability
+	}
+	return 0
+}
+
+// What one rule did to an item.
+type RuleEffect struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Rule  string                 `protobuf:"bytes,1,opt,name=rule,proto3" json:"rule,omitempty"`
+	// One of exclude, daily cap, pin, reserve, boost, bury.
+	Action string `protobuf:"bytes,2,opt,name=action,proto3" json:"action,omitempty"`
+	// Added to the score, by a boost.
+	Change        float64 `protobuf:"fixed64,3,opt,name=change,proto3" json:"change,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RuleEffect) Reset() {
+	*x = RuleEffect{}
+	mi := &file_kindred_v1_recommendation_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RuleEffect) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RuleEffect) ProtoMessage() {}
+
+func (x *RuleEffect) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_v1_recommendation_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RuleEffect.ProtoReflect.Descriptor instead.
+func (*RuleEffect) Descriptor() ([]byte, []int) {
+	return file_kindred_v1_recommendation_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *RuleEffect) GetRule() string {
+	if x != nil {
+		return x.Rule
+	}
+	return ""
+}
+
+func (x *RuleEffect) GetAction() string {
+	if x != nil {
+		return x.Action
+	}
+	return ""
+}
+
+func (x *RuleEffect) GetChange() float64 {
+	if x != nil {
+		return x.Change
+	}
+	return 0
+}
+
+// How near an item came to being proposed by one source.
+type NearMiss struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Source Source                 `protobuf:"varint,1,opt,name=source,proto3,enum=kindred.v1.Source" json:"source,omitempty"`
+	// The item whose neighbours these are, for SOURCE_ITEM_NEIGHBOUR.
+	AnchorItemId string `protobuf:"bytes,2,opt,name=anchor_item_id,json=anchorItemId,proto3" json:"anchor_item_id,omitempty"`
+	// Place in the source's list, from 1. 0: not among the first `looked`.
+	Place  int32 `protobuf:"varint,3,opt,name=place,proto3" json:"place,omitempty"`
+	Looked int32 `protobuf:"varint,4,opt,name=looked,proto3" json:"looked,omitempty"`
+	// How many the source proposes.
+	Takes         int32 `protobuf:"varint,5,opt,name=takes,proto3" json:"takes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NearMiss) Reset() {
+	*x = NearMiss{}
+	mi := &file_kindred_v1_recommendation_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NearMiss) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NearMiss) ProtoMessage() {}
+
+func (x *NearMiss) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_v1_recommendation_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NearMiss.ProtoReflect.Descriptor instead.
+func (*NearMiss) Descriptor() ([]byte, []int) {
+	return file_kindred_v1_recommendation_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *NearMiss) GetSource() Source {
+	if x != nil {
+		return x.Source
+	}
+	return Source_SOURCE_UNSPECIFIED
+}
+
+func (x *NearMiss) GetAnchorItemId() string {
+	if x != nil {
+		return x.AnchorItemId
+	}
+	return ""
+}
+
+func (x *NearMiss) GetPlace() int32 {
+	if x != nil {
+		return x.Place
+	}
+	return 0
+}
+
+func (x *NearMiss) GetLooked() int32 {
+	if x != nil {
+		return x.Looked
+	}
+	return 0
+}
+
+func (x *NearMiss) GetTakes() int32 {
+	if x != nil {
+		return x.Takes
+	}
+	return 0
+}
+
 // Recommendations for many.
 type RecommendBulkRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2435,7 +2717,7 @@ type RecommendBulkRequest struct {
 
 func (x *RecommendBulkRequest) Reset() {
 	*x = RecommendBulkRequest{}
-	mi := &file_kindred_v1_recommendation_proto_msgTypes[18]
+	mi := &file_kindred_v1_recommendation_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2447,7 +2729,7 @@ func (x *RecommendBulkRequest) String() string {
 func (*RecommendBulkRequest) ProtoMessage() {}
 
 func (x *RecommendBulkRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_recommendation_proto_msgTypes[18]
+	mi := &file_kindred_v1_recommendation_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2460,7 +2742,7 @@ func (x *RecommendBulkRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecommendBulkRequest.ProtoReflect.Descriptor instead.
 func (*RecommendBulkRequest) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_recommendation_proto_rawDescGZIP(), []int{18}
+	return file_kindred_v1_recommendation_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *RecommendBulkRequest) GetRequest() *RecommendRequest {
@@ -2518,7 +2800,7 @@ type Segment struct {
 
 func (x *Segment) Reset() {
 	*x = Segment{}
-	mi := &file_kindred_v1_recommendation_proto_msgTypes[19]
+	mi := &file_kindred_v1_recommendation_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2530,7 +2812,7 @@ func (x *Segment) String() string {
 func (*Segment) ProtoMessage() {}
 
 func (x *Segment) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_recommendation_proto_msgTypes[19]
+	mi := &file_kindred_v1_recommendation_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2543,7 +2825,7 @@ func (x *Segment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Segment.ProtoReflect.Descriptor instead.
 func (*Segment) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_recommendation_proto_rawDescGZIP(), []int{19}
+	return file_kindred_v1_recommendation_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Segment) GetActiveSince() *timestamppb.Timestamp {
@@ -2588,7 +2870,7 @@ type RecommendBulkResponse struct {
 
 func (x *RecommendBulkResponse) Reset() {
 	*x = RecommendBulkResponse{}
-	mi := &file_kindred_v1_recommendation_proto_msgTypes[20]
+	mi := &file_kindred_v1_recommendation_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2600,7 +2882,7 @@ func (x *RecommendBulkResponse) String() string {
 func (*RecommendBulkResponse) ProtoMessage() {}
 
 func (x *RecommendBulkResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_recommendation_proto_msgTypes[20]
+	mi := &file_kindred_v1_recommendation_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2613,7 +2895,7 @@ func (x *RecommendBulkResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecommendBulkResponse.ProtoReflect.Descriptor instead.
 func (*RecommendBulkResponse) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_recommendation_proto_rawDescGZIP(), []int{20}
+	return file_kindred_v1_recommendation_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *RecommendBulkResponse) GetResults() []*BulkResult {
@@ -2658,7 +2940,7 @@ type BulkResult struct {
 
 func (x *BulkResult) Reset() {
 	*x = BulkResult{}
-	mi := &file_kindred_v1_recommendation_proto_msgTypes[21]
+	mi := &file_kindred_v1_recommendation_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2670,7 +2952,7 @@ func (x *BulkResult) String() string {
 func (*BulkResult) ProtoMessage() {}
 
 func (x *BulkResult) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_recommendation_proto_msgTypes[21]
+	mi := &file_kindred_v1_recommendation_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2683,7 +2965,7 @@ func (x *BulkResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BulkResult.ProtoReflect.Descriptor instead.
 func (*BulkResult) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_recommendation_proto_rawDescGZIP(), []int{21}
+	return file_kindred_v1_recommendation_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *BulkResult) GetSubject() *Subject {
@@ -2766,7 +3048,7 @@ type ReproduceRequest struct {
 
 func (x *ReproduceRequest) Reset() {
 	*x = ReproduceRequest{}
-	mi := &file_kindred_v1_recommendation_proto_msgTypes[22]
+	mi := &file_kindred_v1_recommendation_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2778,7 +3060,7 @@ func (x *ReproduceRequest) String() string {
 func (*ReproduceRequest) ProtoMessage() {}
 
 func (x *ReproduceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_recommendation_proto_msgTypes[22]
+	mi := &file_kindred_v1_recommendation_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2791,7 +3073,7 @@ func (x *ReproduceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReproduceRequest.ProtoReflect.Descriptor instead.
 func (*ReproduceRequest) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_recommendation_proto_rawDescGZIP(), []int{22}
+	return file_kindred_v1_recommendation_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ReproduceRequest) GetRecommendationId() string {
@@ -2814,7 +3096,7 @@ type ReproducedInput struct {
 
 func (x *ReproducedInput) Reset() {
 	*x = ReproducedInput{}
-	mi := &file_kindred_v1_recommendation_proto_msgTypes[23]
+	mi := &file_kindred_v1_recommendation_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2826,7 +3108,7 @@ func (x *ReproducedInput) String() string {
 func (*ReproducedInput) ProtoMessage() {}
 
 func (x *ReproducedInput) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_recommendation_proto_msgTypes[23]
+	mi := &file_kindred_v1_recommendation_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2839,7 +3121,7 @@ func (x *ReproducedInput) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReproducedInput.ProtoReflect.Descriptor instead.
 func (*ReproducedInput) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_recommendation_proto_rawDescGZIP(), []int{23}
+	return file_kindred_v1_recommendation_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ReproducedInput) GetName() string {
@@ -2881,7 +3163,7 @@ type ReproduceResponse struct {
 
 func (x *ReproduceResponse) Reset() {
 	*x = ReproduceResponse{}
-	mi := &file_kindred_v1_recommendation_proto_msgTypes[24]
+	mi := &file_kindred_v1_recommendation_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2893,7 +3175,7 @@ func (x *ReproduceResponse) String() string {
 func (*ReproduceResponse) ProtoMessage() {}
 
 func (x *ReproduceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_recommendation_proto_msgTypes[24]
+	mi := &file_kindred_v1_recommendation_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2906,7 +3188,7 @@ func (x *ReproduceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReproduceResponse.ProtoReflect.Descriptor instead.
 func (*ReproduceResponse) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_recommendation_proto_rawDescGZIP(), []int{24}
+	return file_kindred_v1_recommendation_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ReproduceResponse) GetReproduction() Reproduction {
@@ -3145,7 +3427,7 @@ const file_kindred_v1_recommendation_proto_rawDesc = "" +
 	"\x04tier\x18\x02 \x01(\x0e2\x10.kindred.v1.TierR\x04tier\x12\x1f\n" +
 	"\vtier_reason\x18\x03 \x01(\tR\n" +
 	"tierReason\x12)\n" +
-	"\x04info\x18\x04 \x01(\v2\x15.kindred.v1.ReplyInfoR\x04info\"\xef\x01\n" +
+	"\x04info\x18\x04 \x01(\v2\x15.kindred.v1.ReplyInfoR\x04info\"\xd2\x05\n" +
 	"\vExplanation\x12\x17\n" +
 	"\aitem_id\x18\x01 \x01(\tR\x06itemId\x12-\n" +
 	"\averdict\x18\x02 \x01(\x0e2\x13.kindred.v1.VerdictR\averdict\x12\x12\n" +
@@ -3153,7 +3435,35 @@ const file_kindred_v1_recommendation_proto_rawDesc = "" +
 	"\x05score\x18\x04 \x01(\x01R\x05score\x12,\n" +
 	"\asources\x18\x05 \x03(\x0e2\x12.kindred.v1.SourceR\asources\x12,\n" +
 	"\areasons\x18\x06 \x03(\v2\x12.kindred.v1.ReasonR\areasons\x12\x12\n" +
-	"\x04text\x18\a \x01(\tR\x04text\"\xe7\x01\n" +
+	"\x04text\x18\a \x01(\tR\x04text\x121\n" +
+	"\tslot_kind\x18\b \x01(\x0e2\x14.kindred.v1.SlotKindR\bslotKind\x12\x1e\n" +
+	"\n" +
+	"propensity\x18\t \x01(\x01R\n" +
+	"propensity\x12$\n" +
+	"\x0eplace_by_score\x18\n" +
+	" \x01(\x05R\fplaceByScore\x12$\n" +
+	"\x0eplace_by_value\x18\v \x01(\x05R\fplaceByValue\x12\x14\n" +
+	"\x05value\x18\f \x01(\x01R\x05value\x12+\n" +
+	"\x11diversity_penalty\x18\r \x01(\x01R\x10diversityPenalty\x12\x12\n" +
+	"\x04rest\x18\x0e \x01(\x01R\x04rest\x120\n" +
+	"\aeffects\x18\x0f \x03(\v2\x16.kindred.v1.RuleEffectR\aeffects\x12#\n" +
+	"\rfilter_clause\x18\x10 \x01(\tR\ffilterClause\x12&\n" +
+	"\x0finstead_item_id\x18\x11 \x01(\tR\rinsteadItemId\x125\n" +
+	"\vnear_misses\x18\x12 \x03(\v2\x14.kindred.v1.NearMissR\n" +
+	"nearMisses\x12%\n" +
+	"\vprobability\x18\x13 \x01(\x01H\x00R\vprobability\x88\x01\x01B\x0e\n" +
+	"\f_probability\"P\n" +
+	"\n" +
+	"RuleEffect\x12\x12\n" +
+	"\x04rule\x18\x01 \x01(\tR\x04rule\x12\x16\n" +
+	"\x06action\x18\x02 \x01(\tR\x06action\x12\x16\n" +
+	"\x06change\x18\x03 \x01(\x01R\x06change\"\xa0\x01\n" +
+	"\bNearMiss\x12*\n" +
+	"\x06source\x18\x01 \x01(\x0e2\x12.kindred.v1.SourceR\x06source\x12$\n" +
+	"\x0eanchor_item_id\x18\x02 \x01(\tR\fanchorItemId\x12\x14\n" +
+	"\x05place\x18\x03 \x01(\x05R\x05place\x12\x16\n" +
+	"\x06looked\x18\x04 \x01(\x05R\x06looked\x12\x14\n" +
+	"\x05takes\x18\x05 \x01(\x05R\x05takes\"\xe7\x01\n" +
 	"\x14RecommendBulkRequest\x126\n" +
 	"\arequest\x18\x01 \x01(\v2\x1c.kindred.v1.RecommendRequestR\arequest\x12/\n" +
 	"\bsubjects\x18\x02 \x03(\v2\x13.kindred.v1.SubjectR\bsubjects\x12-\n" +
@@ -3238,7 +3548,7 @@ const file_kindred_v1_recommendation_proto_rawDesc = "" +
 	"\bRelation\x12\x18\n" +
 	"\x14RELATION_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10RELATION_SIMILAR\x10\x01\x12\x1c\n" +
-	"\x18RELATION_BOUGHT_TOGETHER\x10\x02*\x84\x02\n" +
+	"\x18RELATION_BOUGHT_TOGETHER\x10\x02*\xe7\x03\n" +
 	"\aVerdict\x12\x17\n" +
 	"\x13VERDICT_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rVERDICT_SHOWN\x10\x01\x12\x18\n" +
@@ -3251,7 +3561,15 @@ const file_kindred_v1_recommendation_proto_rawDesc = "" +
 	"\x10VERDICT_FILTERED\x10\b\x12\x10\n" +
 	"\fVERDICT_SEEN\x10\t\x12\x14\n" +
 	"\x10VERDICT_EXCLUDED\x10\n" +
-	"*\x91\x01\n" +
+	"\x12\x1c\n" +
+	"\x18VERDICT_EXCLUDED_BY_RULE\x10\v\x12\x1d\n" +
+	"\x19VERDICT_DAILY_CAP_REACHED\x10\f\x12\x14\n" +
+	"\x10VERDICT_OVER_CAP\x10\r\x12\x1b\n" +
+	"\x17VERDICT_ANOTHER_VARIANT\x10\x0e\x12\x15\n" +
+	"\x11VERDICT_LOST_DRAW\x10\x0f\x12\x1f\n" +
+	"\x1bVERDICT_PUSHED_BY_DIVERSITY\x10\x10\x12\x1a\n" +
+	"\x16VERDICT_PUSHED_BY_RULE\x10\x11\x12\x1d\n" +
+	"\x19VERDICT_PUSHED_BY_FATIGUE\x10\x12*\x91\x01\n" +
 	"\fReproduction\x12\x1c\n" +
 	"\x18REPRODUCTION_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11REPRODUCTION_SAME\x10\x01\x12\x1a\n" +
@@ -3286,7 +3604,7 @@ func file_kindred_v1_recommendation_proto_rawDescGZIP() []byte {
 }
 
 var file_kindred_v1_recommendation_proto_enumTypes = make([]protoimpl.EnumInfo, 8)
-var file_kindred_v1_recommendation_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_kindred_v1_recommendation_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_kindred_v1_recommendation_proto_goTypes = []any{
 	(SeenPolicy)(0),               // 0: kindred.v1.SeenPolicy
 	(Tier)(0),                     // 1: kindred.v1.Tier
@@ -3314,29 +3632,31 @@ var file_kindred_v1_recommendation_proto_goTypes = []any{
 	(*ExplainRequest)(nil),        // 23: kindred.v1.ExplainRequest
 	(*ExplainResponse)(nil),       // 24: kindred.v1.ExplainResponse
 	(*Explanation)(nil),           // 25: kindred.v1.Explanation
-	(*RecommendBulkRequest)(nil),  // 26: kindred.v1.RecommendBulkRequest
-	(*Segment)(nil),               // 27: kindred.v1.Segment
-	(*RecommendBulkResponse)(nil), // 28: kindred.v1.RecommendBulkResponse
-	(*BulkResult)(nil),            // 29: kindred.v1.BulkResult
-	(*ReproduceRequest)(nil),      // 30: kindred.v1.ReproduceRequest
-	(*ReproducedInput)(nil),       // 31: kindred.v1.ReproducedInput
-	(*ReproduceResponse)(nil),     // 32: kindred.v1.ReproduceResponse
-	(*Subject)(nil),               // 33: kindred.v1.Subject
-	(*timestamppb.Timestamp)(nil), // 34: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 35: google.protobuf.Duration
-	(*Item)(nil),                  // 36: kindred.v1.Item
-	(*Assignment)(nil),            // 37: kindred.v1.Assignment
+	(*RuleEffect)(nil),            // 26: kindred.v1.RuleEffect
+	(*NearMiss)(nil),              // 27: kindred.v1.NearMiss
+	(*RecommendBulkRequest)(nil),  // 28: kindred.v1.RecommendBulkRequest
+	(*Segment)(nil),               // 29: kindred.v1.Segment
+	(*RecommendBulkResponse)(nil), // 30: kindred.v1.RecommendBulkResponse
+	(*BulkResult)(nil),            // 31: kindred.v1.BulkResult
+	(*ReproduceRequest)(nil),      // 32: kindred.v1.ReproduceRequest
+	(*ReproducedInput)(nil),       // 33: kindred.v1.ReproducedInput
+	(*ReproduceResponse)(nil),     // 34: kindred.v1.ReproduceResponse
+	(*Subject)(nil),               // 35: kindred.v1.Subject
+	(*timestamppb.Timestamp)(nil), // 36: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 37: google.protobuf.Duration
+	(*Item)(nil),                  // 38: kindred.v1.Item
+	(*Assignment)(nil),            // 39: kindred.v1.Assignment
 }
 var file_kindred_v1_recommendation_proto_depIdxs = []int32{
-	33, // 0: kindred.v1.RecommendRequest.subject:type_name -> kindred.v1.Subject
+	35, // 0: kindred.v1.RecommendRequest.subject:type_name -> kindred.v1.Subject
 	9,  // 1: kindred.v1.RecommendRequest.rows:type_name -> kindred.v1.RowRequest
-	34, // 2: kindred.v1.RecommendRequest.as_of:type_name -> google.protobuf.Timestamp
+	36, // 2: kindred.v1.RecommendRequest.as_of:type_name -> google.protobuf.Timestamp
 	0,  // 3: kindred.v1.RecommendRequest.seen_policy:type_name -> kindred.v1.SeenPolicy
-	35, // 4: kindred.v1.RecommendRequest.max_wait:type_name -> google.protobuf.Duration
+	37, // 4: kindred.v1.RecommendRequest.max_wait:type_name -> google.protobuf.Duration
 	0,  // 5: kindred.v1.RowRequest.seen_policy:type_name -> kindred.v1.SeenPolicy
 	2,  // 6: kindred.v1.RecommendedItem.sources:type_name -> kindred.v1.Source
 	11, // 7: kindred.v1.RecommendedItem.reasons:type_name -> kindred.v1.Reason
-	36, // 8: kindred.v1.RecommendedItem.item:type_name -> kindred.v1.Item
+	38, // 8: kindred.v1.RecommendedItem.item:type_name -> kindred.v1.Item
 	3,  // 9: kindred.v1.RecommendedItem.slot_kind:type_name -> kindred.v1.SlotKind
 	10, // 10: kindred.v1.RecommendResponse.items:type_name -> kindred.v1.RecommendedItem
 	1,  // 11: kindred.v1.RecommendResponse.tier:type_name -> kindred.v1.Tier
@@ -3344,23 +3664,23 @@ var file_kindred_v1_recommendation_proto_depIdxs = []int32{
 	14, // 13: kindred.v1.RecommendResponse.info:type_name -> kindred.v1.ReplyInfo
 	10, // 14: kindred.v1.RecommendedRow.items:type_name -> kindred.v1.RecommendedItem
 	1,  // 15: kindred.v1.RecommendedRow.tier:type_name -> kindred.v1.Tier
-	37, // 16: kindred.v1.RecommendedRow.assignment:type_name -> kindred.v1.Assignment
+	39, // 16: kindred.v1.RecommendedRow.assignment:type_name -> kindred.v1.Assignment
 	15, // 17: kindred.v1.ReplyInfo.stage_times:type_name -> kindred.v1.StageTimes
-	37, // 18: kindred.v1.ReplyInfo.assignment:type_name -> kindred.v1.Assignment
+	39, // 18: kindred.v1.ReplyInfo.assignment:type_name -> kindred.v1.Assignment
 	4,  // 19: kindred.v1.SimilarItemsRequest.relation:type_name -> kindred.v1.Relation
-	33, // 20: kindred.v1.SimilarItemsRequest.subject:type_name -> kindred.v1.Subject
+	35, // 20: kindred.v1.SimilarItemsRequest.subject:type_name -> kindred.v1.Subject
 	0,  // 21: kindred.v1.SimilarItemsRequest.seen_policy:type_name -> kindred.v1.SeenPolicy
 	10, // 22: kindred.v1.SimilarItemsResponse.items:type_name -> kindred.v1.RecommendedItem
 	1,  // 23: kindred.v1.SimilarItemsResponse.tier:type_name -> kindred.v1.Tier
 	14, // 24: kindred.v1.SimilarItemsResponse.info:type_name -> kindred.v1.ReplyInfo
-	33, // 25: kindred.v1.SearchItemsRequest.subject:type_name -> kindred.v1.Subject
-	35, // 26: kindred.v1.SearchItemsRequest.max_wait:type_name -> google.protobuf.Duration
+	35, // 25: kindred.v1.SearchItemsRequest.subject:type_name -> kindred.v1.Subject
+	37, // 26: kindred.v1.SearchItemsRequest.max_wait:type_name -> google.protobuf.Duration
 	10, // 27: kindred.v1.SearchItemsResponse.items:type_name -> kindred.v1.RecommendedItem
 	14, // 28: kindred.v1.SearchItemsResponse.info:type_name -> kindred.v1.ReplyInfo
-	33, // 29: kindred.v1.RankItemsRequest.subject:type_name -> kindred.v1.Subject
+	35, // 29: kindred.v1.RankItemsRequest.subject:type_name -> kindred.v1.Subject
 	0,  // 30: kindred.v1.RankItemsRequest.seen_policy:type_name -> kindred.v1.SeenPolicy
-	34, // 31: kindred.v1.RankItemsRequest.as_of:type_name -> google.protobuf.Timestamp
-	35, // 32: kindred.v1.RankItemsRequest.max_wait:type_name -> google.protobuf.Duration
+	36, // 31: kindred.v1.RankItemsRequest.as_of:type_name -> google.protobuf.Timestamp
+	37, // 32: kindred.v1.RankItemsRequest.max_wait:type_name -> google.protobuf.Duration
 	10, // 33: kindred.v1.RankItemsResponse.items:type_name -> kindred.v1.RecommendedItem
 	1,  // 34: kindred.v1.RankItemsResponse.tier:type_name -> kindred.v1.Tier
 	14, // 35: kindred.v1.RankItemsResponse.info:type_name -> kindred.v1.ReplyInfo
@@ -3373,37 +3693,41 @@ var file_kindred_v1_recommendation_proto_depIdxs = []int32{
 	5,  // 42: kindred.v1.Explanation.verdict:type_name -> kindred.v1.Verdict
 	2,  // 43: kindred.v1.Explanation.sources:type_name -> kindred.v1.Source
 	11, // 44: kindred.v1.Explanation.reasons:type_name -> kindred.v1.Reason
-	8,  // 45: kindred.v1.RecommendBulkRequest.request:type_name -> kindred.v1.RecommendRequest
-	33, // 46: kindred.v1.RecommendBulkRequest.subjects:type_name -> kindred.v1.Subject
-	27, // 47: kindred.v1.RecommendBulkRequest.segment:type_name -> kindred.v1.Segment
-	34, // 48: kindred.v1.Segment.active_since:type_name -> google.protobuf.Timestamp
-	29, // 49: kindred.v1.RecommendBulkResponse.results:type_name -> kindred.v1.BulkResult
-	33, // 50: kindred.v1.BulkResult.subject:type_name -> kindred.v1.Subject
-	10, // 51: kindred.v1.BulkResult.items:type_name -> kindred.v1.RecommendedItem
-	1,  // 52: kindred.v1.BulkResult.tier:type_name -> kindred.v1.Tier
-	37, // 53: kindred.v1.BulkResult.assignment:type_name -> kindred.v1.Assignment
-	7,  // 54: kindred.v1.ReproducedInput.state:type_name -> kindred.v1.InputState
-	6,  // 55: kindred.v1.ReproduceResponse.reproduction:type_name -> kindred.v1.Reproduction
-	31, // 56: kindred.v1.ReproduceResponse.inputs:type_name -> kindred.v1.ReproducedInput
-	8,  // 57: kindred.v1.RecommendationService.Recommend:input_type -> kindred.v1.RecommendRequest
-	16, // 58: kindred.v1.RecommendationService.SimilarItems:input_type -> kindred.v1.SimilarItemsRequest
-	18, // 59: kindred.v1.RecommendationService.SearchItems:input_type -> kindred.v1.SearchItemsRequest
-	20, // 60: kindred.v1.RecommendationService.RankItems:input_type -> kindred.v1.RankItemsRequest
-	23, // 61: kindred.v1.RecommendationService.Explain:input_type -> kindred.v1.ExplainRequest
-	26, // 62: kindred.v1.RecommendationService.RecommendBulk:input_type -> kindred.v1.RecommendBulkRequest
-	30, // 63: kindred.v1.RecommendationService.Reproduce:input_type -> kindred.v1.ReproduceRequest
-	12, // 64: kindred.v1.RecommendationService.Recommend:output_type -> kindred.v1.RecommendResponse
-	17, // 65: kindred.v1.RecommendationService.SimilarItems:output_type -> kindred.v1.SimilarItemsResponse
-	19, // 66: kindred.v1.RecommendationService.SearchItems:output_type -> kindred.v1.SearchItemsResponse
-	21, // 67: kindred.v1.RecommendationService.RankItems:output_type -> kindred.v1.RankItemsResponse
-	24, // 68: kindred.v1.RecommendationService.Explain:output_type -> kindred.v1.ExplainResponse
-	28, // 69: kindred.v1.RecommendationService.RecommendBulk:output_type -> kindred.v1.RecommendBulkResponse
-	32, // 70: kindred.v1.RecommendationService.Reproduce:output_type -> kindred.v1.ReproduceResponse
-	64, // [64:71] is the sub-list for method output_type
-	57, // [57:64] is the sub-list for method input_type
-	57, // [57:57] is the sub-list for extension type_name
-	57, // [57:57] is the sub-list for extension extendee
-	0,  // [0:57] is the sub-list for field type_name
+	3,  // 45: kindred.v1.Explanation.slot_kind:type_name -> kindred.v1.SlotKind
+	26, // 46: kindred.v1.Explanation.effects:type_name -> kindred.v1.RuleEffect
+	27, // 47: kindred.v1.Explanation.near_misses:type_name -> kindred.v1.NearMiss
+	2,  // 48: kindred.v1.NearMiss.source:type_name -> kindred.v1.Source
+	8,  // 49: kindred.v1.RecommendBulkRequest.request:type_name -> kindred.v1.RecommendRequest
+	35, // 50: kindred.v1.RecommendBulkRequest.subjects:type_name -> kindred.v1.Subject
+	29, // 51: kindred.v1.RecommendBulkRequest.segment:type_name -> kindred.v1.Segment
+	36, // 52: kindred.v1.Segment.active_since:type_name -> google.protobuf.Timestamp
+	31, // 53: kindred.v1.RecommendBulkResponse.results:type_name -> kindred.v1.BulkResult
+	35, // 54: kindred.v1.BulkResult.subject:type_name -> kindred.v1.Subject
+	10, // 55: kindred.v1.BulkResult.items:type_name -> kindred.v1.RecommendedItem
+	1,  // 56: kindred.v1.BulkResult.tier:type_name -> kindred.v1.Tier
+	39, // 57: kindred.v1.BulkResult.assignment:type_name -> kindred.v1.Assignment
+	7,  // 58: kindred.v1.ReproducedInput.state:type_name -> kindred.v1.InputState
+	6,  // 59: kindred.v1.ReproduceResponse.reproduction:type_name -> kindred.v1.Reproduction
+	33, // 60: kindred.v1.ReproduceResponse.inputs:type_name -> kindred.v1.ReproducedInput
+	8,  // 61: kindred.v1.RecommendationService.Recommend:input_type -> kindred.v1.RecommendRequest
+	16, // 62: kindred.v1.RecommendationService.SimilarItems:input_type -> kindred.v1.SimilarItemsRequest
+	18, // 63: kindred.v1.RecommendationService.SearchItems:input_type -> kindred.v1.SearchItemsRequest
+	20, // 64: kindred.v1.RecommendationService.RankItems:input_type -> kindred.v1.RankItemsRequest
+	23, // 65: kindred.v1.RecommendationService.Explain:input_type -> kindred.v1.ExplainRequest
+	28, // 66: kindred.v1.RecommendationService.RecommendBulk:input_type -> kindred.v1.RecommendBulkRequest
+	32, // 67: kindred.v1.RecommendationService.Reproduce:input_type -> kindred.v1.ReproduceRequest
+	12, // 68: kindred.v1.RecommendationService.Recommend:output_type -> kindred.v1.RecommendResponse
+	17, // 69: kindred.v1.RecommendationService.SimilarItems:output_type -> kindred.v1.SimilarItemsResponse
+	19, // 70: kindred.v1.RecommendationService.SearchItems:output_type -> kindred.v1.SearchItemsResponse
+	21, // 71: kindred.v1.RecommendationService.RankItems:output_type -> kindred.v1.RankItemsResponse
+	24, // 72: kindred.v1.RecommendationService.Explain:output_type -> kindred.v1.ExplainResponse
+	30, // 73: kindred.v1.RecommendationService.RecommendBulk:output_type -> kindred.v1.RecommendBulkResponse
+	34, // 74: kindred.v1.RecommendationService.Reproduce:output_type -> kindred.v1.ReproduceResponse
+	68, // [68:75] is the sub-list for method output_type
+	61, // [61:68] is the sub-list for method input_type
+	61, // [61:61] is the sub-list for extension type_name
+	61, // [61:61] is the sub-list for extension extendee
+	0,  // [0:61] is the sub-list for field type_name
 }
 
 func init() { file_kindred_v1_recommendation_proto_init() }
@@ -3418,13 +3742,14 @@ func file_kindred_v1_recommendation_proto_init() {
 	file_kindred_v1_recommendation_proto_msgTypes[2].OneofWrappers = []any{}
 	file_kindred_v1_recommendation_proto_msgTypes[8].OneofWrappers = []any{}
 	file_kindred_v1_recommendation_proto_msgTypes[12].OneofWrappers = []any{}
+	file_kindred_v1_recommendation_proto_msgTypes[17].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kindred_v1_recommendation_proto_rawDesc), len(file_kindred_v1_recommendation_proto_rawDesc)),
 			NumEnums:      8,
-			NumMessages:   25,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
