@@ -121,7 +121,7 @@ func TestWhyAndWhyNot(t *testing.T) {
 			q.Policy = &rerank.Policy{Fatigue: rerank.Fatigue{Weight: 10, HalfLife: time.Hour}, KeepVariants: true}
 			q.Impressions = []Showing{{Item: 12, Time: 1000}, {Item: 12}}
 		}, 12, PushedByFatigue, "passed over by the user"},
-		{"pushed down by diversity", func(q *Request) { q.Diversity = 0.8 }, 16, PushedByDiversity, "pushed down by diversity, at place 3 by score"},
+		{"pushed down by diversity", func(q *Request) { q.Diversity = 0.95 }, 16, PushedByDiversity, "pushed down by diversity, at place 3 by score"},
 		{"brought up by diversity", func(q *Request) { q.Diversity = 0.8; q.Limit = 5 }, 1, Shown, "diversity took"},
 		{"lost the draw", func(q *Request) {
 			q.Policy = &rerank.Policy{Explore: rerank.Exploration{Temperature: 1e6}}

@@ -170,6 +170,7 @@ func (w *twin) weigh(all, pool []one, prefix []int, fresh bool) map[int]float64 
 	}
 	lambda, hot := w.in.Diversity, p.Explore.Temperature
 	inside := len(prefix) < w.in.Window
+	unit *= math.Min(1, float64(len(prefix))/9)
 	value := func(x one) float64 {
 		switch {
 		case lambda == 0 || !inside:

@@ -92,9 +92,16 @@ func (v *variety) value(e *Engine, at int32, slot int) (value, penalty float64) 
 	if !v.on(e, slot) {
 		return e.ranked[at].value, 0
 	}
-	penalty = v.weight * v.closeness(e, at)
+	penalty = v.weight * ramp(slot) * v.closeness(e, at)
 	return v.relevance*e.ranked[at].value - penalty, penalty
 }
+
+// fullSlot is the slot from which closeness costs in full.
+const fullSlot = 10
+
+// ramp is the part of the cost in a slot: it grows evenly, from none in the first. The
+// first slots are looked at most, and variety is of the list as a whole.
+func ramp(slot int) float64 { return min(1, float64(slot-1)/(fullSlot-1)) }
 
 // closeness of a candidate to what stands, 0 to 1: the largest cosine, and how familiar its
 // labels are on average. Where an item has no vector or no label, the other counts alone.
