@@ -46,9 +46,11 @@
 // Clusters (decisions, or all decisions of a user) are taken to be independent, and nothing else is. The default,
 // [Studentized], holds the truth in 93 to 97% of simulated logs for each of IPS, SNIPS and DR in each world of package
 // selfcheck. Rare rewards under large weights are what breaks intervals: the few rewards that matter most are those that
-// did not come. So where effectively fewer than Options.MinRewards are at work, IPS has the cautious [Gamma] interval, and the
-// others have none. [Bernstein] is for those who need a guarantee and have a bound on the weights. Intervals know nothing of
-// wrong propensities, of a target known only roughly, or of what clipping took away.
+// did not come. Where a log was worth effectively ten rewards, with weights up to 30, studentized intervals held the truth
+// in 89 to 91% of 400 logs, and in fewer of those that looked good. So where effectively fewer than Options.MinRewards are
+// at work, IPS has the cautious [Gamma] interval, and the others have none. [Bernstein] is for those who need a guarantee
+// and have a bound on the weights. Intervals know nothing of wrong propensities, of a target known only roughly, or of what
+// clipping took away.
 //
 // # Support
 //

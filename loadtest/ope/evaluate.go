@@ -50,8 +50,8 @@ func (r *Result) Estimate(by Estimator) (Estimate, bool) {
 }
 
 // Evaluate judges a target by a log. Where the support is too thin the error wraps ErrRefused, and the result says what
-// there is. Other errors wrap ErrLog, ErrTarget or ErrOptions, or are the context's. Memory is about 60 bytes a row and 50
-// a cluster, beside the log.
+// there is. Other errors wrap ErrLog, ErrTarget or ErrOptions, or are the context's. Memory is about 100 bytes a row and
+// 200 a cluster, beside the log.
 func Evaluate(ctx context.Context, log *Log, target Target, o Options) (*Result, error) {
 	if err := log.Check(); err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"runtime"
+	"sync/atomic"
 	"text/tabwriter"
 
 	"golang.org/x/sync/errgroup"
@@ -52,15 +53,15 @@ func Run(ctx context.Context, w World, o Options) ([]Figures, error) {
 	results := make([]*ope.Result, o.Runs)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
-	done := make(chan struct{}, o.Runs)
+	var done atomic.Int64
 	for run := range o.Runs {
 		group.Go(func() (err error) {
-			defer func() { done <- struct{}{} }()
+			defer done.Add(1)
 			results[run], err = judge(ctx, w, o, uint64(run))
 			return err
 		})
 		if o.Progress != nil {
-			o.Progress(float64(len(done)) / float64(o.Runs))
+			o.Progress(float64(done.Load()) / float64(o.Runs))
 		}
 	}
 	if err := group.Wait(); err != nil {
