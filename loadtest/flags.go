@@ -23,6 +23,7 @@ type logFlags struct {
 	TimeUnit      string   `enum:"s,ms" default:"s" help:"Unit of times that are written as numbers: s or ms."`
 	EventType     string   `placeholder:"TYPE" help:"Type of events whose file names none, such as view or purchase."`
 	Currency      string   `placeholder:"EUR" help:"Currency of prices whose row names none."`
+	MaxSorted     int      `placeholder:"N" help:"Events that movielens and amazon-reviews may hold to bring them into time order, at about 100 bytes each (2,000,000)."`
 }
 
 func (f logFlags) options() (dataset.Format, dataset.Options, error) {
@@ -38,7 +39,7 @@ func (f logFlags) options() (dataset.Format, dataset.Options, error) {
 		return "", dataset.Options{}, err
 	}
 	o := dataset.Options{ItemsFile: f.ItemsFile, EventsFile: f.EventsFile, Map: mapping, IgnoreColumns: f.IgnoreColumns,
-		EventType: f.EventType, Currency: f.Currency}
+		EventType: f.EventType, Currency: f.Currency, MaxSortedEvents: f.MaxSorted}
 	if o.Comma, err = separator(f.Comma); err != nil {
 		return "", dataset.Options{}, err
 	}

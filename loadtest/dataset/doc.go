@@ -75,6 +75,13 @@
 // Events come in file order. In amazon and s3rec that is the time order of each user; in movielens and amazon-reviews, of
 // the log.
 //
+// # Checking and writing
+//
+// [Check] reads a source from end to end, hands out each broken row and counts the rest. [Write] writes items and events as
+// jsonl, csv or parquet, plain or packed, so that Open reads the same rows with the same ids again; each file appears whole or
+// not at all, and what a format cannot hold is refused by row. Package export, below this one, writes what a running service
+// has. The command is `loadtest dataset`.
+//
 // # Splits
 //
 // [NewSplit] reads a source into memory, with items and sequences as dense numbers, and cuts it by the protocol that its

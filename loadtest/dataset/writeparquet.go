@@ -17,7 +17,7 @@ const groupRows = 20_000
 // parquetWriter writes rows with a column each: texts, numbers, bools and timestamps in nanoseconds (in microseconds where
 // some lie too far ahead for that), all optional, lists as repeated columns, attributes in a group.
 type parquetWriter[T any] struct {
-	out     *parquet.Writer
+	out     *parquet.GenericWriter[any]
 	columns []column[T]
 	order   []int // columns in the order of the file
 	row     parquet.Row
@@ -53,7 +53,7 @@ func newParquetWriter[T any](out io.Writer, columns []column[T], packing Packing
 		w.order[leaf.ColumnIndex] = i
 	}
 	err := guard(func() error {
-		w.out = parquet.NewWriter(out, schema, parquet.Compression(codec(packing)), parquet.MaxRowsPerRowGroup(groupRows))
+		w.out = parquet.NewGenericWriter[any](out, schema, parquet.Compression(codec(packing)), parquet.MaxRowsPerRowGroup(groupRows))
 		return nil
 	})
 	return w, err

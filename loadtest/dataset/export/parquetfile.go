@@ -17,7 +17,7 @@ type parquetFile struct {
 	path   string
 	file   *renameio.PendingFile
 	buffer *bufio.Writer
-	out    *parquet.Writer
+	out    *parquet.GenericWriter[any]
 	values columns
 	row    parquet.Row
 	rows   int64
@@ -34,7 +34,7 @@ func createParquet(o Options, root parquet.Group) (*parquetFile, *parquet.Schema
 		return nil, nil, errors.Join(err, f.file.Cleanup())
 	}
 	f.buffer = bufio.NewWriterSize(f.file, 1<<18)
-	f.out = parquet.NewWriter(f.buffer, schema, parquet.Compression(codec(o.Packing)), parquet.MaxRowsPerRowGroup(int64(o.GroupRows)))
+	f.out = parquet.NewGenericWriter[any](f.buffer, schema, parquet.Compression(codec(o.Packing)), parquet.MaxRowsPerRowGroup(int64(o.GroupRows)))
 	return f, schema, nil
 }
 
