@@ -118,7 +118,8 @@ func (c *simulateCommand) write(ctx context.Context, to output) error {
 	for _, x := range []struct {
 		flag  string
 		given bool
-	}{{"--addr", c.Addr != ""}, {"--self", c.Self}, {"--policies", len(c.Policies) > 0}, {"--seeds", c.Seeds != 1}, {"--logs", c.Logs != ""}, {"--report", c.Report != ""}, {"--train-every-days", c.TrainEvery != 0}} {
+	}{{"--addr", c.Addr != ""}, {"--self", c.Self}, {"--policies", len(c.Policies) > 0}, {"--seeds", c.Seeds != 1}, {"--logs", c.Logs != ""},
+		{"--report", c.Report != ""}, {"--train-every-days", c.TrainEvery != 0}} {
 		if x.given {
 			return fmt.Errorf("%s does not go with --write: that writes files of one world and compares nothing", x.flag)
 		}

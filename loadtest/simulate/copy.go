@@ -50,9 +50,12 @@ type shopCopy struct {
 
 func newShopCopy(s *shelves, p Policy, surface string, window int) *shopCopy {
 	n := len(s.goods)
-	c := &shopCopy{shelves: s, policy: p, random: random{w: s.World}, scene: scene{World: s.World, goods: s, surface: surface},
-		judge: judge{World: s.World, goods: s}, oracle: newOracle(s), customers: newCustomers(s.World), window: window, wanted: make([]float64, n), total: make([]sums, s.Users), today: make([]sums, s.Users),
-		exposed: make([]int64, n), exposedToday: make([]int64, n), decileOfItem: make([]uint8, n)}
+	c := &shopCopy{
+		shelves: s, policy: p, random: random{w: s.World}, scene: scene{World: s.World, goods: s, surface: surface},
+		judge: judge{World: s.World, goods: s}, oracle: newOracle(s), customers: newCustomers(s.World), window: window,
+		wanted: make([]float64, n), total: make([]sums, s.Users), today: make([]sums, s.Users),
+		exposed: make([]int64, n), exposedToday: make([]int64, n), decileOfItem: make([]uint8, n),
+	}
 	for range window {
 		c.moods = append(c.moods, s.newMood())
 	}

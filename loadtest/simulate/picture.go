@@ -11,13 +11,17 @@ func (r *Result) Page(title string) report.Page {
 	c := r.Config
 	p := report.Page{
 		Title: title,
-		Lead: fmt.Sprintf("%s users in a shop of %s items, %d new ones a day, over %d days. Each policy worked in its own copy of the same world: same users, same visits, same chance.",
+		Lead: fmt.Sprintf("%s users in a shop of %s items, %d new ones a day, over %d days. "+
+			"Each policy worked in its own copy of the same world: same users, same visits, same chance.",
 			report.Number(float64(c.Users)), report.Number(float64(c.Items)), c.NewItems, r.DaysDone),
-		Foot: fmt.Sprintf("The truth of the world is known: regret is the expected %s of the best list at the moment of a visit less those of what was shown. %s model of clicks; intervals are 95%%, over %s; differences are paired. Before the comparison all copies had %d days of random lists. Seed %d, %d worlds, windows of %d visits.",
+		Foot: fmt.Sprintf("The truth of the world is known: regret is the expected %s of the best list at the moment of a visit less "+
+			"those of what was shown. %s model of clicks; intervals are 95%%, over %s; differences are paired. Before the comparison all "+
+			"copies had %d days of random lists. Seed %d, %d worlds, windows of %d visits.",
 			c.Goal, c.Clicks.Model, r.Over, c.HistoryDays, c.Seed, r.Seeds, r.Window),
 	}
 	if f := r.Failure; f != nil {
-		p.Lead += fmt.Sprintf(" The run broke off: policy %s, day %d, after %d visits of that day: %s. The days before are shown.", f.Policy, f.Day, f.VisitsOfDay, f.Error)
+		p.Lead += fmt.Sprintf(" The run broke off: policy %s, day %d, after %d visits of that day: %s. The days before are shown.",
+			f.Policy, f.Day, f.VisitsOfDay, f.Error)
 	}
 	if len(r.Policies) == 0 {
 		return p
@@ -27,13 +31,15 @@ func (r *Result) Page(title string) report.Page {
 			Note: fmt.Sprintf("regret %.0f%% of what was possible", 100*x.Figures["regret_share"].Value)})
 	}
 	p.Sections = append(p.Sections,
-		r.overDays("Regret over days", "What the best list would have brought more, by visit.", "expected "+string(c.Goal), func(d Day) float64 { return d.RegretPerVisit }),
+		r.overDays("Regret over days", "What the best list would have brought more, by visit.", "expected "+string(c.Goal),
+			func(d Day) float64 { return d.RegretPerVisit }),
 		r.conversion(),
 		r.overDays("Purchases over days", "From the list, by visit.", "purchases by visit", func(d Day) float64 { return d.PurchasesPerVisit }),
 		r.overDays("Users still there", "Who finds nothing leaves.", "% of users", func(d Day) float64 { return 100 * d.Retention }),
-		r.overDays("Concentration of exposure", "Gini coefficient of what was shown in a day, over all items on the shelves.", "Gini", func(d Day) float64 { return d.Gini }),
-		r.overDays("The most wanted tenth", "Share of slots that went to the tenth of items that had most acts when the day began: the feedback loop.", "% of slots",
-			func(d Day) float64 { return 100 * d.TopDecile }),
+		r.overDays("Concentration of exposure", "Gini coefficient of what was shown in a day, over all items on the shelves.", "Gini",
+			func(d Day) float64 { return d.Gini }),
+		r.overDays("The most wanted tenth", "Share of slots that went to the tenth of items that had most acts when the day began: the feedback loop.",
+			"% of slots", func(d Day) float64 { return 100 * d.TopDecile }),
 		r.newItems(), r.byDecile(), r.table())
 	return p
 }
@@ -78,7 +84,8 @@ func (r *Result) newItems() report.Section {
 }
 
 func (r *Result) byDecile() report.Section {
-	c := &report.Chart{Label: "Exposure by tenth of popularity", X: report.Axis{Label: "tenth of items, the most wanted first"}, Y: report.Axis{Label: "% of slots", Zero: true}}
+	c := &report.Chart{Label: "Exposure by tenth of popularity", X: report.Axis{Label: "tenth of items, the most wanted first"},
+		Y: report.Axis{Label: "% of slots", Zero: true}}
 	for _, p := range r.Policies {
 		s := report.Series{Name: p.Name, Marks: true}
 		for i, x := range p.Deciles {

@@ -117,7 +117,7 @@ func TestRobotsCountInNoFigure(t *testing.T) {
 // The whole way: a service on a port, catalog, lists, events with the ids of replies, a training and a promotion.
 func TestKindredBeatsRandomOnARealServer(t *testing.T) {
 	c := smallConfig()
-	c.Users, c.Items, c.HistoryDays = 120, 400, 3
+	c.Users, c.Items, c.HistoryDays, c.Days = 100, 400, 3, 3
 	o := DefaultOptions()
 	o.Policies, o.Connect = []PolicyName{PolicyKindred, PolicyRandom, PolicyOracle}, Self
 	o.Server.TrainEvery, o.Server.TrainDim, o.Server.Epochs = 4, 32, 1
@@ -147,8 +147,8 @@ func TestKindredBeatsRandomOnARealServer(t *testing.T) {
 		t.Errorf("%d of %d clicks have the reply that showed the item", attributed, clicks)
 	}
 	s := r.Server
-	if s.Replies < int(r.Policies[0].Visits) || s.Lagging > 0 || s.Tiers["personalized"] == 0 || len(s.Training) != 2 {
-		t.Errorf("server %+v; want a reply for each of %v visits, none behind, and trainings at the end of the history and of day 3", s, r.Policies[0].Visits)
+	if s.Replies < int(r.Policies[0].Visits) || s.Lagging > 0 || s.Tiers["personalized"] == 0 || len(s.Training) != 1 {
+		t.Errorf("server %+v; want a reply for each of %v visits, none behind, and a training at the end of the history", s, r.Policies[0].Visits)
 	}
 	var table, page strings.Builder
 	if err := errors.Join(r.WriteTable(&table), r.Page("Simulation").Write(&page)); err != nil {

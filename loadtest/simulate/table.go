@@ -16,10 +16,11 @@ func (r *Result) WriteTable(w io.Writer) error {
 		failed = cmp.Or(failed, err)
 	}
 	c := r.Config
-	print("%d items and %d new ones a day, %d users, %d days after %d of random lists; %s clicks, goal %s, seed %d, %d worlds; %.0f s\n", c.Items,
-		c.NewItems, c.Users, r.DaysDone, c.HistoryDays, c.Clicks.Model, c.Goal, c.Seed, r.Seeds, r.Seconds)
+	print("%d items and %d new ones a day, %d users, %d days after %d of random lists; %s clicks, goal %s, seed %d, %d worlds; %.0f s\n",
+		c.Items, c.NewItems, c.Users, r.DaysDone, c.HistoryDays, c.Clicks.Model, c.Goal, c.Seed, r.Seeds, r.Seconds)
 	if f := r.Failure; f != nil {
-		print("BROKEN OFF: policy %s, seed %d, day %d after %d visits of that day; %d days counted. %s\n", f.Policy, f.Seed, f.Day, f.VisitsOfDay, f.DaysDone, f.Error)
+		print("BROKEN OFF: policy %s, seed %d, day %d after %d visits of that day; %d days counted. %s\n",
+			f.Policy, f.Seed, f.Day, f.VisitsOfDay, f.DaysDone, f.Error)
 	}
 	if len(r.Policies) == 0 {
 		return cmp.Or(failed, t.Flush())
@@ -42,7 +43,8 @@ func (r *Result) WriteTable(w io.Writer) error {
 	if s := r.Server; s != nil {
 		print("\nserver: %d replies, %d of them behind the last write; tiers %v\n", s.Replies, s.Lagging, s.Tiers)
 		for _, x := range s.Training {
-			print("trained after day %d on %d events in %.0f s: NDCG@10 %.3f, serving %v %s\n", x.AfterDay, x.Events, x.Seconds, x.NDCG, x.Serving, x.Reason)
+			print("trained after day %d on %d events in %.0f s: NDCG@10 %.3f, compared on %d cases %.3f where what served has %.3f; serving %v %s\n",
+				x.AfterDay, x.Events, x.Seconds, x.NDCG, x.Cases, x.Candidate, x.Before, x.Serving, x.Reason)
 		}
 	}
 	return cmp.Or(failed, t.Flush())

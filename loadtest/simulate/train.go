@@ -18,9 +18,13 @@ type Training struct {
 	Seconds  float64 `json:"seconds"`   // promotion included
 	Events   int64   `json:"events"`
 	NDCG     float64 `json:"ndcg_at_10"` // on its validation
-	Promoted bool    `json:"promoted"`
-	Serving  bool    `json:"serving"`
-	Reason   string  `json:"reason,omitempty"` // why it was not promoted, or why nothing was trained
+	// Candidate and Before are NDCG@10 of the model and of what served, in the comparison that decided; 0 without cases.
+	Candidate float64 `json:"candidate_ndcg_at_10"`
+	Before    float64 `json:"serving_ndcg_at_10"`
+	Cases     int32   `json:"compared_cases"`
+	Promoted  bool    `json:"promoted"`
+	Serving   bool    `json:"serving"`
+	Reason    string  `json:"reason,omitempty"` // why it was not promoted, or why nothing was trained
 }
 
 // EndDay implements Policy: it trains where a training is due, and waits until what was promoted serves.
@@ -71,6 +75,8 @@ func (k *kindred) train(ctx context.Context, day int) (t Training, err error) {
 		return t, err
 	}
 	verdict, err := tenant.Promote(ctx, made.Bundle.Hash(), "trained on simulated days")
+	c := verdict.Comparison
+	t.Candidate, t.Before, t.Cases = c.GetCandidate().GetNdcgAt_10(), c.GetServing().GetNdcgAt_10(), c.GetCases()
 	t.Promoted, t.Serving, t.Reason = verdict.Promoted, verdict.Serving, verdict.Refused
 	return t, err
 }

@@ -33,7 +33,8 @@ func (o WriteOptions) validate(w *World) error {
 	case o.Workers < 1 || o.Workers > 256:
 		return bad("%d workers: must be 1 to 256", o.Workers)
 	case o.Pool < w.Limit || o.Pool > 1000 || o.Pool > w.Items/2:
-		return bad("a pool of %d candidates: must be %d, the limit, to 1,000, and at most half of the %d items", o.Pool, w.Limit, w.Items)
+		return bad("a pool of %d candidates: must be %d, the limit, to 1,000, and at most half of the %d items",
+			o.Pool, w.Limit, w.Items)
 	case w.Users+w.Bots > maxWrittenUsers:
 		return bad("%d users and bots: a written log holds a little of each in memory, at most %d", w.Users+w.Bots, maxWrittenUsers)
 	}

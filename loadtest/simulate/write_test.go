@@ -49,7 +49,6 @@ func readEvents(t *testing.T, dir string) []dataset.Event {
 
 func TestWrittenLogsAreWhatHappenedAndTheSameEachTime(t *testing.T) {
 	c := smallConfig()
-	c.Days = 10
 	dir, written := writeSmall(t, c)
 	again, _ := writeSmall(t, c)
 	for _, name := range []string{"items.jsonl", "events.jsonl", "decisions.jsonl", "truth.json"} {
@@ -74,32 +73,37 @@ func TestWrittenLogsAreWhatHappenedAndTheSameEachTime(t *testing.T) {
 
 // The words of a comment must not say the opposite of its stars: sentiment is learned from it.
 func TestCommentsAgreeWithTheirRatings(t *testing.T) {
-	c := smallConfig()
-	c.Users, c.Days, c.VisitsPerDay = 300, 12, 3
-	dir, _ := writeSmall(t, c)
-	stars, comments := 0.0, 0
-	for _, e := range readEvents(t, dir) {
-		switch e.Type {
-		case dataset.TypeRating:
-			stars = e.Value
-		case dataset.TypeComment: // comes right after the rating
-			comments++
-			texts := lukewarm
-			if stars >= 4 {
-				texts = praise
-			} else if stars <= 2 {
-				texts = blame
-			}
-			if !slices.ContainsFunc(texts, func(s string) bool {
-				before, after, _ := strings.Cut(s, "%s")
-				return strings.HasPrefix(e.Text, before) && strings.HasSuffix(e.Text, after)
-			}) {
-				t.Errorf("%v stars and %q", stars, e.Text)
-			}
+	w := testWorld(t, smallConfig())
+	s, comments := scene{World: w}, map[float64]int{}
+	for n := range 3000 {
+		var acts []Act
+		liking := float64(n%500)/100 - 2.5
+		s.opinion(Visit{User: n}, liking, n%300, 0, func(kind string, item, _ int) *Act {
+			acts = append(acts, newAct(Visit{User: n}, len(acts), kind, item, w.Start))
+			return &acts[len(acts)-1]
+		})
+		if len(acts) < 2 {
+			continue
 		}
+		stars, text, texts := acts[0].Value, acts[1].Text, lukewarm
+		if stars >= 4 {
+			texts = praise
+		} else if stars <= 2 {
+			texts = blame
+		}
+		if acts[0].Type != dataset.TypeRating || acts[1].Type != dataset.TypeComment || !slices.ContainsFunc(texts, func(s string) bool {
+			before, after, _ := strings.Cut(s, "%s")
+			return strings.HasPrefix(text, before) && strings.HasSuffix(text, after)
+		}) {
+			t.Errorf("liking %v: %v stars and %q", liking, stars, text)
+		}
+		if liking > 1.5 && stars < 4 || liking < -2 && stars > 3 {
+			t.Errorf("liking %v gives %v stars", liking, stars)
+		}
+		comments[stars]++
 	}
-	if comments < 20 {
-		t.Errorf("%d comments; want some", comments)
+	if len(comments) != 5 {
+		t.Errorf("comments by stars %v; want some of each", comments)
 	}
 }
 
@@ -107,9 +111,14 @@ func TestCommentsAgreeWithTheirRatings(t *testing.T) {
 // that stands beside it.
 func TestDecisionsTellTheTruthOfAnotherPolicy(t *testing.T) {
 	c := smallConfig()
-	c.Users, c.Days, c.Limit = 500, 12, 3
-	dir, written := writeSmall(t, c)
-	clicked := map[string]bool{}
+	c.Users, c.Days, c.Limit = 200, 10, 2
+	o := DefaultWriteOptions()
+	o.Dir, o.Pool = t.TempDir(), 6
+	written, err := Write(t.Context(), c, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, clicked := o.Dir, map[string]bool{}
 	for _, e := range readEvents(t, dir) {
 		if e.Type == dataset.TypeClick {
 			clicked[e.RecommendationID+e.Item] = true
