@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/kindred-rec/kindred/loadtest/report"
 )
@@ -69,6 +70,9 @@ func (r *Result) conversion() report.Section {
 		c.Series = append(c.Series, s)
 		c.X.Ticks = append(c.X.Ticks, report.Tick{At: at, Text: p.Name})
 	}
+	// Points that cannot be drawn make room beside the first and the last policy.
+	nan := math.NaN()
+	c.Series[0].Points = append(c.Series[0].Points, report.Point{X: 0.5, Y: nan}, report.Point{X: float64(len(r.Policies)) + 0.5, Y: nan})
 	return report.Section{Title: "Conversion", Text: "Purchases from the list by visit, with 95% intervals.", Chart: c}
 }
 
