@@ -7,6 +7,10 @@
 //	go run ./server train     make a model of what people did
 //	go run ./server models    send, compare, promote and roll back trained models
 //	go run ./server keys      make, list and revoke API keys
+//	go run ./server policies  say what is done to a ranked list before it is shown
+//	go run ./server experiments  show different people different policies
+//	go run ./server bulk      write lists for many users to a file
+//	go run ./server reproduce make the list of a logged decision again
 package main
 
 import (
@@ -32,6 +36,11 @@ type cli struct {
 	Train  trainCommand     `cmd:"" help:"Make a trained model of what people did, from a service's log or from files."`
 	Models modelsCommand    `cmd:"" help:"List, send, compare, promote and roll back trained models."`
 	Keys   keysCommand      `cmd:"" help:"Make, list and revoke API keys."`
+
+	Policies    policiesCommand    `cmd:"" help:"List, get, put and delete policies of re-ranking."`
+	Experiments experimentsCommand `cmd:"" help:"List, get, put, stop and delete experiments."`
+	Bulk        bulkCommand        `cmd:"" help:"Write lists for many users to a file."`
+	Reproduce   reproduceCommand   `cmd:"" help:"Make the list of a logged decision again."`
 }
 
 func main() {

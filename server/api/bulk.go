@@ -34,14 +34,13 @@ func (s *recommendationService) RecommendBulk(req *kindredv1.RecommendBulkReques
 	if err := r.err(); err != nil {
 		return err
 	}
-	page, sent := &kindredv1.RecommendBulkResponse{}, time.Now()
+	page, sent, visited := &kindredv1.RecommendBulkResponse{}, time.Now(), int64(0)
 	flush := func() error {
 		err := stream.Send(page)
 		page, sent = &kindredv1.RecommendBulkResponse{}, time.Now()
 		return err
 	}
-	visited := int64(0)
-	err = r.shop.Bulk(ctx, &q, func(b shop.BulkResult) error {
+	next, err := r.shop.Bulk(ctx, &q, func(b shop.BulkResult) error {
 		page.Cursor, page.Visited, visited = b.Cursor, b.Visited, b.Visited
 		if b.Reply != nil {
 			w, err := bulkToWire(r.shop, &b, req.GetRequest().GetIncludeItems())
@@ -58,8 +57,8 @@ func (s *recommendationService) RecommendBulk(req *kindredv1.RecommendBulkReques
 	if err != nil {
 		return s.statusOf(ctx, err)
 	}
-	// The end is said even if the last message had the last result.
-	page.Visited = max(page.Visited, visited)
+	// The end is said even if the message before had the last result.
+	page.Visited, page.Cursor = visited, next
 	return flush()
 }
 

@@ -57,23 +57,25 @@ const (
 // Bulk makes lists one after the other, on one goroutine, and hands each to fn. It yields
 // to every other request: before each list it waits for a moment without any, and while
 // the decision log is half full; it takes no permit; and it leaves the profiles in memory
-// alone. It ends with fn's error, or the context's. Errors: *InputError, ErrOverloaded.
-func (s *Shop) Bulk(ctx context.Context, q *BulkQuery, fn func(BulkResult) error) error {
+// alone. It returns where to go on; empty: there is no more. It ends with fn's error, or
+// the context's. Errors: *InputError, ErrOverloaded.
+func (s *Shop) Bulk(ctx context.Context, q *BulkQuery, fn func(BulkResult) error) (cursor string, err error) {
 	release, err := s.enterBulk(ctx)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer release()
 	b := &bulk{shop: s, q: q, fn: fn, key: q.key()}
 	if b.after, err = b.readCursor(q.Cursor); err != nil {
-		return err
+		return "", err
 	}
 	if q.Segment == nil {
-		return b.subjects(ctx)
+		err = b.subjects(ctx)
+		return b.next, err
 	}
 	if q.Segment.Filter != "" {
 		if b.passes, err = s.compiled(q.Segment.Filter); err != nil {
-			return &InputError{Field: "segment.filter", Description: err.(*InputError).Description}
+			return "", &InputError{Field: "segment.filter", Description: err.(*InputError).Description}
 		}
 	}
 	for _, id := range q.Segment.Items {
@@ -81,7 +83,8 @@ func (s *Shop) Bulk(ctx context.Context, q *BulkQuery, fn func(BulkResult) error
 			b.items = append(b.items, n)
 		}
 	}
-	return b.users(ctx)
+	err = b.users(ctx)
+	return b.next, err
 }
 
 // enterBulk waits until no other bulk call of the tenant runs.
@@ -106,6 +109,7 @@ type bulk struct {
 	fn      func(BulkResult) error
 	key     [8]byte // of whom the call is about: a cursor of another is refused
 	after   string
+	next    string // where to go on, once there are results enough
 	passes  *filter.Filter
 	items   []uint32
 	results int
@@ -221,7 +225,11 @@ func (b *bulk) one(ctx context.Context, who Subject, cursor string) (more bool, 
 	}
 	b.results++
 	b.quiet = 0
-	return b.q.Max == 0 || b.results < b.q.Max, b.fn(BulkResult{Subject: who, Reply: reply, Cursor: cursor, Visited: b.visited})
+	more = b.q.Max == 0 || b.results < b.q.Max
+	if !more {
+		b.next = cursor
+	}
+	return more, b.fn(BulkResult{Subject: who, Reply: reply, Cursor: cursor, Visited: b.visited})
 }
 
 // in reports whether a person is in the segment.

@@ -2860,7 +2860,8 @@ type RecommendBulkResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// At most 100.
 	Results []*BulkResult `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
-	// Goes on after the last result of this message. Empty: there is no more.
+	// Goes on after the last result of this message. Empty in the last message: there is no
+	// more.
 	Cursor string `protobuf:"bytes,2,opt,name=cursor,proto3" json:"cursor,omitempty"`
 	// Subjects looked at so far in this call, in the segment or not.
 	Visited       int64 `protobuf:"varint,3,opt,name=visited,proto3" json:"visited,omitempty"`
