@@ -7,6 +7,7 @@
 //	go run ./loadtest load       open-loop load on a live server: latency, saturation, durable events
 //	go run ./loadtest compare    two repeated load tests: which figures differ beyond the noise
 //	go run ./loadtest experiment an experiment that runs on a server: variants side by side, at any time
+//	go run ./loadtest plan       memory, disk, cores and replicas for a number of items, users and requests
 //	go run ./loadtest index      recall and speed of an index engine on files of vectors
 //	go run ./loadtest encode     speed and vectors of a text encoder
 //	go run ./loadtest dataset    check, convert and export catalogs, logs, decisions and features
@@ -41,6 +42,7 @@ type cli struct {
 	Encode   encodeCommand   `cmd:"" help:"Measure a text encoder."`
 	Dataset  datasetCommand  `cmd:"" help:"Check and convert catalogs and logs in files, and export those of a server."`
 
+	Plan       planCommand       `cmd:"" help:"Say what memory, disk and cores a number of items, users and requests takes, from measured costs."`
 	Experiment experimentCommand `cmd:"" help:"Read an experiment out of a server's logs, with verdicts that hold at every look."`
 
 	Sentiment sentimentCommand `cmd:"" help:"Cross-validate how well a comment's feeling is told from its words."`

@@ -96,3 +96,6 @@ func startUsage() usage { return usage{time.Now(), processorTime()} }
 func (u usage) cores() float64 {
 	return (processorTime() - u.used).Seconds() / time.Since(u.start).Seconds()
 }
+
+// ProcessorTime is what this process has used of all cores so far. 0 where the system does not say.
+func ProcessorTime() time.Duration { return processorTime() }
