@@ -165,16 +165,17 @@ func (w *Weights) Validate() error {
 // different kind, each counting alike: office supplies, where people buy again,
 // beauty products and films; rounded, and kept positive among the similarities,
 // which can stand in for one another. The optimum is flat. ColdSimilarity was
-// chosen with a fifth of the items taken out of training: it finds some of those, at a
-// small cost to the others (office supplies: HR@10 from .166 to .163 with all
-// items in training). Trend and Freshness have no say in logs without times: theirs
-// are priors, small enough to decide among near equals only.
+// chosen with a fifth of the items taken out of training: it finds some of those.
+// Trend, Freshness and the rates have no say in logs without times and impressions:
+// theirs are priors, small enough to decide among near equals only. What has no weight
+// here has one where it was fitted.
 func DefaultWeights() Weights {
 	return Weights{
-		CoVisited: 1.5, CoVisitedBefore: 0.47, Association: 1.5,
-		UserSimilarity: 0.3, LastSimilarity: 1.2, RecentSimilarity: 0.84, ColdSimilarity: 3,
-		LabelSimilarity: 1.3, Popularity: 0.11, Trend: 0.05,
-		Repeat: -2.34, RepeatCount: -3.67,
+		CoVisited: 1.1, CoVisitedBefore: 0.43, Association: 1.6, CoVisitedLast: 0.5, CoVisitedSecond: 0.12,
+		UserSimilarity: 0.3, LastSimilarity: 0.6, RecentSimilarity: 0.5, ColdSimilarity: 3,
+		LabelSimilarity: 1.3, LabelEvidence: 0.17, UserRank: 0.6, NeighbourRank: 0.7,
+		Popularity: 0.3, Trend: 0.05, ClickRate: 0.1, PurchaseRate: 0.05,
+		Repeat: -3.5, RepeatCount: -5.5, RepeatRecency: 2,
 		Freshness: 0.2,
 	}
 }
