@@ -9,6 +9,7 @@ import (
 
 	"github.com/kindred-rec/kindred/embed/static"
 	"github.com/kindred-rec/kindred/embed/train"
+	"github.com/kindred-rec/kindred/ranker/selection"
 	"github.com/kindred-rec/kindred/server/training"
 )
 
@@ -74,7 +75,8 @@ func (t *teller) trained(ctx context.Context) (l *Learned, err error) {
 	l = &Learned{}
 	l.Result, err = training.Run(ctx, tenant, training.Options{
 		Dir: dir, Encoder: texts, Parent: tenant.Serving(), Dim: learnDim, Epochs: learnEpochs, Seed: max(1, t.opts.Shop.Seed),
-		Tune: func(o *train.Options) { o.Transition.Rank = learnRank },
+		Ranker: selection.Linear, // a network is tried in more time than somebody who looks waits
+		Tune:   func(o *train.Options) { o.Transition.Rank = learnRank },
 	})
 	if err != nil {
 		return nil, err
