@@ -21,8 +21,8 @@ type Logged interface {
 	// Outcomes yields the events that carry a recommendation's id. An error is the last thing
 	// yielded, as in the next.
 	Outcomes(ctx context.Context) iter.Seq2[clicks.Outcome, error]
-	// Decisions yields the lists that were shown, oldest first, less those that have not the
-	// ranker's features as this release knows them.
+	// Decisions yields the lists that were shown, oldest first. One that has not the ranker's
+	// features as this release knows them comes without items, and is counted as malformed.
 	Decisions(ctx context.Context) iter.Seq2[clicks.Decision, error]
 }
 
@@ -103,24 +103,26 @@ func (c *columnNames) read(names []string) {
 	c.whole = !slices.Contains(met[:], false)
 }
 
-// decision is one as clicks reads it; ok false: it is no list of recommendations, or its
-// features are not those of this release.
+// decision is one as clicks reads it, without items where its features are not those of this
+// release; ok false: it is no list of recommendations.
 func (c *columnNames) decision(d *kindredv1.Decision) (clicks.Decision, bool) {
 	switch d.Kind {
 	case kindredv1.DecisionKind_DECISION_KIND_UNSPECIFIED, kindredv1.DecisionKind_DECISION_KIND_RECOMMEND, kindredv1.DecisionKind_DECISION_KIND_PAGE:
 	default:
 		return clicks.Decision{}, false
 	}
-	if c.read(d.FeatureNames); !c.whole {
-		return clicks.Decision{}, false
-	}
-	out := clicks.Decision{ID: d.RecommendationId, Time: moment(d.Time), Items: make([]clicks.Shown, len(d.Items))}
+	out := clicks.Decision{ID: d.RecommendationId, Time: moment(d.Time)}
 	if d.ClockTime != nil {
 		out.Time = moment(d.ClockTime)
 	}
+	if c.read(d.FeatureNames); !c.whole {
+		return out, true
+	}
+	out.Items = make([]clicks.Shown, len(d.Items))
 	for i, x := range d.Items {
 		if len(x.Features) != len(c.at) {
-			return out, false
+			out.Items = nil
+			return out, true
 		}
 		s := &out.Items[i]
 		s.Item, s.Slot, s.Propensity = x.ItemId, int(d.Offset)+i+1, x.Propensity
