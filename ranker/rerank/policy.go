@@ -41,7 +41,7 @@ const (
 
 // DefaultDiversity is the weight for those who want variety and have measured nothing: see
 // the package comment.
-const DefaultDiversity = 0.4
+const DefaultDiversity = 0.35
 
 // Label is what a [Cap] counts by.
 type Label uint8

@@ -29,7 +29,7 @@ type likened struct {
 
 // labelPart is the part of labels in closeness, that of vectors being the rest. See the
 // package comment for how it was chosen.
-const labelPart = 0.5
+const labelPart = 0.7
 
 // familiar is how well known a label is of which so many stand: 1 - 2^-n.
 var familiar = [...]float64{0, 1. / 2, 3. / 4, 7. / 8, 15. / 16, 31. / 32, 63. / 64, 127. / 128}
