@@ -5,8 +5,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	kindredv1 "github.com/kindred-rec/kindred/proto/kindred/v1"
 )
@@ -168,5 +170,28 @@ func TestDecisionsAreMadeAgainAfterARestart(t *testing.T) {
 		if r := s.reproduce(id); r.Reproduction != madeSame || states(r) != "" {
 			t.Errorf("%v %q (%s)", r.Reproduction, r.Text, states(r))
 		}
+	}
+}
+
+// TestReproductionNamesAModelThatIsGone promotes another model, and goes back.
+func TestReproductionNamesAModelThatIsGone(t *testing.T) {
+	s := visited(t)
+	ask := func() string {
+		return s.recommend(&kindredv1.RecommendRequest{Subject: user("user-1"), Limit: 6, Seed: 4}).RecommendationId
+	}
+	s.promoted(s.uploaded(testModel{Size: 8, Favourite: "garden-3"}))
+	first := ask()
+	if r := s.reproduce(first); r.Reproduction != madeSame {
+		t.Errorf("under its own model: %v %q (%s)", r.Reproduction, r.Text, states(r))
+	}
+	s.promoted(s.uploaded(testModel{Size: 8, Favourite: "garden-5"}))
+	if r := s.reproduce(first); r.Reproduction != madeGone || states(r) != "generation gone" {
+		t.Errorf("under another model: %v %q (%s)", r.Reproduction, r.Text, states(r))
+	} else {
+		contains(t, r.Text, "the models that made it are gone")
+	}
+	must(s.models.RollbackModel(ctx(t), &kindredv1.RollbackModelRequest{MaxWait: durationpb.New(10 * time.Second)}))
+	if r := s.reproduce(first); r.Reproduction != madeSame || states(r) != "generation changed" {
+		t.Errorf("under its own model again: %v %q (%s)", r.Reproduction, r.Text, states(r))
 	}
 }

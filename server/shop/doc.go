@@ -89,6 +89,37 @@
 // little is missing. [Shop.Status] tells how far that is. Then the vectors of other models
 // are removed, and from time to time those of texts that no item has any more.
 //
+// # Policies
+//
+// A list is made of ranked candidates by a policy (package rerank): rules, caps, variety,
+// chance, places for new items. Its versions are settings of the tenant, written before
+// they serve, and compiled once: conditions by the language of filters, the items that
+// rules name looked up (a rule waits for one that is not there), and rules sorted by
+// surface, so that a request finds its own ready made. Which policy serves a list is
+// decided in one place ([call.choose]): the request's, that of the variant of an experiment
+// (package experiment), the surface's, "default". What the policy and the assignment were
+// stands in the reply and in the decision.
+//
+// Showings of the day are counted as they are served. The first policy that caps them has
+// those of earlier today read from the decision log before it serves, at a start too.
+//
+// # Decisions
+//
+// A decision holds what its list was made from: kind, subject, surface, context, filter,
+// limit, what was left out, seen policy, diversity, policy, seed, the tenant's clock, and how
+// far the log was applied. [Shop.Reproduce] makes the list of these again, from the events
+// up to that place, and compares; where something is gone or has moved on it says so, and
+// compares the logged scores with what the model that serves makes of the logged features.
+// A kept list of pages holds the same, so that each page is logged with the features and
+// propensities of its own slots, whatever serves by then.
+//
+// # Many at once
+//
+// [Shop.Bulk] makes lists for subjects or for a segment on one goroutine a tenant. Before
+// each it waits, 50 ms at most, for a moment without other requests, and without a bound
+// while the decision log is half full. It takes no permit and reads profiles past the
+// cache, so that those who are here are not degraded, slowed only by what one list costs.
+//
 // # Searches
 //
 // A search looks for the words of a text ([lexical.Index]) and for the items whose

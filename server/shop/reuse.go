@@ -20,6 +20,7 @@ type ranking struct {
 	asked            asked
 	context, exclude []uint32
 	at               time.Time
+	now              time.Time // by the tenant's clock
 	before           moment
 	seed             uint64
 	response         ranker.Response
@@ -90,6 +91,7 @@ func (c *call) reuse(q *RecommendQuery, req *ranker.Request) bool {
 	c.response.Losers = append(losers, kept.response.Losers...)
 	c.response.Retrieve, c.response.Rank = 0, 0
 	c.info.Seed, c.info.RankingAge = kept.seed, c.begin.Sub(kept.at)
+	c.applied, c.now = kept.before.applied, kept.now // what the decision log says it was made from
 	c.shop.reused.Add(1)
 	c.account()
 	return true
@@ -102,7 +104,7 @@ func (c *call) keepRanking(req *ranker.Request, before moment) {
 	}
 	kept := &ranking{
 		asked: askedBy(req), context: slices.Clone(req.Context), exclude: slices.Clone(req.Exclude),
-		at: c.begin, before: before, seed: c.info.Seed, response: c.response,
+		at: c.begin, now: c.now, before: before, seed: c.info.Seed, response: c.response,
 	}
 	kept.response.Items, kept.response.Losers = slices.Clone(c.response.Items), slices.Clone(c.response.Losers)
 	kept.response.Conflicts = slices.Clone(c.response.Conflicts)

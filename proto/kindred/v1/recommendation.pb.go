@@ -1278,7 +1278,7 @@ type ReplyInfo struct {
 	// person serves the same request again for up to five seconds (--ranking-age), until an
 	// event of theirs arrives or an item of it may no longer be shown. A request with a
 	// seed, with as_of, of several rows or with paging is always ranked, and so is one
-	// whose min_write_token names a later write.
+	// whose min_write_token names a later write, or whose policy caps showings of a day.
 	RankingAgeUs int64 `protobuf:"varint,9,opt,name=ranking_age_us,json=rankingAgeUs,proto3" json:"ranking_age_us,omitempty"`
 	// The variant of an experiment that the list, or the first row, was made with. Not set:
 	// no experiment runs here, or its subject is not in it.
