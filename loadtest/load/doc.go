@@ -24,8 +24,27 @@
 //     callers at full throttle reach, without a schedule, stands beside it.
 //   - Events: durable events a second: writers that each wait for the acknowledgement of a batch.
 //
+// A constant run may hold a spike (Plan.Spike): the rate times a factor for a time. SpikeStats tells the calls before, in and
+// after it apart by when they were due, and how long after its end three intervals in a row were as calm as before. ModeStepped
+// makes one constant run after another, whatever becomes of each.
+//
+// Calls come one by one from a Mix, or from visitors (Plan.Sessions) who view, are shown recommendations, click, and think in
+// between. Sessions begin by schedule, and their steps' times are drawn beforehand, too, so that the loop is as open as
+// without them.
+//
 // Run makes them in the order that its mode says and gives a Result, which encodes as one JSON object and draws itself as
 // a table (WriteTable) or a report (Page).
+//
+// # A server that dies
+//
+// Where no call was answered for Plan.GiveUp and an empty call is not either, the run ends, and its error is ErrServerLost: the
+// result that comes with it has all until then, the errors by code, and when the server was last heard. A server that only refuses, or
+// is too slow, is not lost. Lost connections are tried again within a second, so that a restart costs what it costs.
+//
+// # Noise
+//
+// One run is one sample. Repeat makes several, Summarize gives means with intervals, and Compare sets two such tests side by
+// side: a difference that could be chance is called no difference seen.
 //
 // # A light client
 //

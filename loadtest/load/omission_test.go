@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// TestNoCoordinatedOmission: a server answers 100 ms late for one second in ten, so a tenth of what people ask for takes 100 ms and p99 must say
+// A server answers 100 ms late for one second in ten, so that a tenth of what people ask for takes 100 ms, and p99 must say
 // so. The closed loop beside it makes ten calls in that second and many hundreds in each of the others: its p99 says that all
 // is well.
 func TestNoCoordinatedOmission(t *testing.T) {

