@@ -27,7 +27,7 @@ func Worlds() []World {
 	return []World{
 		near.world("near", "target and log both prefer good actions, the target more so", 1000, near.softmax(1), near.softmax(3), 1, 0),
 		rare.world("rare", "2% of the decisions are rewarded; uniform log", 4000, rare.softmax(0), rare.softmax(60), 1, 0),
-		far.world("far", "the log prefers good actions, the target is uniform: weights up to 40", 2000, far.softmax(10), far.softmax(0), 1, 0),
+		far.world("far", "the log prefers good actions, the target is uniform", 2000, far.softmax(10), far.softmax(0), 1, 0),
 		greedy.world("greedy", "the target takes the best action, always", 1000, greedy.softmax(2), greedy.softmax(1e6), 1, 0),
 		near.world("users", "ten decisions a user, whose rewards go up and down together", 2000, near.softmax(1), near.softmax(4), 10, 0.12),
 		newLists(3, 6, 3, 5).world("lists", "three slots drawn one after the other; an item like the one above it is clicked less", 1500, 1, 0.5),
