@@ -10,6 +10,7 @@ import (
 	"github.com/kindred-rec/kindred/embed/train"
 	"github.com/kindred-rec/kindred/embed/train/sequence"
 	"github.com/kindred-rec/kindred/loadtest/evaluate"
+	"github.com/kindred-rec/kindred/loadtest/report"
 	"github.com/kindred-rec/kindred/ranker/selection"
 	"github.com/kindred-rec/kindred/server/worker"
 )
@@ -30,7 +31,7 @@ type evaluateCommand struct {
 	Workers   int       `placeholder:"N" help:"Questions answered side by side; one a processor if not given. The figures do not depend on it."`
 	Diversity []float64 `placeholder:"W,..." help:"Ask again with each of these weights of variety, 0 to 1, and print what lists look like, a line of JSON each, before the figures."`
 	NewItems  []float64 `placeholder:"SHARE,..." help:"The same with each of these shares of slots kept for items that training hardly met."`
-	Report    string    `placeholder:"FILE.html" help:"Draw what --diversity and --new-items found into a file."`
+	Report    string    `placeholder:"FILE" help:"Draw what --diversity and --new-items found into a file: HTML, or Markdown if its name ends in .md."`
 	JSON      bool      `name:"json" help:"Print the figures as one line of JSON."`
 }
 
@@ -51,6 +52,11 @@ Examples:
 func (c *evaluateCommand) Run(ctx context.Context, to output) error {
 	if c.Report != "" && len(c.Diversity)+len(c.NewItems) == 0 {
 		return fmt.Errorf("--report draws what --diversity and --new-items find; give one of them, as --diversity 0,0.1,0.2,0.3,0.5")
+	}
+	if c.Report != "" {
+		if err := report.CheckFile(c.Report); err != nil {
+			return err
+		}
 	}
 	format, reader, err := c.logFlags.options()
 	if err != nil {

@@ -38,4 +38,12 @@
 // ndcg_at_10 is 1/log2(1+rank) where rank ≤ 10, else 0; mrr is 1/rank; all are
 // means over questions. coverage is the share of the catalog that stands in the
 // first ten of some answer. seconds is all of it, reading included.
+//
+// # Variety
+//
+// Options.Diversity and Options.NewItems ask the same questions again under policies of
+// re-ranking (package rerank) and say in [Variety] what lists of ten look like: how many
+// categories they hold, how far apart their items are by category and by text, how much of
+// the catalog is shown at all, how places go to popular and to rare items, and what it
+// costs in NDCG@10.
 package evaluate
