@@ -146,10 +146,9 @@ func (r *Result) cores(a Assumptions) {
 	r.EventCores = r.Need.RPS * a.EventsPerRequest * server(c.EventCPU)
 	room := a.Cores*a.Utilization - r.EventCores // for Recommend, on each
 	if room <= 0 {
-		r.Replicas = int(math.Ceil(a.MinReplicas))
-		r.obstacle("following the log takes %.1f cores on each replica and a machine has %.1f to give: writing one event a call costs the most; write in batches, or take machines with more cores",
+		room = a.Cores * a.Utilization // what it would take at least
+		r.obstacle("following the log takes %.1f cores on each replica and a machine has %.1f to give: that is measured with one event a call, which costs the most: write in batches, or take machines with more cores",
 			r.EventCores, a.Cores*a.Utilization)
-		return
 	}
 	replicas := math.Max(math.Ceil(r.RecommendCores/room), math.Ceil(a.MinReplicas))
 	r.Replicas = int(math.Min(replicas, math.MaxInt32))

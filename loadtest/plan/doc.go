@@ -27,5 +27,5 @@
 // Costs are taken to be linear in their number; a request is not (a search walks further in a larger index), which the
 // assumption request_growth stands for. Disk is what is left after the store has closed and merged its tables; while it
 // works it takes more, which disk_headroom stands for. Time per request is that of a service on a machine whose client shares
-// the process: empty calls are measured in the same way and client_share of one is taken off.
+// the process, for users whose profile is in memory and who acted since their last request: empty calls are measured in the same way and client_share of one is taken off.
 package plan

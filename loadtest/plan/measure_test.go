@@ -50,3 +50,10 @@ func TestMeasurementIsOfRealStructures(t *testing.T) {
 		t.Errorf("read again: %+v, error %v", again, err)
 	}
 }
+
+// Ten events and one decision take 1,100, one event and two decisions 300 bytes: 100 each.
+func TestDiskIsToldApart(t *testing.T) {
+	if event, decision := solve(equation{10, 1, 1100}, equation{1, 2, 300}); event != 100 || decision != 100 {
+		t.Errorf("an event takes %v, a decision %v", event, decision)
+	}
+}

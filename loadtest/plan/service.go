@@ -104,7 +104,7 @@ func (s *sample) events(ctx context.Context) error {
 	after, err := s.serve(ctx, func(conn grpc.ClientConnInterface) error {
 		for half := range 2 {
 			first, end := half*s.m.Users, (half+1)*s.m.Users
-			if err := s.write(ctx, conn, first, end); err != nil {
+			if err := s.write(ctx, conn, first, end, 0, s.m.EventsPerUser); err != nil {
 				return err
 			}
 			client := kindredv1.NewRecommendationServiceClient(conn)
@@ -119,12 +119,13 @@ func (s *sample) events(ctx context.Context) error {
 	})
 	users := float64(s.m.Users)
 	s.costs.ProfileMemory = (memory[1] - memory[0]) / users
-	// Decisions of the users' one Recommend are in it yet; requests takes them off.
+	// All of it, with the decisions of the users' one Recommend; requests tells them apart.
 	s.costs.EventDisk = after - before
 	return err
 }
 
-func (s *sample) write(ctx context.Context, conn grpc.ClientConnInterface, first, end int) error {
+// write has the users do n things each, numbered from a number that no other write has.
+func (s *sample) write(ctx context.Context, conn grpc.ClientConnInterface, first, end, number, n int) error {
 	client := kindredv1.NewEventServiceClient(conn)
 	var batch []*kindredv1.Event
 	flush := func() error {
@@ -139,8 +140,8 @@ func (s *sample) write(ctx context.Context, conn grpc.ClientConnInterface, first
 		return nil
 	}
 	for user := first; user < end; user++ {
-		for n := range s.m.EventsPerUser {
-			if batch = append(batch, s.event(user, n)); len(batch) == rows {
+		for i := range n {
+			if batch = append(batch, s.event(user, number+i)); len(batch) == rows {
 				if err := flush(); err != nil {
 					return err
 				}
@@ -156,7 +157,7 @@ func (s *sample) write(ctx context.Context, conn grpc.ClientConnInterface, first
 // event is a view of an item: the users' items are spread over the catalog.
 func (s *sample) event(user, n int) *kindredv1.Event {
 	return &kindredv1.Event{Id: fmt.Sprintf("e%d.%d", user, n), UserId: fmt.Sprintf("u%d", user), Type: kindredv1.EventType_EVENT_TYPE_VIEW,
-		ItemId: s.item((user*7919 + n*104729) % (2 * s.m.Items)).Id}
+		ItemId: s.item(int(uint64(user*7919+n*104729) % uint64(2*s.m.Items))).Id}
 }
 
 func (s *sample) recommend(user int) *kindredv1.RecommendRequest {
@@ -167,13 +168,13 @@ func (s *sample) recommend(user int) *kindredv1.RecommendRequest {
 func (s *sample) calls(ctx context.Context) error {
 	_, err := s.serve(ctx, func(conn grpc.ClientConnInterface) (err error) {
 		health, events := healthpb.NewHealthClient(conn), kindredv1.NewEventServiceClient(conn)
-		if s.costs.EmptyCPU, _, err = s.timed(ctx, func(ctx context.Context, _ int) error {
+		if s.costs.EmptyCPU, err = s.timed(ctx, func(ctx context.Context, _ int) error {
 			_, err := health.Check(ctx, &healthpb.HealthCheckRequest{})
 			return err
 		}); err != nil {
 			return err
 		}
-		s.costs.EventCPU, _, err = s.timed(ctx, func(ctx context.Context, n int) error {
+		s.costs.EventCPU, err = s.timed(ctx, func(ctx context.Context, n int) error {
 			_, err := events.WriteEvents(ctx, &kindredv1.WriteEventsRequest{Events: []*kindredv1.Event{s.event(n%(2*s.m.Users), s.m.EventsPerUser+n)}})
 			return err
 		})
@@ -182,33 +183,77 @@ func (s *sample) calls(ctx context.Context) error {
 	return err
 }
 
-// requests times Recommend, and sees what its decisions take on disk.
+// requests times Recommend for users whose profile is in memory and who did something since their last: a ranking that is
+// reused costs less, a profile that is read from disk more. Then it tells what events and decisions take on disk apart.
 func (s *sample) requests(ctx context.Context) error {
 	before, err := diskOf(s.data())
 	if err != nil {
 		return err
 	}
-	var count int
-	after, err := s.serve(ctx, func(conn grpc.ClientConnInterface) (err error) {
+	users := 2 * s.m.Users
+	var calls, rounds int
+	after, err := s.serve(ctx, func(conn grpc.ClientConnInterface) error {
 		client := kindredv1.NewRecommendationServiceClient(conn)
-		s.costs.RecommendCPU, count, err = s.timed(ctx, func(ctx context.Context, n int) error {
-			_, err := client.Recommend(ctx, s.recommend(n))
+		ask := func(user int) error {
+			_, err := client.Recommend(ctx, s.recommend(user))
 			return err
-		})
-		return err
+		}
+		if err := each(users, ask); err != nil { // loads the profiles
+			return err
+		}
+		var spent time.Duration
+		for began := time.Now(); rounds == 0 || time.Since(began) < s.m.Span; rounds++ {
+			if err := s.write(ctx, conn, 0, users, -1-rounds, 1); err != nil {
+				return err
+			}
+			used := load.ProcessorTime()
+			if err := each(users, ask); err != nil {
+				return err
+			}
+			spent += load.ProcessorTime() - used
+		}
+		calls = (1 + rounds) * users
+		s.costs.RecommendCPU = float64(spent.Microseconds()) / float64(rounds*users)
+		return nil
 	})
 	if err != nil {
 		return err
 	}
-	s.costs.DecisionDisk = max(after-before, 0) / float64(count)
-	users := float64(2 * s.m.Users)
-	s.costs.EventDisk = (s.costs.EventDisk - users*s.costs.DecisionDisk) / (users * float64(s.m.EventsPerUser))
+	// Two equations: in events each user acted often and was asked for once, here they acted once for each time but one.
+	first := equation{float64(users * s.m.EventsPerUser), float64(users), s.costs.EventDisk}
+	second := equation{float64(users * rounds), float64(calls), after - before}
+	s.costs.EventDisk, s.costs.DecisionDisk = solve(first, second)
+	s.costs.DecisionDisk = max(s.costs.DecisionDisk, 0) // where the log keeps none, noise may be below 0
 	return nil
 }
 
+// equation is events * x + decisions * y = disk.
+type equation struct{ events, decisions, disk float64 }
+
+func solve(a, b equation) (event, decision float64) {
+	d := a.events*b.decisions - b.events*a.decisions
+	return (a.disk*b.decisions - b.disk*a.decisions) / d, (a.events*b.disk - b.events*a.disk) / d
+}
+
+// each makes n calls, numbered from 0, from as many callers as twice the cores.
+func each(n int, call func(n int) error) error {
+	var next atomic.Int64
+	var wait sync.WaitGroup
+	errs := make([]error, 2*runtime.GOMAXPROCS(0))
+	for i := range errs {
+		wait.Go(func() {
+			for number := next.Add(1) - 1; number < int64(n) && errs[i] == nil; number = next.Add(1) - 1 {
+				errs[i] = call(int(number))
+			}
+		})
+	}
+	wait.Wait()
+	return errors.Join(errs...)
+}
+
 // timed makes calls from as many callers as twice the cores for the span, after a warm-up of a quarter of it, and gives the time
-// of a core that each took, microseconds, and how many there were in all.
-func (s *sample) timed(ctx context.Context, call func(ctx context.Context, n int) error) (us float64, made int, err error) {
+// of a core that each took, microseconds.
+func (s *sample) timed(ctx context.Context, call func(ctx context.Context, n int) error) (us float64, err error) {
 	var numbers atomic.Int64
 	run := func(span time.Duration) (calls int64, err error) {
 		began, start := time.Now(), numbers.Load()
@@ -225,16 +270,16 @@ func (s *sample) timed(ctx context.Context, call func(ctx context.Context, n int
 		return numbers.Load() - start, errors.Join(errs...)
 	}
 	if _, err := run(s.m.Span / 4); err != nil {
-		return 0, 0, err
+		return 0, err
 	}
 	used := load.ProcessorTime()
 	calls, err := run(s.m.Span)
 	if err != nil {
-		return 0, 0, err
+		return 0, err
 	}
 	spent := load.ProcessorTime() - used
 	if spent <= 0 {
-		return 0, 0, errors.New("this system does not say how much processor time a process used; use --costs of another machine")
+		return 0, errors.New("this system does not say how much processor time a process used; use --costs of another machine")
 	}
-	return float64(spent.Microseconds()) / float64(calls), int(numbers.Load()), nil
+	return float64(spent.Microseconds()) / float64(calls), nil
 }

@@ -56,7 +56,7 @@ func (r *Result) sections() []report.Section {
 		{"  the service itself", bytesText(r.FixedMemory)},
 		{"disk a replica", bytesText(r.Disk)}, {"  items", bytesText(r.ItemDisk)}, {"  events", bytesText(r.EventDisk)}, {"  decisions", bytesText(r.DecisionDisk)},
 		{"cores busy for Recommend, in all", report.Number(r.RecommendCores)}, {"cores busy for events, each replica", report.Number(r.EventCores)},
-		{"replicas", fmt.Sprint(r.Replicas)},
+		{either(r.Fits, "replicas", "replicas, at least, if it did fit"), fmt.Sprint(r.Replicas)},
 	}
 	costs := [][]string{
 		{"item in memory, all", bytesText(c.ItemMemory)}, {"  of it the catalog's row", bytesText(c.CatalogRow)},
@@ -74,4 +74,11 @@ func (r *Result) sections() []report.Section {
 	return []report.Section{table("Needs", "", []string{"what", "how much"}, need),
 		table("Costs, measured "+c.MeasuredAt.Format(time.DateOnly), measured, []string{"what", "one costs"}, costs),
 		table("Assumptions", "Each can be changed by its flag.", []string{"flag", "value", "why"}, assumed)}
+}
+
+func either(condition bool, yes, no string) string {
+	if condition {
+		return yes
+	}
+	return no
 }
