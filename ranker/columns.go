@@ -10,37 +10,28 @@ import (
 // out holds zeros.
 type column func(r *run, out []float32)
 
-// columns, by Feature, computed in this order. Position has none: it is 0 here. Those of
-// labels come of one pass, that of the first of them.
+// columns, by Feature, computed in this order. Position has none: it is 0 here. Several come
+// of one pass over what they read, and then the first of them names it.
 var columns = [FeatureCount]column{
-	CoVisited:         coVisitedColumn,
-	CoVisitedBefore:   coVisitedBefore,
-	Association:       association,
+	CoVisited:         evidenceColumns, // CoVisitedBefore, Association, CoVisitedShare, CoVisitedLast, CoVisitedSecond
 	UserSimilarity:    userSimilarity,
 	LastSimilarity:    lastSimilarity,
 	RecentSimilarity:  recentSimilarity,
 	ColdSimilarity:    coldSimilarity,
-	LabelSimilarity:   labelColumns,
+	LabelSimilarity:   labelColumns, // TagAffinity, CategoryAffinity, BrandAffinity, LabelEvidence
 	Popularity:        popularityColumn,
 	Trend:             trendColumn,
-	Repeat:            repeatColumn,
-	RepeatCount:       repeatCountColumn,
-	Freshness:         freshnessColumn,
+	Repeat:            repeatColumns, // RepeatCount, RepeatRecency
+	Freshness:         ageColumns,    // Age
 	UserRank:          userRank,
 	NeighbourRank:     neighbourRank,
-	CoVisitedShare:    coVisitedShare,
-	CoVisitedLast:     coVisitedLast,
-	CoVisitedSecond:   coVisitedSecond,
 	SecondSimilarity:  secondSimilarity,
 	MeanSimilarity:    meanSimilarity,
 	ContextSimilarity: contextSimilarity,
 	SpaceSimilarity:   spaceSimilarity,
 	SpaceRecent:       spaceRecent,
-	RepeatRecency:     repeatRecency,
 	PriceDistance:     priceDistance,
-	ClickRate:         clickRate,
-	PurchaseRate:      purchaseRate,
-	Age:               ageColumn,
+	ClickRate:         rateColumns, // PurchaseRate
 	Scarcity:          scarcityColumn,
 	PassedOver:        passedOver,
 	Hour:              hourColumn,
@@ -61,46 +52,29 @@ func logShare(share float32) float32 {
 
 func sqrt(x float32) float32 { return float32(math.Sqrt(float64(x))) }
 
-func (r *run) ofEvidence(out []float32, value func(*evidence) float32) {
-	for i := range r.candidates {
-		if at := r.candidates[i].evidence; at >= 0 {
-			out[i] = value(&r.evidence[at])
-		}
-	}
-}
-
-func coVisitedColumn(r *run, out []float32) {
-	r.ofEvidence(out, func(e *evidence) float32 { return logShare(e.after) })
-}
-
-func coVisitedBefore(r *run, out []float32) {
-	r.ofEvidence(out, func(e *evidence) float32 { return logShare(e.before) })
-}
-
-func coVisitedLast(r *run, out []float32) {
-	r.ofEvidence(out, func(e *evidence) float32 { return logShare(e.near[0]) })
-}
-
-func coVisitedSecond(r *run, out []float32) {
-	r.ofEvidence(out, func(e *evidence) float32 { return logShare(e.near[1]) })
-}
-
-// coVisitedShare compares with the best candidate.
-func coVisitedShare(r *run, out []float32) {
-	r.ofEvidence(out, (*evidence).proposes)
+// evidenceColumns fills CoVisited, which is out, and the other columns of co-visitation but
+// CoVisitedShare: most candidates have evidence, and it is read once for all.
+func evidenceColumns(r *run, out []float32) {
+	before, association := r.columns[CoVisitedBefore], r.columns[Association]
+	last, second, share := r.columns[CoVisitedLast], r.columns[CoVisitedSecond], r.columns[CoVisitedShare]
 	most := float32(0)
-	for _, x := range out {
-		most = max(most, x)
+	for i := range r.candidates {
+		at := r.candidates[i].evidence
+		if at < 0 {
+			continue
+		}
+		e := &r.evidence[at]
+		out[i], before[i] = logShare(e.after), logShare(e.before)
+		last[i], second[i] = logShare(e.near[0]), logShare(e.near[1])
+		association[i] = e.both / sqrt(r.world.CoVisited.Total(e.item)+r.shrink)
+		share[i] = e.proposes()
+		most = max(most, share[i])
 	}
 	if most > 0 {
-		for i := range out {
-			out[i] /= most
+		for i := range share {
+			share[i] /= most
 		}
 	}
-}
-
-func association(r *run, out []float32) {
-	r.ofEvidence(out, func(e *evidence) float32 { return e.both / sqrt(r.world.CoVisited.Total(e.item)+r.shrink) })
 }
 
 // similarity is the inner product of two vectors of unit length, 0 where one is
@@ -156,64 +130,57 @@ func trendColumn(r *run, out []float32) {
 	}
 }
 
-func repeatColumn(r *run, out []float32) {
+// repeatColumns fills Repeat, which is out, RepeatCount and RepeatRecency of the items of the
+// history that are candidates.
+func repeatColumns(r *run, out []float32) {
 	if r.reason.Events == 0 {
 		return
 	}
-	for i := range r.candidates {
-		if r.at(r.candidates[i].item).mark&inHistory != 0 {
-			out[i] = 1
+	for _, t := range r.req.History {
+		if !r.known(t.Item) {
+			continue
 		}
-	}
-}
-
-func repeatCountColumn(r *run, out []float32) {
-	if r.reason.Events == 0 {
-		return
-	}
-	for i := range r.candidates {
-		if n := r.at(r.candidates[i].item).purchases; n > 1 {
-			out[i] = float32(math.Log(float64(n)))
+		c := r.at(t.Item)
+		i := c.candidate
+		if i < 0 || out[i] != 0 {
+			continue
 		}
-	}
-}
-
-// repeatRecency is 1 for what the user touched last.
-func repeatRecency(r *run, out []float32) {
-	if r.reason.Events == 0 {
-		return
-	}
-	for i := range r.candidates {
-		if back := r.at(r.candidates[i].item).back; back > 0 {
-			out[i] = 1 / float32(back)
+		out[i] = 1
+		r.columns[RepeatRecency][i] = 1 / float32(c.back)
+		if c.purchases > 1 {
+			r.columns[RepeatCount][i] = float32(math.Log(float64(c.purchases)))
 		}
 	}
 }
 
 // passedOver counts how often the user was shown an item in vain.
 func passedOver(r *run, out []float32) {
-	if len(r.req.Impressions) == 0 || r.req.PersonalizationOff {
+	if r.req.PersonalizationOff {
 		return
 	}
-	for i := range r.candidates {
-		out[i] = ln1p(float32(r.at(r.candidates[i].item).shown))
+	for _, s := range r.req.Impressions {
+		if !r.known(s.Item) {
+			continue
+		}
+		if c := r.at(s.Item); c.candidate >= 0 && out[c.candidate] == 0 {
+			out[c.candidate] = ln1p(float32(c.shown))
+		}
 	}
 }
 
-func freshnessColumn(r *run, out []float32) {
+// ageColumns fills Freshness, which is out, and Age.
+func ageColumns(r *run, out []float32) {
 	halfLife := float64(r.world.Settings.FreshHalfLife.Microseconds())
+	days := r.columns[Age]
 	for i := range r.candidates {
-		if age := r.age(i); age >= 0 && age < 40*halfLife {
+		age := r.age(i)
+		if age < 0 {
+			continue
+		}
+		if age < 40*halfLife {
 			out[i] = halved(float32(age / halfLife))
 		}
-	}
-}
-
-func ageColumn(r *run, out []float32) {
-	for i := range r.candidates {
-		if age := r.age(i); age > 0 {
-			out[i] = ln1p(float32(age / float64(dayMicros)))
-		}
+		days[i] = ln1p(float32(age / float64(dayMicros)))
 	}
 }
 
@@ -269,7 +236,7 @@ func (r *run) features(at int32) (x Features) {
 	return x
 }
 
-func zeros[T float32 | float64](s []T, n int) []T {
+func zeros[T float32 | float64 | labelCell](s []T, n int) []T {
 	if cap(s) < n {
 		return make([]T, n, n+n/4)
 	}

@@ -65,7 +65,8 @@ func codesOf(row *catalog.Row, kind int, single *[1]uint32) []uint32 {
 
 // A labelCell is what a run knows of a label.
 type labelCell struct {
-	recent float32 // of the first SimilarAnchors anchors: influence times weight of the label
+	weight float32 // as of run.labels
+	recent float32 // of the first SimilarAnchors anchors: influence times weight
 	habit  float32 // of all anchors: the root of their influence
 	after  float32 // of the candidates with it: how probable they are next
 }
@@ -76,24 +77,26 @@ func labelColumns(r *run, out []float32) {
 	if !r.labels.any() {
 		return
 	}
+	r.weighLabels()
 	norm, habit := r.addAnchorLabels()
 	r.addEvidenceLabels()
+	tags, categories, brands := r.columns[TagAffinity], r.columns[CategoryAffinity], r.columns[BrandAffinity]
+	evidence := r.columns[LabelEvidence]
 	for i, row := range r.rows {
 		if row == nil {
 			continue
 		}
-		all := labelSums{own: r.evidenceAfter(i)}
-		for kind, column := range [labelKinds]Feature{TagAffinity, CategoryAffinity, BrandAffinity} {
-			sum := r.sumLabels(row, kind, &all)
-			if sum.habit > 0 {
-				r.columns[column][i] = sum.habit / (sum.weight * habit)
-			}
+		own := r.evidenceAfter(i)
+		a, b, c := sumLabels(row.Tags, r.profile[0], own), sumLabels(row.Categories, r.profile[1], own), labelSums{}
+		if row.Brand != 0 {
+			c = sumLabels([]uint32{row.Brand}, r.profile[2], own)
 		}
-		if all.recent > 0 {
-			out[i] = all.recent / sqrt(all.square*norm)
+		tags[i], categories[i], brands[i] = a.share(habit), b.share(habit), c.share(habit)
+		if shared := a.recent + b.recent + c.recent; shared > 0 {
+			out[i] = shared / sqrt((a.square+b.square+c.square)*norm)
 		}
-		if all.after > 0 {
-			r.columns[LabelEvidence][i] = logShare(all.after / all.weight)
+		if after := a.after + b.after + c.after; after > 0 {
+			evidence[i] = logShare(after / (a.weight + b.weight + c.weight))
 		}
 	}
 	r.clearLabels()
@@ -108,33 +111,45 @@ func (l *labels) any() bool {
 	return false
 }
 
-// labelSums are over the labels of a row: of their weights, of the squares of these, and of
-// weight times what the run knows of each label, apart from the row's own evidence.
-type labelSums struct {
-	weight, square, recent, habit, after float32
-	own                                  float32
+// weighLabels gives the cells the weights of the labels as they were counted last.
+func (r *run) weighLabels() {
+	if r.weighed == r.labels {
+		return
+	}
+	for kind, weights := range r.labels {
+		r.profile[kind] = zeros(r.profile[kind], len(weights))
+		for code, weight := range weights {
+			r.profile[kind][code].weight = weight
+		}
+	}
+	r.weighed = r.labels
 }
 
-// sumLabels sums over the labels of one kind, and adds to all.
-func (r *run) sumLabels(row *catalog.Row, kind int, all *labelSums) (sum labelSums) {
-	var single [1]uint32
-	weights, cells := r.labels[kind], r.profile[kind]
-	for _, code := range codesOf(row, kind, &single) {
-		if int(code) >= len(weights) || int(code) >= len(cells) {
+// labelSums are over some labels of a row: of their weights, of the squares of these, and of
+// weight times what the run knows of each label, apart from the row's own evidence.
+type labelSums struct{ weight, square, recent, habit, after float32 }
+
+func sumLabels(codes []uint32, cells []labelCell, own float32) (sum labelSums) {
+	for _, code := range codes {
+		if int(code) >= len(cells) {
 			continue
 		}
-		w, c := weights[code], &cells[code]
-		sum.weight += w
-		sum.square += w * w
-		sum.recent += w * c.recent
-		sum.habit += w * c.habit
-		sum.after += w * max(0, c.after-all.own)
+		c := &cells[code]
+		sum.weight += c.weight
+		sum.square += c.weight * c.weight
+		sum.recent += c.weight * c.recent
+		sum.habit += c.weight * c.habit
+		sum.after += c.weight * max(0, c.after-own)
 	}
-	all.weight += sum.weight
-	all.square += sum.square
-	all.recent += sum.recent
-	all.after += sum.after
 	return sum
+}
+
+// share is how much of all that was done went to the labels.
+func (s *labelSums) share(all float32) float32 {
+	if s.habit == 0 {
+		return 0
+	}
+	return s.habit / (s.weight * all)
 }
 
 // addAnchorLabels adds the anchors' labels and returns the squared length of what is
@@ -147,8 +162,8 @@ func (r *run) addAnchorLabels() (norm, habit float32) {
 			recent = 0
 		}
 		habit += root
-		r.eachLabel(a.row, func(weight float32, c *labelCell) {
-			x := recent * weight
+		r.eachLabel(a.row, func(c *labelCell) {
+			x := recent * c.weight
 			norm += x * (2*c.recent + x)
 			c.recent += x
 			c.habit += root
@@ -160,19 +175,47 @@ func (r *run) addAnchorLabels() (norm, habit float32) {
 // addEvidenceLabels adds what co-visitation says of the candidates to their labels.
 func (r *run) addEvidenceLabels() {
 	for i, row := range r.rows {
-		if after := r.evidenceAfter(i); after > 0 {
-			r.eachLabel(row, func(_ float32, c *labelCell) { c.after += after })
+		after := r.evidenceAfter(i)
+		if after <= 0 || row == nil {
+			continue
+		}
+		addAfter(row.Tags, r.profile[0], after)
+		addAfter(row.Categories, r.profile[1], after)
+		if row.Brand != 0 {
+			addAfter([]uint32{row.Brand}, r.profile[2], after)
 		}
 	}
 }
 
+func addAfter(codes []uint32, cells []labelCell, after float32) {
+	for _, code := range codes {
+		if int(code) < len(cells) {
+			cells[code].after += after
+		}
+	}
+}
+
+// clearLabels leaves the weights alone.
 func (r *run) clearLabels() {
 	for i := range r.anchors {
-		r.eachLabel(r.anchors[i].row, func(_ float32, c *labelCell) { *c = labelCell{} })
+		r.eachLabel(r.anchors[i].row, func(c *labelCell) { c.recent, c.habit = 0, 0 })
 	}
 	for i, row := range r.rows {
-		if r.evidenceAfter(i) > 0 {
-			r.eachLabel(row, func(_ float32, c *labelCell) { *c = labelCell{} })
+		if row == nil || r.evidenceAfter(i) <= 0 {
+			continue
+		}
+		zeroAfter(row.Tags, r.profile[0])
+		zeroAfter(row.Categories, r.profile[1])
+		if row.Brand != 0 {
+			zeroAfter([]uint32{row.Brand}, r.profile[2])
+		}
+	}
+}
+
+func zeroAfter(codes []uint32, cells []labelCell) {
+	for _, code := range codes {
+		if int(code) < len(cells) {
+			cells[code].after = 0
 		}
 	}
 }
@@ -185,21 +228,19 @@ func (r *run) evidenceAfter(i int) float32 {
 	return 0
 }
 
-// eachLabel visits the known labels of a row, which may be nil: their weight, and what the
-// run knows of them.
-func (r *run) eachLabel(row *catalog.Row, visit func(weight float32, c *labelCell)) {
+// eachLabel visits what the run knows of the labels of a row, which may be nil.
+func (r *run) eachLabel(row *catalog.Row, visit func(*labelCell)) {
 	if row == nil {
 		return
 	}
-	var single [1]uint32
-	for kind, weights := range r.labels {
-		if len(r.profile[kind]) < len(weights) {
-			r.profile[kind] = make([]labelCell, len(weights))
-		}
-		for _, code := range codesOf(row, kind, &single) {
-			if int(code) < len(weights) {
-				visit(weights[code], &r.profile[kind][code])
+	for kind, codes := range [labelKinds - 1][]uint32{row.Tags, row.Categories} {
+		for _, code := range codes {
+			if int(code) < len(r.profile[kind]) {
+				visit(&r.profile[kind][code])
 			}
 		}
+	}
+	if brand := r.profile[labelKinds-1]; row.Brand != 0 && int(row.Brand) < len(brand) {
+		visit(&brand[row.Brand])
 	}
 }

@@ -1,26 +1,26 @@
 package ranker
 
-import "github.com/kindred-rec/kindred/ranker/conversion"
-
-func clickRate(r *run, out []float32) {
-	r.ofRates(out, func(rates *conversion.Rates, raw conversion.Counts) float64 { return rates.Click(raw) })
-}
-
-func purchaseRate(r *run, out []float32) {
-	r.ofRates(out, func(rates *conversion.Rates, raw conversion.Counts) float64 { return rates.Buy(raw) })
-}
-
-func (r *run) ofRates(out []float32, ratio func(*conversion.Rates, conversion.Counts) float64) {
+// rateColumns fills ClickRate, which is out, and PurchaseRate: an item's counts are read
+// once for both.
+func rateColumns(r *run, out []float32) {
 	if r.world.Conversion == nil {
 		return
 	}
 	rates := r.world.Conversion.Rates(r.req.Now)
+	bought := r.columns[PurchaseRate]
 	for i := range r.candidates {
-		if x := float32(ratio(&rates, r.world.Conversion.Raw(r.candidates[i].item))); x != 1 {
-			out[i] = max(-farRate, min(farRate, ln(x)))
-		}
+		raw := r.world.Conversion.Raw(r.candidates[i].item)
+		out[i] = logRate(rates.Click(raw))
+		bought[i] = logRate(rates.Buy(raw))
 	}
 }
 
 // farRate bounds the logarithm of a rate, so that one odd item is no outlier to a model.
 const farRate = 7
+
+func logRate(ratio float64) float32 {
+	if ratio == 1 { // as of an item that nobody met
+		return 0
+	}
+	return max(-farRate, min(farRate, ln(float32(ratio))))
+}

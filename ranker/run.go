@@ -90,7 +90,8 @@ type run struct {
 	arranging  arranging
 	pcg        rand.PCG
 	rng        *rand.Rand
-	profile    [labelKinds][]labelCell // by code; zeros between uses
+	profile    [labelKinds][]labelCell // by code; zeros, but for the weights, between uses
+	weighed    *labels                 // that the weights in profile are of
 }
 
 // begin makes the run ready for a request.

@@ -182,17 +182,19 @@ func (l *likeness) largest(out []float32) {
 			first = min(first, l.of[a])
 		}
 	}
+	if first >= l.k {
+		return
+	}
 	for i := range out {
-		scores := l.scores[i*l.k : (i+1)*l.k]
-		if first >= len(scores) {
-			continue
+		scores := l.scores[i*l.k+first : (i+1)*l.k]
+		largest := scores[0]
+		for _, x := range scores[1:] {
+			if x > largest { // the scores are finite
+				largest = x
+			}
 		}
-		largest := scores[first]
-		for _, x := range scores[first+1:] {
-			largest = max(largest, x)
-		}
-		if none {
-			largest = max(largest, 0)
+		if none && largest < 0 {
+			largest = 0
 		}
 		out[i] = largest
 	}
