@@ -68,9 +68,8 @@ func policyFromWire(w *kindredv1.Policy) (record.Policy, []record.Violation) {
 	}
 	for i, r := range w.Rules {
 		field := fmt.Sprintf("rules[%d]", i)
-		for _, f := range badTimes(map[string]*timestamppb.Timestamp{field + ".from_time": r.GetFromTime(), field + ".until_time": r.GetUntilTime()}) {
-			faults = append(faults, f)
-		}
+		times := map[string]*timestamppb.Timestamp{field + ".from_time": r.GetFromTime(), field + ".until_time": r.GetUntilTime()}
+		faults = append(faults, badTimes(times)...)
 		p.Rules = append(p.Rules, ruleFromWire(r))
 	}
 	if n := w.NewItems; n != nil {

@@ -122,7 +122,6 @@ func TestExplainNamesWhatKeptAnItemOut(t *testing.T) {
 	if len(e.Effects) != 1 || math.Abs(e.Effects[0].Change-math.Ln2) > 1e-9 || math.Abs(e.Value-e.Score-math.Ln2) > 1e-9 {
 		t.Errorf("a boost by 2: effects %v, value %v of score %v", e.Effects, e.Value, e.Score)
 	}
-	e = explain(&kindredv1.Policy{Rules: []*kindredv1.PolicyRule{dailyCap("once", "pen-3", 1)}}, &kindredv1.RecommendRequest{}, "pen-3")
 	for range 3 {
 		s.recommend(&kindredv1.RecommendRequest{Limit: 12})
 	}

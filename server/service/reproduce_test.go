@@ -116,7 +116,7 @@ func TestReproductionNamesWhatIsGone(t *testing.T) {
 	}
 	ann, bob := ask("ann"), ask("bob")
 
-	_, err := s.Reproduce(ctx(t), &kindredv1.ReproduceRequest{RecommendationId: ann[:len(ann)-1] + "0"})
+	_, err := s.Reproduce(ctx(t), &kindredv1.ReproduceRequest{RecommendationId: ann[:len(ann)-3] + "VVG"})
 	code(t, err, codes.NotFound)
 	_, err = s.Reproduce(ctx(t), &kindredv1.ReproduceRequest{})
 	refused(t, err, "recommendation_id")
