@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -30,6 +31,10 @@ type Variety struct {
 	NewItems  float64 `json:"new_items,omitempty"`
 	NDCG10    float64 `json:"ndcg_at_10"`
 	HR10      float64 `json:"hr_at_10"`
+	// NDCGChange is against the first setting, and NDCGError its standard error, question by
+	// question: a change of less than two of them may be luck.
+	NDCGChange float64 `json:"ndcg_change"`
+	NDCGError  float64 `json:"ndcg_change_se"`
 	// Categories is the mean number of different leaf categories in a list.
 	Categories float64 `json:"categories_at_10"`
 	// CategoryDistance and VectorDistance are means over pairs of a list: one less the
@@ -65,6 +70,7 @@ func (r Result) WriteVariety(w io.Writer) error {
 // sweep asks all questions again under each setting.
 func (o Options) sweep(ctx context.Context, split *dataset.Split, world *ranker.World, queries []dataset.Query, newAsker func() asker) ([]Variety, error) {
 	var all []Variety
+	var first []answer
 	decile := popularityDeciles(world, len(split.Items))
 	for _, lambda := range o.Diversity {
 		all = append(all, Variety{Diversity: lambda})
@@ -86,8 +92,26 @@ func (o Options) sweep(ctx context.Context, split *dataset.Split, world *ranker.
 		f := figures(answers, func(answer) bool { return true })
 		v.NDCG10, v.HR10, v.Coverage = f.NDCG10, f.HR10, float64(covered)/float64(len(split.Items))
 		sum.write(v)
+		if first == nil {
+			first = answers
+		}
+		v.NDCGChange, v.NDCGError = paired(first, answers)
 	}
 	return all, nil
+}
+
+// paired is the mean change of NDCG@10 from one list of answers to another to the same
+// questions, and its standard error.
+func paired(from, to []answer) (mean, deviation float64) {
+	n := float64(len(from))
+	for i := range from {
+		mean += (to[i].gain() - from[i].gain()) / n
+	}
+	for i := range from {
+		d := to[i].gain() - from[i].gain() - mean
+		deviation += d * d
+	}
+	return mean, math.Sqrt(deviation/max(1, n-1)) / math.Sqrt(n)
 }
 
 // withPolicy has an asker of the full stage ask with a policy.

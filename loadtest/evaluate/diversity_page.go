@@ -10,7 +10,7 @@ import (
 func (r Result) VarietyPage() report.Page {
 	p := report.Page{Title: "Variety against relevance",
 		Lead: fmt.Sprintf("%s, %s, split %s, %d items, %d questions, encoder %s, weights %s.", r.Format, r.Protocol, r.Split, r.Items, r.Cases, r.Encoder, r.Weights),
-		Foot: "Lists of ten. Distances are means over pairs of a list. NDCG counts the item that came next, wherever a setting puts it. " +
+		Foot: "Lists of ten. Distances are means over pairs of a list. NDCG counts the item that came next, wherever a setting puts it; its change is against the first setting, ± one standard error. " +
 			fmt.Sprintf("New items are those with fewer than %d acts in training.", NewBelow)}
 	base, found := r.plain()
 	if found {
@@ -88,13 +88,13 @@ func (v Variety) name() string {
 }
 
 func (r Result) varietyTable() report.Section {
-	t := &report.Table{Head: []string{"setting", "NDCG@10", "HR@10", "categories", "category distance", "vector distance", "coverage", "first tenth", "last five tenths", "µs"}}
+	t := &report.Table{Head: []string{"setting", "NDCG@10", "change", "HR@10", "categories", "category distance", "vector distance", "coverage", "first tenth", "last five tenths", "µs"}}
 	for _, v := range r.Variety {
 		tail := 0.0
 		for _, share := range v.Exposure[deciles/2:] {
 			tail += share
 		}
-		t.Rows = append(t.Rows, []string{v.name(), fmt.Sprintf("%.4f", v.NDCG10), fmt.Sprintf("%.4f", v.HR10), fmt.Sprintf("%.2f", v.Categories),
+		t.Rows = append(t.Rows, []string{v.name(), fmt.Sprintf("%.4f", v.NDCG10), fmt.Sprintf("%+.4f ± %.4f", v.NDCGChange, v.NDCGError), fmt.Sprintf("%.4f", v.HR10), fmt.Sprintf("%.2f", v.Categories),
 			fmt.Sprintf("%.3f", v.CategoryDistance), fmt.Sprintf("%.3f", v.VectorDistance), fmt.Sprintf("%.1f%%", 100*v.Coverage),
 			fmt.Sprintf("%.1f%%", 100*v.Exposure[0]), fmt.Sprintf("%.1f%%", 100*tail), fmt.Sprintf("%.0f", v.Micros)})
 	}

@@ -87,3 +87,11 @@ func TestVarietyIsOfServing(t *testing.T) {
 		t.Errorf("%v, want diversity 2 refused", err)
 	}
 }
+
+func TestAChangeIsToldWithItsError(t *testing.T) {
+	// Gains of 1, 0 and 0 become 0, 1 and 0: no change, and much doubt.
+	mean, deviation := paired([]answer{{rank: 1}, {rank: 11}, {rank: 50}}, []answer{{rank: 11}, {rank: 1}, {rank: 20}})
+	if mean != 0 || math.Abs(deviation-1/math.Sqrt(3)) > 1e-12 {
+		t.Errorf("%v ± %v, want 0 ± 0.577", mean, deviation)
+	}
+}

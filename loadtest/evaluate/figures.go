@@ -8,6 +8,14 @@ type answer struct {
 	cold bool
 }
 
+// gain is what the answer adds to NDCG@10.
+func (a answer) gain() float64 {
+	if a.rank > 10 {
+		return 0
+	}
+	return 1 / math.Log2(1+float64(a.rank))
+}
+
 // figures averages over the answers that keep lets pass.
 func figures(answers []answer, keep func(answer) bool) Figures {
 	var f Figures
@@ -22,8 +30,8 @@ func figures(answers []answer, keep func(answer) bool) Figures {
 		}
 		if a.rank <= 10 {
 			f.HR10++
-			f.NDCG10 += 1 / math.Log2(1+float64(a.rank))
 		}
+		f.NDCG10 += a.gain()
 	}
 	if f.Cases > 0 {
 		n := float64(f.Cases)
