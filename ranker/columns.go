@@ -220,12 +220,26 @@ func (r *run) score() {
 	r.model.Score(&r.columns, r.scores)
 }
 
-// findRows looks the candidates' rows up, once for all columns that read them.
+// findRows looks the candidates' rows up, once for all columns that read them. In a large
+// catalog each row is a miss of the cache, and each row's labels are another; asked for in
+// turn, without work between, many are under way at once.
 func (r *run) findRows() {
 	r.rows = r.rows[:0]
+	met := 0
 	for i := range r.candidates {
 		r.rows = append(r.rows, r.world.Catalog.Row(r.candidates[i].item))
 	}
+	for _, row := range r.rows {
+		if row != nil {
+			met += int(row.Stock) + len(row.Tags) + int(row.Brand)
+		}
+	}
+	for _, row := range r.rows {
+		if row != nil && len(row.Tags) > 0 {
+			met += int(row.Tags[0])
+		}
+	}
+	r.met = met
 }
 
 // features gathers the row of one candidate.

@@ -76,6 +76,7 @@ type run struct {
 	columns    Columns
 	table      []float32      // [features, candidates], what columns lie in
 	rows       []*catalog.Row // [candidates]
+	met        int            // keeps the reading ahead of findRows from being left out
 	shrink     float32        // Settings.Shrink in the unit of the graph
 	user       []float32      // nil: none, or not used on this rung
 	reason     TierReason
