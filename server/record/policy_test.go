@@ -137,3 +137,31 @@ func TestExperimentsThatShareNobodyDoNotClash(t *testing.T) {
 		}
 	}
 }
+
+func TestExperimentRunsWithinItsTimesWhileItHasTheStatus(t *testing.T) {
+	noon := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		why  string
+		edit func(*Experiment)
+		want bool
+	}{
+		{"without times", func(*Experiment) {}, true},
+		{"a draft", func(e *Experiment) { e.Status = ExperimentDraft }, false},
+		{"stopped", func(e *Experiment) { e.Status = ExperimentStopped }, false},
+		{"from now on", func(e *Experiment) { e.Start = noon }, true},
+		{"from later on", func(e *Experiment) { e.Start = noon.Add(1) }, false},
+		{"until later", func(e *Experiment) { e.End = noon.Add(1) }, true},
+		{"until now", func(e *Experiment) { e.End = noon }, false},
+	} {
+		e := anExperiment()
+		c.edit(&e)
+		if e.RunsAt(noon) != c.want {
+			t.Errorf("%s: runs is %v", c.why, !c.want)
+		}
+	}
+	e := anExperiment()
+	e.Surfaces = []string{"home"}
+	if !e.On("home") || e.On("cart") {
+		t.Error("it runs on other surfaces")
+	}
+}

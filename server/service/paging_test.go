@@ -114,6 +114,24 @@ func TestRowsOfAPageShareNoVariant(t *testing.T) {
 	if list := s.recommend(&kindredv1.RecommendRequest{Limit: 12}); len(list.Items) != 12 {
 		t.Errorf("with variants kept %d items are shown", len(list.Items))
 	}
+	// A thing does not go with its own variants, but is like them.
+	var events []*kindredv1.Event
+	for u := range 6 {
+		for k, id := range []string{"pen-1", "pen-2", "pen-3"} {
+			events = append(events, view(fmt.Sprint(u, "-", k), fmt.Sprint("user", u), id))
+		}
+	}
+	s.applied(s.write(events...).WriteToken)
+	ask := func(relation kindredv1.Relation) *kindredv1.SimilarItemsResponse {
+		return must(s.SimilarItems(ctx(t), &kindredv1.SimilarItemsRequest{ItemId: "pen-1", Relation: relation, Limit: 12}))
+	}
+	together, similar := ask(kindredv1.Relation_RELATION_BOUGHT_TOGETHER), ask(kindredv1.Relation_RELATION_SIMILAR)
+	if has(together.Items, "pen-2") || together.Items[0].ItemId != "pen-3" || !has(similar.Items, "pen-2") {
+		t.Errorf("with pen-1 goes %v, like it are %v", ids(together.Items), ids(similar.Items))
+	}
+	if r := s.reproduce(together.RecommendationId); r.Reproduction != madeSame {
+		t.Errorf("made again: %v %q (%s)", r.Reproduction, r.Text, states(r))
+	}
 	// A caller's own list keeps them all.
 	s.govern(&kindredv1.Policy{Name: "default"})
 	ranked := must(s.RankItems(ctx(t), &kindredv1.RankItemsRequest{ItemIds: []string{"pen-1", "pen-2", "pen-3"}}))

@@ -166,6 +166,9 @@ func (r *reproducing) complete(req *ranker.Request) bool {
 		}
 		req.Match, req.Allow = f, f.Bitmap().Words
 	}
+	if req.Relation == ranker.BoughtTogether {
+		groups = r.groupsOf(groups, req.Context)
+	}
 	if len(groups) > 0 {
 		req.Match = otherGroups{req.Match, groups}
 	}

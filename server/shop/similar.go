@@ -20,6 +20,9 @@ func (s *Shop) Similar(ctx context.Context, q *SimilarQuery) (*SimilarReply, err
 	c.page([]string{q.Item})
 	c.exclude = c.numbers(c.exclude, q.Exclude)
 	c.asked = len(c.exclude)
+	if q.Together && len(c.context) > 0 {
+		c.groups = c.shop.groupsOf(c.groups, c.context) // a thing does not go with its own variants
+	}
 	req, err := c.request(&q.Row)
 	if err != nil {
 		return nil, err
@@ -45,6 +48,16 @@ func (s *Shop) Similar(ctx context.Context, q *SimilarQuery) (*SimilarReply, err
 	}
 	c.decide(kind, 0, q.Row.Surface, []string{q.Item})
 	return &SimilarReply{List: list, Info: c.finish()}, nil
+}
+
+// groupsOf appends the variant groups of items.
+func (s *Shop) groupsOf(groups, items []uint32) []uint32 {
+	for _, n := range items {
+		if row := s.table.Row(n); row != nil && row.Group != 0 {
+			groups = append(groups, row.Group)
+		}
+	}
+	return groups
 }
 
 // Rank orders the caller's own list. What is not in the answer is listed with the

@@ -296,7 +296,7 @@ const (
 	Relation_RELATION_UNSPECIFIED Relation = 0
 	// Alike in text and use: can stand in its place.
 	Relation_RELATION_SIMILAR Relation = 1
-	// Often had by the same people shortly after: goes with it.
+	// Often had by the same people shortly after: goes with it. Its own variants do not.
 	Relation_RELATION_BOUGHT_TOGETHER Relation = 2
 )
 
