@@ -80,7 +80,7 @@ func (r *Result) facts() []report.Fact {
 	if r.Step != nil && r.Spike != nil {
 		s := r.Spike
 		add("p99 in the spike", fmt.Sprintf("%gx the rate for %g s; before it %s ms", s.Factor, s.ForS, report.Number(s.Before.P99)), "%s ms", report.Number(s.During.P99))
-		add("Recovery", "after the end of the spike", "%s", either(s.Recovered, report.Number(s.RecoveryS)+" s", "not seen"))
+		add("Recovery", "after the end of the spike", "%s", either(s.Recovered, fmt.Sprintf("%.2f s", s.RecoveryS), "not seen"))
 	}
 	if r.Step != nil && r.ServerLostS != nil {
 		add("Server lost", "when it was last heard", "%s s", report.Number(*r.ServerLostS))
