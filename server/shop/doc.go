@@ -135,7 +135,7 @@
 // A backlog holds the texts and vectors of Lanes calls of Batch texts, and a bit an item;
 // a bridge costs its vectors and index beside those being filled. A sweep holds 16 bytes
 // an item. Profiles live in a cache of Config.ProfileBytes; the last Config.HistoryEvents
-// events of a user count. Decisions wait in a queue of Config.DecisionQueue and are
+// events of a user count, and the last 200 impressions. Decisions wait in a queue of Config.DecisionQueue and are
 // dropped, counted and said so in the reply when it is full.
 //
 // # Concurrency
