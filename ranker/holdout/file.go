@@ -30,9 +30,11 @@ func Write(to io.Writer, w ranker.Weights) error {
 	return err
 }
 
-// Read reads what [Write] wrote. A feature that the file does not have keeps its default
-// weight: it came later than the file. One that is not known is refused, for what was fitted
-// beside it does not rank as it should without it. The error wraps [ranker.ErrWeights].
+// Read reads what [Write] wrote, now or before there were some of the features: what was
+// fitted without a feature ranks without it, so that a feature that such a file does not have
+// has weight 0. A file by hand may name a few features; the others keep their default
+// weights. A feature that is not known is refused, for what was fitted beside it does not rank
+// as it should without it. The error wraps [ranker.ErrWeights].
 func Read(from io.Reader) (ranker.Weights, error) {
 	w := ranker.DefaultWeights()
 	var f file
@@ -41,12 +43,26 @@ func Read(from io.Reader) (ranker.Weights, error) {
 	if err := decoder.Decode(&f); err != nil {
 		return w, fmt.Errorf("%w: %w", ranker.ErrWeights, err)
 	}
+	if f.fitted() {
+		w = ranker.Weights{}
+	}
 	for name, x := range f.Weights {
 		feature, err := ranker.ParseFeature(name)
 		if err != nil {
-			return w, err
+			return ranker.DefaultWeights(), err
 		}
 		w[feature] = x
 	}
 	return w, w.Validate()
+}
+
+// fitted reports whether the file has all features that there were when the first was
+// written: a fit wrote it, not a hand.
+func (f file) fitted() bool {
+	for feature := range ranker.UserRank {
+		if _, ok := f.Weights[feature.String()]; !ok {
+			return false
+		}
+	}
+	return true
 }

@@ -145,3 +145,17 @@ func TestWeightsComeBackFromTheirFile(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatWasFittedBeforeAFeatureRanksWithoutIt(t *testing.T) {
+	// As the first files were, with 13 features.
+	old := `{"weights":{"association":1.4,"co_visited":1.5,"co_visited_before":0.4,"cold_similarity":3,"freshness":0.2,
+		"label_similarity":1.3,"last_similarity":1.2,"popularity":0.11,"recent_similarity":0.8,"repeat":-2.3,"repeat_count":-3.6,
+		"trend":0.05,"user_similarity":9}}`
+	got, err := Read(strings.NewReader(old))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got[ranker.UserSimilarity] != 9 || got[ranker.RepeatRecency] != 0 || got[ranker.UserRank] != 0 {
+		t.Errorf("%v", got)
+	}
+}
