@@ -27,7 +27,7 @@ type Options struct {
 	Batch int
 	// Rate is Adam's learning rate, above 0 to 1. Default 0.002.
 	Rate float64
-	// Decay is the decoupled weight decay, 0 to 1; negative: none. Default 0.01.
+	// Decay is the decoupled weight decay, 0 to 1; negative: none. Default 0.3.
 	Decay float64
 	// Dropout is the share of units of a hidden layer that a sample does without, below 1;
 	// negative: none. Default 0.2.
@@ -76,7 +76,7 @@ func (o Options) withDefaults() (Options, error) {
 		from, to float64
 		name     string
 	}{
-		{&o.Rate, 0.002, 1e-9, 1, "Rate"}, {&o.Decay, 0.01, 0, 1, "Decay"}, {&o.Dropout, 0.2, 0, 0.95, "Dropout"}, {&o.Held, 0.2, 1e-9, 0.5, "Held"},
+		{&o.Rate, 0.002, 1e-9, 1, "Rate"}, {&o.Decay, 0.3, 0, 1, "Decay"}, {&o.Dropout, 0.2, 0, 0.95, "Dropout"}, {&o.Held, 0.2, 1e-9, 0.5, "Held"},
 	} {
 		if *d.field == 0 {
 			*d.field = d.usual
