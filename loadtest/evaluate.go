@@ -73,6 +73,7 @@ func (c *evaluateCommand) Run(ctx context.Context, to output) error {
 		Format: format, Dir: c.Data, Reader: reader, Stage: evaluate.Stage(c.Stage), Split: evaluate.Part(c.Split),
 		Cold: c.Cold, Seed: c.Seed, Fit: c.Fit && c.Stage == "full", Workers: c.Workers}
 	options.Behaviour, options.Ranker = evaluate.Behaviour(c.Behaviour), selection.Kind(c.Ranker)
+	options.Diversity, options.NewItems = c.Diversity, c.NewItems
 	if c.Epochs > 0 {
 		settings := train.DefaultOptions()
 		settings.Sequence.Epochs = c.Epochs
