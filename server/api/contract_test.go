@@ -33,6 +33,8 @@ var adminOnly = map[string]bool{
 	"/kindred.v1.AdminService/CreateKey":         true,
 	"/kindred.v1.AdminService/ListKeys":          true,
 	"/kindred.v1.AdminService/RevokeKey":         true,
+	"/kindred.v1.AdminService/RotateKey":         true,
+	"/kindred.v1.AdminService/ListAudit":         true,
 	"/kindred.v1.AdminService/RefreshGeneration": true,
 }
 
@@ -88,6 +90,7 @@ var codesOf = map[string]struct {
 	"record.ErrClosed":     {record.ErrClosed, codes.Unavailable},
 	"record.ErrCorrupt":    {record.ErrCorrupt, codes.DataLoss},
 	"record.ErrHeld":       {record.ErrHeld, codes.Unavailable},
+	"record.ErrNewer":      {record.ErrNewer, codes.Unavailable},
 	"shop.ErrOverloaded":   {shop.ErrOverloaded, codes.ResourceExhausted},
 	"shop.ErrPageToken":    {shop.ErrPageToken, codes.InvalidArgument},
 	"shop.ErrNotReady":     {shop.ErrNotReady, codes.Unavailable},
@@ -240,7 +243,7 @@ func TestWireValuesAndDomainValuesMeetOneToOne(t *testing.T) {
 	bijective(t, "reproduction", reproductionWire, span(shop.ReproducedSame, shop.ReproducedGone))
 	bijective(t, "input", inputWire, span(shop.InputSame, shop.InputGone))
 	bijective(t, "kind", inverse(domainKinds), span(record.KindString, record.KindTime))
-	bijective(t, "role", inverse(roleNames), []record.Role{record.RoleFrontend, record.RoleMerchant, record.RoleScientist, record.RoleAdmin})
+	bijective(t, "role", inverse(roleNames), record.Roles)
 	bijective(t, "event type", wireTypes, []string{
 		record.TypeImpression, record.TypeView, record.TypeClick, record.TypeLike, record.TypeDislike, record.TypeAddToCart,
 		record.TypePurchase, record.TypeRating, record.TypeComment, record.TypeSearch, record.TypeShare, record.TypeHide,

@@ -48,7 +48,7 @@ func (s *Server) statusOf(ctx context.Context, err error) error {
 	case errors.Is(err, record.ErrOverloaded), errors.Is(err, shop.ErrOverloaded):
 		return overloaded(err)
 	case errors.Is(err, record.ErrDiskFull), errors.Is(err, record.ErrClosed),
-		errors.Is(err, record.ErrHeld), errors.Is(err, shop.ErrNotReady):
+		errors.Is(err, record.ErrHeld), errors.Is(err, record.ErrNewer), errors.Is(err, shop.ErrNotReady):
 		return status.Error(codes.Unavailable, err.Error())
 	case errors.Is(err, bundle.ErrNotFound):
 		return status.Error(codes.NotFound, "the model is not kept any more")

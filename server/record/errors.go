@@ -25,6 +25,8 @@ var (
 	ErrClosed = errors.New("closed")
 	// ErrCorrupt: a stored value fails its checksum or cannot be read.
 	ErrCorrupt = errors.New("corrupt value")
+	// ErrNewer: a later release wrote it, in a form that this one does not know.
+	ErrNewer = errors.New("made by a newer release")
 	// ErrHeld: another process has the store open.
 	ErrHeld = errors.New("held by another process")
 )

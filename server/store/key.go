@@ -11,6 +11,9 @@ import (
 // The kind byte after the tenant's number. Letters, so that a dump reads.
 const (
 	// Of the store itself, under tenant 0.
+	kindRemoved  byte = 'A' // + time; before all others, see dump.go
+	kindMark     byte = 'B' // written to be dropped, see compact.go
+	kindSchema   byte = 'F'
 	kindIdentity byte = 'I'
 	kindTenant   byte = 'T' // + name
 	kindAPIKey   byte = 'K' // + id

@@ -32,6 +32,7 @@ type Store struct {
 	failure   atomic.Pointer[error]
 	counters  counters
 	memtables *memtables
+	journaled journalClock
 	// The committer's memory of the directory.
 	persons *cache[personKey, *storepb.Person]
 	items   *cache[itemIDKey, itemRef]
@@ -82,6 +83,9 @@ func (s *Store) load() error {
 	var err error
 	if s.memtables, err = newMemtables(s.dir); err != nil {
 		return fmt.Errorf("store: %w", err)
+	}
+	if err := s.migrate(); err != nil {
+		return err
 	}
 	if err := s.identify(); err != nil {
 		return err

@@ -30,6 +30,7 @@ type writer struct {
 	durable bool  // rows that must be synced were written or are about to be
 	heads   map[*Tenant]struct{}
 	slab    []badger.Entry
+	journal journal // of the open transaction
 }
 
 func (s *Store) newWriter() *writer {
@@ -63,6 +64,7 @@ func (w *writer) entry() *badger.Entry {
 
 func (w *writer) set(e *badger.Entry) error {
 	txn := w.open()
+	w.journal.put(e.Key)
 	w.count(len(e.Key) + len(e.Value))
 	return storageError(txn.SetEntry(e))
 }
@@ -76,6 +78,7 @@ func (w *writer) count(bytes int) {
 func (w *writer) remove(key []byte) error {
 	txn := w.open()
 	w.count(len(key))
+	w.journal.removed(key)
 	return storageError(txn.Delete(key))
 }
 
@@ -128,6 +131,9 @@ func (w *writer) write() error {
 		}
 	}
 	clear(w.heads)
+	if err := w.writeJournal(); err != nil {
+		return err
+	}
 	if w.rows == 0 {
 		w.discard()
 		return nil
@@ -170,6 +176,7 @@ func (w *writer) discard() {
 	if w.txn != nil {
 		w.txn.Discard()
 		w.txn = nil
+		clear(w.journal.keys)
 	}
 }
 
