@@ -153,8 +153,12 @@ func (s *Shop) EachEvent(subject Subject, fn func(*record.Event) error) error {
 	return nil
 }
 
-// Erase removes every trace of a user or session. record.ErrNotFound if there is none.
+// Erase removes every trace of a user or session, from the lists of experiments first.
+// record.ErrNotFound if there is none elsewhere.
 func (s *Shop) Erase(ctx context.Context, subject Subject) (record.Receipt, record.Token, error) {
+	if err := s.forgetListed(ctx, subject.User); err != nil {
+		return record.Receipt{}, record.Token{}, err
+	}
 	if _, known := s.log.UserNumber(subject.User, subject.Session); !known {
 		return record.Receipt{}, record.Token{}, fmt.Errorf("user or session: %w", record.ErrNotFound)
 	}
@@ -166,9 +170,6 @@ func (s *Shop) Erase(ctx context.Context, subject Subject) (record.Receipt, reco
 	}
 	if outcomes[0].Err != nil {
 		return record.Receipt{}, token, outcomes[0].Err
-	}
-	if err := s.forgetListed(ctx, subject.User); err != nil {
-		return record.Receipt{}, token, err
 	}
 	// The caches must have forgotten the person before the caller is told.
 	s.applied.wait(ctx, token.Seq, time.Second)

@@ -33,9 +33,9 @@ const (
 // Roles: scientist and admin.
 //
 // Who is in which variant follows from a hash of the experiment's salt and the user id
-// (the session id where there is no user), so that a person keeps their variant. When the
-// shares are changed no more people change theirs than must: from variants that shrank,
-// or from outside, to variants that grew.
+// (the session id where there is no user), so that a person keeps their variant; one who
+// signs in may get another. When the shares are changed no more people change theirs than
+// must: from variants that shrank, or from outside, to variants that grew.
 type ExperimentServiceClient interface {
 	// Makes an experiment, or changes it. All faults are listed with their paths.
 	// FAILED_PRECONDITION: another revision is the last by now than the one expected.
@@ -102,9 +102,9 @@ func (c *experimentServiceClient) DeleteExperiment(ctx context.Context, in *Dele
 // Roles: scientist and admin.
 //
 // Who is in which variant follows from a hash of the experiment's salt and the user id
-// (the session id where there is no user), so that a person keeps their variant. When the
-// shares are changed no more people change theirs than must: from variants that shrank,
-// or from outside, to variants that grew.
+// (the session id where there is no user), so that a person keeps their variant; one who
+// signs in may get another. When the shares are changed no more people change theirs than
+// must: from variants that shrank, or from outside, to variants that grew.
 type ExperimentServiceServer interface {
 	// Makes an experiment, or changes it. All faults are listed with their paths.
 	// FAILED_PRECONDITION: another revision is the last by now than the one expected.
