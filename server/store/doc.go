@@ -53,7 +53,7 @@
 // removes the events from log and histories, what their ids were used for, the
 // profile, the decisions and the lists, and leaves a record with a keyed hash of
 // the id. The bytes leave the disk as Badger merges its tables; [Store.Compact]
-// and Close do it now.
+// does it now.
 //
 // # Keys
 //
@@ -69,6 +69,21 @@
 // Which trained model serves is a mutation like others (record.Promotion): it stands in
 // the log for ever, names the one it takes the place of, and is refused where that is not
 // the last. [Tenant.Promotions] follows the chain from the last one back.
+//
+// # Backups
+//
+// [Store.Dump] reads everything as of one moment, or what has changed since an earlier
+// dump, and [Load] makes a store of such a chain. Rows keep their versions, so that the
+// order of loading is of no account; removals come from a journal (journal.go), because
+// Badger forgets them. A loaded store has a new epoch: write tokens of before are noticed.
+// [Replay] brings it forward to any later moment by the log of a later state, and
+// [Store.EraseAgain] applies erases of which it does not know yet. Package backup puts
+// files and checksums around this.
+//
+// # Forms
+//
+// A row notes the form of the store ([Schema]). Open brings an older one forward, and
+// refuses a newer one with record.ErrNewer.
 //
 // # Vectors
 //

@@ -67,11 +67,13 @@ const frameBytes = 512 << 10
 // dump. floors, by ascending keys, are what an earlier call with the same since brought
 // before it broke off: with them, both together are the dump of this call's moment.
 //
-// It holds one snapshot: what is removed meanwhile leaves the disk after it.
+// It holds one snapshot; a compaction waits for its end.
 func (s *Store) Dump(ctx context.Context, since Point, floors []Floor, begin func(Snapshot) error, frame func(Frame) error) error {
 	if err := s.dumpable(since, floors); err != nil {
 		return err
 	}
+	s.cleaning.running.RLock()
+	defer s.cleaning.running.RUnlock()
 	return s.view(func(txn *badger.Txn) error {
 		at, err := s.snapshot(txn)
 		if err != nil {

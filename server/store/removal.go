@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/binary"
 	"fmt"
+	"time"
 
 	"github.com/kindred-rec/kindred/server/record"
 	"github.com/kindred-rec/kindred/server/store/internal/storepb"
@@ -21,6 +22,7 @@ func (p *plan) finish(w *writer) error {
 			err = p.inherit(w, r)
 		} else {
 			err = p.wipe(w, r.Number)
+			p.store.cleaning.erased(time.Now())
 		}
 		if err != nil {
 			return err

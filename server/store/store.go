@@ -33,6 +33,7 @@ type Store struct {
 	counters  counters
 	memtables *memtables
 	journaled journalClock
+	cleaning  cleaning
 	// The committer's memory of the directory.
 	persons *cache[personKey, *storepb.Person]
 	items   *cache[itemIDKey, itemRef]
@@ -167,20 +168,6 @@ func (s *Store) Close() error {
 		s.closed = storageError(s.db.Close())
 	})
 	return s.closed
-}
-
-// Compact makes Badger drop what was erased, replaced or has expired from its
-// tables now; by itself it does so as it merges them. It takes time and disk for
-// the whole database, at the side of reads and writes. What lies in the memtables
-// and the newest tables is merged by Close: Compact and then Close leave nothing
-// of it on disk.
-func (s *Store) Compact() error {
-	if !s.readers.enter() {
-		return fmt.Errorf("store: %w", record.ErrClosed)
-	}
-	defer s.readers.leave()
-	s.release()
-	return storageError(s.db.Flatten(1))
 }
 
 // release lets a compaction drop what was replaced up to now: Badger keeps it for
