@@ -11,7 +11,6 @@ import (
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -23,7 +22,8 @@ type clientFlags struct {
 	Addr    string `required:"" placeholder:"HOST:PORT" help:"Address of a running service."`
 	KeyFile string `type:"existingfile" placeholder:"FILE" help:"API key, in a file."`
 	Key     string `env:"KINDRED_KEY" help:"The key itself, where there is no file."`
-	JSON    bool   `name:"json" help:"Print JSON."`
+	clientTLS
+	JSON bool `name:"json" help:"Print JSON."`
 }
 
 // with connects to the service for fn. Errors begin with the command's name and list the
@@ -40,9 +40,9 @@ func (f *clientFlags) with(ctx context.Context, command string, fn func(context.
 	if key != "" {
 		ctx = metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+key)
 	}
-	conn, err := grpc.NewClient(f.Addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	conn, err := f.dial(f.Addr)
 	if err != nil {
-		return fmt.Errorf("%s: address %q: %w", command, f.Addr, err)
+		return fmt.Errorf("%s: %w", command, err)
 	}
 	if err := fn(ctx, conn); err != nil {
 		return errors.Join(fmt.Errorf("%s: %s", command, faultsOf(err)), conn.Close())

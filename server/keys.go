@@ -7,24 +7,20 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"text/tabwriter"
 	"time"
 
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	kindredv1 "github.com/kindred-rec/kindred/proto/kindred/v1"
-	"github.com/kindred-rec/kindred/server/auth"
+	"github.com/kindred-rec/kindred/server/audit"
 	"github.com/kindred-rec/kindred/server/record"
-	"github.com/kindred-rec/kindred/server/store"
 )
 
 type keysCommand struct {
 	Create keysCreate `cmd:"" help:"Make a key. Its secret is printed once."`
 	List   keysList   `cmd:"" help:"List keys, without secrets."`
+	Rotate keysRotate `cmd:"" help:"Give a key a new secret. It is printed once."`
 	Revoke keysRevoke `cmd:"" help:"End a key at once."`
 }
 
@@ -33,70 +29,96 @@ type keysTarget struct {
 	Data string `type:"path" placeholder:"DIR" xor:"target" help:"Directory of a store that no service has open."`
 	Addr string `placeholder:"HOST:PORT" xor:"target" help:"Address of a running service."`
 	Key  string `env:"KINDRED_KEY" help:"With --addr: an admin's API key."`
-	JSON bool   `name:"json" help:"Print a line of JSON for each key."`
+	clientTLS
+	JSON bool `name:"json" help:"Print a line of JSON for each key."`
 }
 
 // keyAdmin is what the commands do to keys, wherever they are.
 type keyAdmin interface {
-	create(ctx context.Context, tenant string, role record.Role, name string) (record.Key, string, error)
+	create(ctx context.Context, draft record.Key) (record.Key, string, error)
 	list(ctx context.Context, tenant string) ([]record.Key, error)
+	rotate(ctx context.Context, id string, overlap time.Duration) (record.Key, string, error)
 	revoke(ctx context.Context, id string) (record.Key, error)
+	audit(ctx context.Context, tenant string, before int64, limit int) ([]audit.Entry, int64, error)
 	io.Closer
 }
 
 func (t *keysTarget) open(ctx context.Context) (keyAdmin, error) {
 	switch {
 	case t.Addr != "":
-		conn, err := grpc.NewClient(t.Addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
-		if err != nil {
-			return nil, fmt.Errorf("address %q: %w", t.Addr, err)
-		}
-		return &remoteKeys{conn: conn, client: kindredv1.NewAdminServiceClient(conn), key: t.Key}, nil
-	case t.Data != "":
-		s, err := store.Open(t.Data, store.DefaultOptions())
-		if errors.Is(err, record.ErrHeld) {
-			return nil, fmt.Errorf("%w; use --addr for a running service", err)
-		}
+		conn, err := t.dial(t.Addr)
 		if err != nil {
 			return nil, err
 		}
-		ring, err := auth.Load(ctx, s)
-		if err != nil {
-			return nil, errors.Join(err, s.Close())
-		}
-		return &localKeys{store: s, ring: ring}, nil
+		return &remoteKeys{conn: conn, client: kindredv1.NewAdminServiceClient(conn), key: t.Key}, nil
+	case t.Data != "":
+		return openLocalKeys(ctx, t.Data)
 	}
 	return nil, errors.New("give --addr of a running service, or --data of a store that no service has open")
 }
 
 type keysCreate struct {
 	keysTarget
-	Role   string `required:"" enum:"frontend,merchant,scientist,admin" help:"What the key may do: ${enum}."`
-	Tenant string `default:"default" help:"Tenant of the key."`
-	Name   string `help:"What the key is for."`
+	Role   string   `required:"" enum:"frontend,merchant,scientist,admin,browser" help:"What the key may do: ${enum}."`
+	Tenant string   `default:"default" help:"Tenant of the key."`
+	Name   string   `help:"What the key is for."`
+	Origin []string `placeholder:"URL,..." help:"Where a browser's key may be used from, such as https://shop.example."`
+
+	Requests float64 `placeholder:"N" help:"Calls a second, at most (what the service has for all keys of the role)."`
+	Events   float64 `placeholder:"N" help:"Events and catalog rows a second, at most."`
+	Bytes    float64 `placeholder:"N" help:"Bytes a second that are sent to the service, at most."`
 }
 
 // Help is what `keys create --help` says beyond its flags.
 func (keysCreate) Help() string {
-	return `Example:
-  kindred keys create --data data --role frontend --name web`
+	return `frontend: recommend, write events.  merchant: catalog, policies.  scientist: export, evaluate, models.
+admin: all of the tenant.  browser: one session's events and recommendations; the key may stand in a page.
+
+Examples:
+  kindred keys create --data data --role frontend --name web
+  kindred keys create --addr 127.0.0.1:50051 --role browser --origin https://shop.example --requests 50`
 }
 
 // Run makes a key and prints its secret.
 func (c *keysCreate) Run(ctx context.Context) error {
 	return c.with(ctx, func(admin keyAdmin) error {
-		key, secret, err := admin.create(ctx, c.Tenant, record.Role(c.Role), c.Name)
+		key, secret, err := admin.create(ctx, record.Key{
+			Tenant: c.Tenant, Role: record.Role(c.Role), Name: c.Name, Origins: c.Origin,
+			Quota: record.Quota{Requests: c.Requests, Events: c.Events, Bytes: c.Bytes},
+		})
 		if err != nil {
 			return err
 		}
-		if c.JSON {
-			return json.NewEncoder(os.Stdout).Encode(map[string]string{
-				"id": key.ID, "tenant": key.Tenant, "role": string(key.Role), "name": key.Name, "secret": secret,
-			})
+		return c.show(key, secret)
+	})
+}
+
+// show prints a secret, which is kept nowhere.
+func (t *keysTarget) show(key record.Key, secret string) error {
+	if t.JSON {
+		return json.NewEncoder(os.Stdout).Encode(map[string]string{
+			"id": key.ID, "tenant": key.Tenant, "role": string(key.Role), "name": key.Name, "secret": secret,
+		})
+	}
+	fmt.Printf("%s\n\nThis is the only time the key %s is shown. Send it with each call as metadata:\n  authorization: Bearer %s...\n",
+		secret, key.ID, secret[:7])
+	return nil
+}
+
+type keysRotate struct {
+	keysTarget
+	ID      string        `arg:"" help:"Id of the key, from keys list."`
+	Overlap time.Duration `placeholder:"DURATION" help:"How long the present secret stays valid, such as 24h; at most 90 days. Not set: it ends at once."`
+}
+
+// Run gives a key a new secret.
+func (c *keysRotate) Run(ctx context.Context) error {
+	return c.with(ctx, func(admin keyAdmin) error {
+		key, secret, err := admin.rotate(ctx, c.ID, c.Overlap)
+		if err != nil {
+			return err
 		}
-		fmt.Printf("%s\n\nThis is the only time the key %s is shown. Send it with each call as metadata:\n  authorization: Bearer %s...\n",
-			secret, key.ID, secret[:7])
-		return nil
+		return c.show(key, secret)
 	})
 }
 
@@ -144,10 +166,13 @@ func printKeysJSON(keys []record.Key) error {
 func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
 
 func keyState(k record.Key) string {
-	if k.Revoked.IsZero() {
-		return "in force"
+	if !k.Revoked.IsZero() {
+		return "revoked " + day(k.Revoked)
 	}
-	return "revoked " + day(k.Revoked)
+	if k.PriorUntil.After(time.Now()) {
+		return "in force, the secret before until " + k.PriorUntil.UTC().Format(time.RFC3339)
+	}
+	return "in force"
 }
 
 type keysRevoke struct {
@@ -185,89 +210,4 @@ func plain(err error) string {
 		return st.Message()
 	}
 	return err.Error()
-}
-
-// localKeys works on a store that no service has open.
-type localKeys struct {
-	store *store.Store
-	ring  *auth.Keyring
-}
-
-func (l *localKeys) create(ctx context.Context, tenant string, role record.Role, name string) (record.Key, string, error) {
-	if tenant == auth.DefaultTenant { // a new store has no tenant yet
-		_, err := l.store.CreateTenant(ctx, record.Tenant{Name: tenant, Created: time.Now()})
-		if err != nil && !errors.Is(err, record.ErrExists) {
-			return record.Key{}, "", err
-		}
-	}
-	if _, err := l.store.Tenant(tenant); err != nil {
-		return record.Key{}, "", err
-	}
-	return l.ring.Create(ctx, tenant, role, name, time.Now())
-}
-
-func (l *localKeys) list(_ context.Context, tenant string) ([]record.Key, error) {
-	return l.ring.List(tenant), nil
-}
-
-func (l *localKeys) revoke(ctx context.Context, id string) (record.Key, error) {
-	return l.ring.Revoke(ctx, id, time.Now())
-}
-
-func (l *localKeys) Close() error { return l.store.Close() }
-
-// remoteKeys asks a running service.
-type remoteKeys struct {
-	conn   *grpc.ClientConn
-	client kindredv1.AdminServiceClient
-	key    string
-}
-
-func (r *remoteKeys) authorized(ctx context.Context) context.Context {
-	if r.key == "" {
-		return ctx
-	}
-	return metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+r.key)
-}
-
-func (r *remoteKeys) create(ctx context.Context, tenant string, role record.Role, name string) (record.Key, string, error) {
-	wire := kindredv1.Role(kindredv1.Role_value["ROLE_"+strings.ToUpper(string(role))])
-	resp, err := r.client.CreateKey(r.authorized(ctx), &kindredv1.CreateKeyRequest{Tenant: tenant, Role: wire, Name: name})
-	if err != nil {
-		return record.Key{}, "", err
-	}
-	return keyFromWire(resp.Key), resp.Secret, nil
-}
-
-func (r *remoteKeys) list(ctx context.Context, tenant string) ([]record.Key, error) {
-	resp, err := r.client.ListKeys(r.authorized(ctx), &kindredv1.ListKeysRequest{Tenant: tenant})
-	if err != nil {
-		return nil, err
-	}
-	var keys []record.Key
-	for _, k := range resp.Keys {
-		keys = append(keys, keyFromWire(k))
-	}
-	return keys, nil
-}
-
-func (r *remoteKeys) revoke(ctx context.Context, id string) (record.Key, error) {
-	resp, err := r.client.RevokeKey(r.authorized(ctx), &kindredv1.RevokeKeyRequest{Id: id})
-	if err != nil {
-		return record.Key{}, err
-	}
-	return keyFromWire(resp.Key), nil
-}
-
-func (r *remoteKeys) Close() error { return r.conn.Close() }
-
-func keyFromWire(w *kindredv1.Key) record.Key {
-	k := record.Key{
-		ID: w.GetId(), Tenant: w.GetTenant(), Name: w.GetName(), Created: w.GetCreateTime().AsTime(),
-		Role: record.Role(strings.ToLower(strings.TrimPrefix(w.GetRole().String(), "ROLE_"))),
-	}
-	if w.GetRevokeTime() != nil {
-		k.Revoked = w.GetRevokeTime().AsTime()
-	}
-	return k
 }

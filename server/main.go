@@ -6,7 +6,8 @@
 //	go run ./server embed     serve a text encoder to services on other machines
 //	go run ./server train     make a model of what people did
 //	go run ./server models    send, compare, promote and roll back trained models
-//	go run ./server keys      make, list and revoke API keys
+//	go run ./server keys      make, list, rotate and revoke API keys
+//	go run ./server audit     list who did what when
 //	go run ./server policies  say what is done to a ranked list before it is shown
 //	go run ./server experiments  show different people different policies
 //	go run ./server bulk      write lists for many users to a file
@@ -35,7 +36,8 @@ type cli struct {
 	Embed  embedCommand     `cmd:"" help:"Serve a text encoder to services on other machines."`
 	Train  trainCommand     `cmd:"" help:"Make a trained model of what people did, from a service's log or from files."`
 	Models modelsCommand    `cmd:"" help:"List, send, compare, promote and roll back trained models."`
-	Keys   keysCommand      `cmd:"" help:"Make, list and revoke API keys."`
+	Keys   keysCommand      `cmd:"" help:"Make, list, rotate and revoke API keys."`
+	Audit  auditCommand     `cmd:"" help:"List who did what when: keys, settings, policies, models, exports."`
 
 	Policies    policiesCommand    `cmd:"" help:"List, get, put and delete policies of re-ranking."`
 	Experiments experimentsCommand `cmd:"" help:"List, get, put, stop and delete experiments."`

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"fmt"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -146,72 +145,4 @@ func (s *adminService) RefreshGeneration(ctx context.Context, _ *kindredv1.Refre
 	return &kindredv1.RefreshGenerationResponse{
 		Generation: st.Generation, Items: st.Items, EncodedItems: st.Encoded, Duration: durationpb.New(s.Now().Sub(begin)),
 	}, nil
-}
-
-// roleNames holds the domain name of each role: "frontend" for ROLE_FRONTEND.
-var roleNames = map[kindredv1.Role]record.Role{
-	kindredv1.Role_ROLE_FRONTEND:  record.RoleFrontend,
-	kindredv1.Role_ROLE_MERCHANT:  record.RoleMerchant,
-	kindredv1.Role_ROLE_SCIENTIST: record.RoleScientist,
-	kindredv1.Role_ROLE_ADMIN:     record.RoleAdmin,
-}
-
-func (s *adminService) CreateKey(ctx context.Context, req *kindredv1.CreateKeyRequest) (*kindredv1.CreateKeyResponse, error) {
-	role, ok := roleNames[req.Role]
-	if !ok {
-		return nil, invalid(violation{"role", "is not set: use ROLE_FRONTEND, ROLE_MERCHANT, ROLE_SCIENTIST or ROLE_ADMIN"})
-	}
-	if len(req.Name) > record.MaxID {
-		return nil, invalid(violation{"name", fmt.Sprintf("is %d bytes, at most %d are taken", len(req.Name), record.MaxID)})
-	}
-	tenant, err := s.scope(ctx, req.Tenant)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := s.Tenants.Get(tenant); err != nil {
-		return nil, s.statusOf(ctx, err)
-	}
-	key, secret, err := s.Keys.Create(ctx, tenant, role, req.Name, s.Now())
-	if err != nil {
-		return nil, s.statusOf(ctx, err)
-	}
-	return &kindredv1.CreateKeyResponse{Key: keyToWire(&key), Secret: secret}, nil
-}
-
-func (s *adminService) ListKeys(ctx context.Context, req *kindredv1.ListKeysRequest) (*kindredv1.ListKeysResponse, error) {
-	tenant, err := s.scope(ctx, req.Tenant)
-	if err != nil {
-		return nil, err
-	}
-	resp := &kindredv1.ListKeysResponse{}
-	for _, k := range s.Keys.List(tenant) {
-		resp.Keys = append(resp.Keys, keyToWire(&k))
-	}
-	return resp, nil
-}
-
-func (s *adminService) RevokeKey(ctx context.Context, req *kindredv1.RevokeKeyRequest) (*kindredv1.RevokeKeyResponse, error) {
-	p, err := caller(ctx)
-	if err != nil {
-		return nil, err
-	}
-	key, ok := s.Keys.Get(req.Id)
-	if !ok || key.Tenant != p.Tenant && operator(p) != nil {
-		return nil, status.Errorf(codes.NotFound, "key %q: not found", printable(req.Id))
-	}
-	key, err = s.Keys.Revoke(ctx, req.Id, s.Now())
-	if err != nil {
-		return nil, s.statusOf(ctx, err)
-	}
-	return &kindredv1.RevokeKeyResponse{Key: keyToWire(&key)}, nil
-}
-
-func keyToWire(k *record.Key) *kindredv1.Key {
-	w := &kindredv1.Key{Id: k.ID, Tenant: k.Tenant, Name: k.Name, CreateTime: stampOf(k.Created), RevokeTime: stampOf(k.Revoked)}
-	for wire, role := range roleNames {
-		if role == k.Role {
-			w.Role = wire
-		}
-	}
-	return w
 }

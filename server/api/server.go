@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	kindredv1 "github.com/kindred-rec/kindred/proto/kindred/v1"
+	"github.com/kindred-rec/kindred/server/audit"
 	"github.com/kindred-rec/kindred/server/auth"
 	"github.com/kindred-rec/kindred/server/record"
 	"github.com/kindred-rec/kindred/server/shop"
@@ -20,6 +21,7 @@ import (
 type Server struct {
 	Tenants *shop.Registry
 	Keys    *auth.Keyring
+	Audit   *audit.Log
 	Now     func() time.Time
 	Log     *slog.Logger
 	// Training says how scheduled training of a tenant goes; false: nothing is trained.

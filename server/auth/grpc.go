@@ -13,7 +13,9 @@ import (
 	"github.com/kindred-rec/kindred/server/record"
 )
 
-// Gate checks every call: who it is, and whether the role may use the method.
+// Gate checks every call in two steps, so that what stands between them knows who calls: who
+// it is ([Gate.Unary], [Gate.Stream]), and whether the role may use the method
+// ([Gate.PermitUnary], [Gate.PermitStream]).
 type Gate struct {
 	// Ring checks keys.
 	Ring *Keyring
@@ -39,7 +41,7 @@ func With(ctx context.Context, p Principal) context.Context {
 	return context.WithValue(ctx, principalKey{}, p)
 }
 
-// Unary is the interceptor of unary calls.
+// Unary is the interceptor of unary calls that asks who calls.
 func (g *Gate) Unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	ctx, err := g.admit(ctx, info.FullMethod)
 	if err != nil {
@@ -48,7 +50,7 @@ func (g *Gate) Unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, n
 	return next(ctx, req)
 }
 
-// Stream is the interceptor of streaming calls.
+// Stream is the interceptor of streaming calls that asks who calls.
 func (g *Gate) Stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
 	ctx, err := g.admit(ss.Context(), info.FullMethod)
 	if err != nil {
@@ -72,11 +74,57 @@ func (g *Gate) admit(ctx context.Context, method string) (context.Context, error
 	if err != nil {
 		return nil, status.Error(codes.Unauthenticated, err.Error())
 	}
-	if p.Role != record.RoleAdmin && !slices.Contains(g.Roles[method], p.Role) {
-		return nil, status.Errorf(codes.PermissionDenied,
-			"a key of role %q may not call %s: use a key of another role", p.Role, method)
+	if p.Role == record.RoleBrowser {
+		if err := checkOrigin(ctx, p); err != nil {
+			return nil, err
+		}
 	}
 	return With(ctx, p), nil
+}
+
+// checkOrigin refuses a browser's key that is used from elsewhere. Browsers cannot be made to
+// send another origin than the page's; whoever is no browser can, and has its quota.
+func checkOrigin(ctx context.Context, p Principal) error {
+	origins := metadata.ValueFromIncomingContext(ctx, "origin")
+	if len(origins) != 1 || !slices.Contains(p.Origins, origins[0]) {
+		return status.Errorf(codes.PermissionDenied,
+			"a key of role %q is for web pages of its origins alone: make one for this page's origin, or use a key of role %q from a server",
+			record.RoleBrowser, record.RoleFrontend)
+	}
+	return nil
+}
+
+// PermitUnary is the interceptor of unary calls that asks whether the role may. It comes
+// after Unary.
+func (g *Gate) PermitUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	if err := g.permit(ctx, info.FullMethod); err != nil {
+		return nil, err
+	}
+	return next(ctx, req)
+}
+
+// PermitStream is the interceptor of streaming calls that asks whether the role may. It
+// comes after Stream.
+func (g *Gate) PermitStream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+	if err := g.permit(ss.Context(), info.FullMethod); err != nil {
+		return err
+	}
+	return next(srv, ss)
+}
+
+func (g *Gate) permit(ctx context.Context, method string) error {
+	if g.Public[method] {
+		return nil
+	}
+	p, ok := From(ctx)
+	if !ok {
+		return status.Error(codes.Internal, "the call was not asked for a key")
+	}
+	if p.Role != record.RoleAdmin && !slices.Contains(g.Roles[method], p.Role) {
+		return status.Errorf(codes.PermissionDenied,
+			"a key of role %q may not call %s: use a key of another role", p.Role, method)
+	}
+	return nil
 }
 
 func (g *Gate) authenticate(ctx context.Context) (Principal, error) {

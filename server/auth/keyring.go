@@ -5,6 +5,11 @@
 // without salt or stretching is right here because the secret is random and
 // long: there is nothing to guess. Comparison takes constant time.
 //
+// A key can be given a new secret ([Keyring.Rotate]); the one before is valid for an
+// overlap, so that callers can be moved one by one. A key of record.RoleBrowser stands in
+// web pages where all can read it: it is bound to web origins, names no users, and what it
+// may ask for is one session's (package server/api refuses the rest).
+//
 // A [Keyring] holds all keys in memory, since every call is checked, and writes
 // through to a [Keystore]. Use [Keyring.Authenticate] with the metadata of a
 // call; [Open] is the principal of a server that runs without keys on
@@ -15,10 +20,8 @@ package auth
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/base32"
 	"errors"
 	"fmt"
 	"sort"
@@ -42,6 +45,11 @@ type Principal struct {
 	Tenant string
 	Role   record.Role
 	KeyID  string // empty: no key was asked for
+	// Quota is the key's own; zero: what the service has for keys of its role.
+	Quota record.Quota
+	// Origins are the web origins that a key of record.RoleBrowser is bound to. Not to be
+	// changed.
+	Origins []string
 }
 
 // Open is the principal of every call to a server without keys.
@@ -61,10 +69,12 @@ type Keystore interface {
 // Keyring checks and makes keys.
 type Keyring struct {
 	store Keystore
+	now   func() time.Time
 
-	mu   sync.RWMutex
-	keys map[string]record.Key // by id
-	lent map[string]loan       // by id; see Lend
+	change sync.Mutex // held while a key changes, over the write
+	mu     sync.RWMutex
+	keys   map[string]record.Key // by id
+	lent   map[string]loan       // by id; see Lend
 }
 
 // Load reads all keys of the store.
@@ -73,7 +83,7 @@ func Load(ctx context.Context, store Keystore) (*Keyring, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading API keys: %w", err)
 	}
-	ring := &Keyring{store: store, keys: make(map[string]record.Key, len(keys))}
+	ring := &Keyring{store: store, now: time.Now, keys: make(map[string]record.Key, len(keys))}
 	for _, k := range keys {
 		ring.keys[k.ID] = k
 	}
@@ -116,43 +126,18 @@ func (r *Keyring) Authenticate(header string) (Principal, error) {
 	// The hash is computed and compared for unknown handles too, so that the time
 	// of an answer does not tell which exist.
 	hash := sha256.Sum256([]byte(secret))
-	same := subtle.ConstantTimeCompare(hash[:], key.Hash[:]) == 1
-	if !known || !same || !key.Revoked.IsZero() {
+	same := subtle.ConstantTimeCompare(hash[:], key.Hash[:])
+	prior := subtle.ConstantTimeCompare(hash[:], key.Prior[:])
+	if prior == 1 && !r.now().Before(key.PriorUntil) {
+		prior = 0
+	}
+	if !known || same|prior == 0 || !key.Revoked.IsZero() {
 		return Principal{}, ErrBadKey
 	}
 	if isLent {
 		return lent.principal, nil
 	}
-	return Principal{Tenant: key.Tenant, Role: key.Role, KeyID: key.ID}, nil
-}
-
-// Create makes a key and returns it with its secret, which is not kept.
-func (r *Keyring) Create(ctx context.Context, tenant string, role record.Role, name string, now time.Time) (record.Key, string, error) {
-	id, secret := mint()
-	key := record.Key{
-		ID: id, Tenant: tenant, Role: role, Name: name,
-		Hash: sha256.Sum256([]byte(secret)), Created: now,
-	}
-	if err := r.put(ctx, key); err != nil {
-		return record.Key{}, "", err
-	}
-	return key, secret, nil
-}
-
-// Revoke ends a key. Revoking twice keeps the first time. An unknown id is
-// record.ErrNotFound.
-func (r *Keyring) Revoke(ctx context.Context, id string, now time.Time) (record.Key, error) {
-	r.mu.RLock()
-	key, ok := r.keys[id]
-	r.mu.RUnlock()
-	if !ok {
-		return record.Key{}, fmt.Errorf("key %q: %w", id, record.ErrNotFound)
-	}
-	if !key.Revoked.IsZero() {
-		return key, nil
-	}
-	key.Revoked = now
-	return key, r.put(ctx, key)
+	return Principal{Tenant: key.Tenant, Role: key.Role, KeyID: key.ID, Quota: key.Quota, Origins: key.Origins}, nil
 }
 
 // Get returns the key of an id.
@@ -180,39 +165,4 @@ func (r *Keyring) List(tenant string) []record.Key {
 		return list[i].ID < list[j].ID
 	})
 	return list
-}
-
-func (r *Keyring) put(ctx context.Context, key record.Key) error {
-	if err := r.store.PutKey(ctx, key); err != nil {
-		return fmt.Errorf("writing key %q: %w", key.ID, err)
-	}
-	r.mu.Lock()
-	r.keys[key.ID] = key
-	r.mu.Unlock()
-	return nil
-}
-
-var alphabet = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
-
-const (
-	idBytes     = 10 // 16 characters
-	secretBytes = 32 // 256 bits, 52 characters
-)
-
-// mint draws a handle and a secret. crypto/rand never fails.
-func mint() (id, secret string) {
-	var raw [idBytes + secretBytes]byte
-	rand.Read(raw[:])
-	id = alphabet.EncodeToString(raw[:idBytes])
-	return id, "kd_" + id + "_" + alphabet.EncodeToString(raw[idBytes:])
-}
-
-// handle returns the public part of a secret.
-func handle(secret string) (string, bool) {
-	rest, ok := strings.CutPrefix(secret, "kd_")
-	if !ok {
-		return "", false
-	}
-	id, random, ok := strings.Cut(rest, "_")
-	return id, ok && len(id) == 16 && len(random) == 52
 }

@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"errors"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -45,13 +46,13 @@ func ring(t *testing.T, m *memory) *Keyring {
 func TestKeyWorksUntilRevokedAndSurvivesReload(t *testing.T) {
 	m, ctx := &memory{}, context.Background()
 	r := ring(t, m)
-	key, secret, err := r.Create(ctx, "shop", record.RoleFrontend, "web", time.Unix(1, 0))
+	key, secret, err := r.Create(ctx, record.Key{Tenant: "shop", Role: record.RoleFrontend, Name: "web"}, time.Unix(1, 0))
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := Principal{Tenant: "shop", Role: record.RoleFrontend, KeyID: key.ID}
 	for _, r := range []*Keyring{r, ring(t, m)} {
-		if p, err := r.Authenticate("Bearer " + secret); err != nil || p != want {
+		if p, err := r.Authenticate("Bearer " + secret); err != nil || !reflect.DeepEqual(p, want) {
 			t.Fatalf("got %v, %v, want %v", p, err, want)
 		}
 	}
@@ -71,7 +72,7 @@ func TestKeyWorksUntilRevokedAndSurvivesReload(t *testing.T) {
 
 func TestStoredKeyDoesNotHoldTheSecret(t *testing.T) {
 	m := &memory{}
-	key, secret, err := ring(t, m).Create(context.Background(), "shop", record.RoleAdmin, "", time.Now())
+	key, secret, err := ring(t, m).Create(context.Background(), record.Key{Tenant: "shop", Role: record.RoleAdmin}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +84,7 @@ func TestStoredKeyDoesNotHoldTheSecret(t *testing.T) {
 
 func TestMalformedAndForeignKeysAreRefusedAlike(t *testing.T) {
 	r := ring(t, &memory{})
-	key, secret, err := r.Create(context.Background(), "shop", record.RoleAdmin, "", time.Now())
+	key, secret, err := r.Create(context.Background(), record.Key{Tenant: "shop", Role: record.RoleAdmin}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +109,7 @@ func TestFailedWriteMakesNoKey(t *testing.T) {
 	m := &memory{}
 	r := ring(t, m)
 	m.err = record.ErrDiskFull
-	if _, _, err := r.Create(context.Background(), "shop", record.RoleAdmin, "", time.Now()); !errors.Is(err, record.ErrDiskFull) {
+	if _, _, err := r.Create(context.Background(), record.Key{Tenant: "shop", Role: record.RoleAdmin}, time.Now()); !errors.Is(err, record.ErrDiskFull) {
 		t.Fatalf("got %v", err)
 	}
 	if len(r.List("")) != 0 || r.Active() != 0 {
@@ -120,7 +121,7 @@ func TestGateAdmitsByRole(t *testing.T) {
 	r := ring(t, &memory{})
 	secret := map[record.Role]string{}
 	for _, role := range []record.Role{record.RoleFrontend, record.RoleMerchant, record.RoleAdmin} {
-		_, s, err := r.Create(context.Background(), "shop", role, "", time.Now())
+		_, s, err := r.Create(context.Background(), record.Key{Tenant: "shop", Role: role}, time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -145,11 +146,14 @@ func TestGateAdmitsByRole(t *testing.T) {
 		if c.secret != "" {
 			ctx = metadata.NewIncomingContext(ctx, metadata.Pairs("authorization", "Bearer "+c.secret))
 		}
-		_, err := gate.Unary(ctx, nil, &grpc.UnaryServerInfo{FullMethod: c.method}, func(ctx context.Context, _ any) (any, error) {
-			if p, ok := From(ctx); ok && p.Tenant != "shop" {
-				t.Errorf("%s: tenant %q", c.method, p.Tenant)
-			}
-			return nil, nil
+		info := &grpc.UnaryServerInfo{FullMethod: c.method}
+		_, err := gate.Unary(ctx, nil, info, func(ctx context.Context, req any) (any, error) {
+			return gate.PermitUnary(ctx, req, info, func(ctx context.Context, _ any) (any, error) {
+				if p, ok := From(ctx); ok && p.Tenant != "shop" {
+					t.Errorf("%s: tenant %q", c.method, p.Tenant)
+				}
+				return nil, nil
+			})
 		})
 		if status.Code(err) != c.want {
 			t.Errorf("%s: got %v, want %v", c.method, err, c.want)
@@ -157,7 +161,7 @@ func TestGateAdmitsByRole(t *testing.T) {
 	}
 	gate.AllowOpen = true
 	_, err := gate.Unary(context.Background(), nil, &grpc.UnaryServerInfo{FullMethod: "/s/Other"}, func(ctx context.Context, _ any) (any, error) {
-		if p, _ := From(ctx); p != Open {
+		if p, _ := From(ctx); !reflect.DeepEqual(p, Open) {
 			t.Errorf("got %v", p)
 		}
 		return nil, nil

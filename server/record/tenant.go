@@ -68,7 +68,11 @@ const (
 	RoleMerchant  Role = "merchant"  // catalog
 	RoleScientist Role = "scientist" // read logs, evaluate
 	RoleAdmin     Role = "admin"
+	RoleBrowser   Role = "browser" // one session's part of frontend, from a web page
 )
+
+// Roles are all roles.
+var Roles = []Role{RoleFrontend, RoleMerchant, RoleScientist, RoleAdmin, RoleBrowser}
 
 // Key is an API key as it is stored: never the secret, only its hash.
 type Key struct {
@@ -79,4 +83,22 @@ type Key struct {
 	Hash    [32]byte
 	Created time.Time
 	Revoked time.Time // zero: in force
+	// Rotated is when the secret was last made anew; zero: never. Prior is the hash of the
+	// secret before, which is valid until PriorUntil, exclusive.
+	Rotated    time.Time
+	Prior      [32]byte
+	PriorUntil time.Time
+	// Origins are the web origins, such as "https://shop.example", that a key of RoleBrowser
+	// may be used from. Empty for other roles.
+	Origins []string
+	// Quota bounds the key's calls beside its tenant's quota.
+	Quota Quota
+}
+
+// Quota is how much a key or a tenant may ask of a service each second. Zero: what the
+// service has for all.
+type Quota struct {
+	Requests float64 // calls, and messages of streams
+	Events   float64 // events and catalog rows
+	Bytes    float64 // of messages received
 }

@@ -28,6 +28,7 @@ import (
 // client speaks to a running service as one caller.
 type client struct {
 	t    *testing.T
+	key  string
 	conn *grpc.ClientConn
 	kindredv1.CatalogServiceClient
 	kindredv1.EventServiceClient
@@ -105,7 +106,7 @@ func dial(t *testing.T, addr, key string) *client {
 	}
 	t.Cleanup(func() { conn.Close() })
 	return &client{
-		t: t, conn: conn,
+		t: t, key: key, conn: conn,
 		CatalogServiceClient:        kindredv1.NewCatalogServiceClient(conn),
 		EventServiceClient:          kindredv1.NewEventServiceClient(conn),
 		RecommendationServiceClient: kindredv1.NewRecommendationServiceClient(conn),

@@ -20,5 +20,8 @@ func defaultEncoder() (embed.Encoder, error) {
 // store.
 func ModelsDir(data string) string { return filepath.Join(data, "models") }
 
+// AuditDir is where the audit log is kept, beside the files of the store.
+func AuditDir(data string) string { return filepath.Join(data, "audit") }
+
 // indexDir is where index snapshots are kept, beside the files of the store.
 func indexDir(data string) string { return filepath.Join(data, "index") }

@@ -24,6 +24,7 @@ import (
 
 	"github.com/kindred-rec/kindred/embed"
 	"github.com/kindred-rec/kindred/server/api"
+	"github.com/kindred-rec/kindred/server/audit"
 	"github.com/kindred-rec/kindred/server/auth"
 	"github.com/kindred-rec/kindred/server/record"
 	"github.com/kindred-rec/kindred/server/shop"
@@ -41,6 +42,7 @@ type Service struct {
 	store   *store.Store
 	tenants *shop.Registry
 	keys    *auth.Keyring
+	audit   *audit.Log
 	metrics *telemetry.Metrics
 	health  *health.Server
 	trains  atomic.Pointer[schedule.Scheduler] // nil: nothing is trained
@@ -107,6 +109,9 @@ func (s *Service) openStore(ctx context.Context) error {
 		return err
 	}
 	if s.keys, err = auth.Load(ctx, s.store); err != nil {
+		return err
+	}
+	if s.audit, err = audit.Open(AuditDir(s.config.Data), audit.Options{NoSync: !options.Sync}); err != nil {
 		return err
 	}
 	if _, err = s.store.Tenant(auth.DefaultTenant); !errors.Is(err, record.ErrNotFound) {
@@ -180,14 +185,15 @@ func (s *Service) buildGRPC() {
 			healthpb.Health_Check_FullMethodName: true, healthpb.Health_Watch_FullMethodName: true,
 		},
 	}
+	auditor := api.Auditor{Audit: s.audit, Now: time.Now, Log: s.config.Log}
 	guard := api.Recovery{Log: s.config.Log, Of: "service"}
 	s.grpc = grpc.NewServer(
 		grpc.ForceServerCodecV2(api.Codec{}), grpc.MaxRecvMsgSize(s.config.MaxMessage), grpc.MaxConcurrentStreams(s.config.MaxStreams),
 		grpc.ConnectionTimeout(10*time.Second),
-		grpc.ChainUnaryInterceptor(s.metrics.Unary, guard.Unary, gate.Unary, api.RefuseMalformed),
-		grpc.ChainStreamInterceptor(s.metrics.Stream, guard.Stream, gate.Stream, api.RefuseMalformedStream),
+		grpc.ChainUnaryInterceptor(s.metrics.Unary, guard.Unary, gate.Unary, auditor.Unary, gate.PermitUnary, api.RefuseMalformed),
+		grpc.ChainStreamInterceptor(s.metrics.Stream, guard.Stream, gate.Stream, auditor.Stream, gate.PermitStream, api.RefuseMalformedStream),
 	)
-	server := &api.Server{Tenants: s.tenants, Keys: s.keys, Now: time.Now, Log: s.config.Log}
+	server := &api.Server{Tenants: s.tenants, Keys: s.keys, Audit: s.audit, Now: time.Now, Log: s.config.Log}
 	server.Training = func(tenant string) (schedule.Status, bool) { return s.trains.Load().Status(tenant) }
 	server.Register(s.grpc)
 	s.health = health.NewServer()

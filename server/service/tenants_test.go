@@ -22,6 +22,9 @@ func (s *shop) operate() *client {
 	return dial(s.t, s.service.Addr(), key.Secret)
 }
 
+// as returns a client of the caller of c to the service as it runs now.
+func (s *shop) as(c *client) *client { return dial(s.t, s.service.Addr(), c.key) }
+
 // tenant makes a tenant and returns a client of its admin.
 func (s *shop) tenant(operator *client, name string, role kindredv1.Role) *client {
 	s.t.Helper()

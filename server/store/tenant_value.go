@@ -58,17 +58,28 @@ func fromTenantMessage(m *storepb.Tenant) record.Tenant {
 }
 
 func keyMessage(k record.Key) *storepb.Key {
-	return &storepb.Key{
+	m := &storepb.Key{
 		Id: k.ID, Tenant: k.Tenant, Role: string(k.Role), Name: k.Name,
 		Hash: k.Hash[:], Created: instant(k.Created), Revoked: instant(k.Revoked),
+		Rotated: instant(k.Rotated), Origins: k.Origins,
 	}
+	if !k.PriorUntil.IsZero() {
+		m.Prior, m.PriorUntil = k.Prior[:], instant(k.PriorUntil)
+	}
+	if k.Quota != (record.Quota{}) {
+		m.Quota = &storepb.Quota{Requests: k.Quota.Requests, Events: k.Quota.Events, Bytes: k.Quota.Bytes}
+	}
+	return m
 }
 
 func fromKeyMessage(m *storepb.Key) record.Key {
 	k := record.Key{
 		ID: m.Id, Tenant: m.Tenant, Role: record.Role(m.Role), Name: m.Name,
 		Created: fromInstant(m.Created), Revoked: fromInstant(m.Revoked),
+		Rotated: fromInstant(m.Rotated), PriorUntil: fromInstant(m.PriorUntil), Origins: m.Origins,
+		Quota: record.Quota{Requests: m.Quota.GetRequests(), Events: m.Quota.GetEvents(), Bytes: m.Quota.GetBytes()},
 	}
 	copy(k.Hash[:], m.Hash)
+	copy(k.Prior[:], m.Prior)
 	return k
 }

@@ -36,6 +36,11 @@ const (
 	Role_ROLE_SCIENTIST Role = 3
 	// All of the tenant; a key of the tenant "default" also creates tenants.
 	Role_ROLE_ADMIN Role = 4
+	// For a key that stands in a web page, where anybody can read it: write events of
+	// sessions and ask for recommendations for a session. It names no users, its session ids
+	// are of 22 bytes at least (make them of 128 random bits), and it is used from the web
+	// origins of the key alone.
+	Role_ROLE_BROWSER Role = 5
 )
 
 // Enum value maps for Role.
@@ -46,6 +51,7 @@ var (
 		2: "ROLE_MERCHANT",
 		3: "ROLE_SCIENTIST",
 		4: "ROLE_ADMIN",
+		5: "ROLE_BROWSER",
 	}
 	Role_value = map[string]int32{
 		"ROLE_UNSPECIFIED": 0,
@@ -53,6 +59,7 @@ var (
 		"ROLE_MERCHANT":    2,
 		"ROLE_SCIENTIST":   3,
 		"ROLE_ADMIN":       4,
+		"ROLE_BROWSER":     5,
 	}
 )
 
@@ -1483,7 +1490,14 @@ type Key struct {
 	Name       string                 `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	// Set: the key is void since then.
-	RevokeTime    *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=revoke_time,json=revokeTime,proto3" json:"revoke_time,omitempty"`
+	RevokeTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=revoke_time,json=revokeTime,proto3" json:"revoke_time,omitempty"`
+	// When the secret was last made anew. Not set: never.
+	RotateTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=rotate_time,json=rotateTime,proto3" json:"rotate_time,omitempty"`
+	// Until when the secret before is valid, too. Not set: it is not.
+	PriorSecretUntil *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=prior_secret_until,json=priorSecretUntil,proto3" json:"prior_secret_until,omitempty"`
+	// Of a key of ROLE_BROWSER.
+	Origins       []string `protobuf:"bytes,9,rep,name=origins,proto3" json:"origins,omitempty"`
+	Quota         *Quota   `protobuf:"bytes,10,opt,name=quota,proto3" json:"quota,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1560,20 +1574,121 @@ func (x *Key) GetRevokeTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Key) GetRotateTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RotateTime
+	}
+	return nil
+}
+
+func (x *Key) GetPriorSecretUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.PriorSecretUntil
+	}
+	return nil
+}
+
+func (x *Key) GetOrigins() []string {
+	if x != nil {
+		return x.Origins
+	}
+	return nil
+}
+
+func (x *Key) GetQuota() *Quota {
+	if x != nil {
+		return x.Quota
+	}
+	return nil
+}
+
+// What may be asked each second. A second's worth can come at once; a message larger than
+// that is taken when nothing is owed, and paid for by the seconds after it. 0: what the
+// service has for all.
+type Quota struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Calls, and messages of streams.
+	Requests float64 `protobuf:"fixed64,1,opt,name=requests,proto3" json:"requests,omitempty"`
+	// Events and catalog rows.
+	Events float64 `protobuf:"fixed64,2,opt,name=events,proto3" json:"events,omitempty"`
+	// Bytes of messages received.
+	Bytes         float64 `protobuf:"fixed64,3,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Quota) Reset() {
+	*x = Quota{}
+	mi := &file_kindred_v1_admin_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Quota) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Quota) ProtoMessage() {}
+
+func (x *Quota) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_v1_admin_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Quota.ProtoReflect.Descriptor instead.
+func (*Quota) Descriptor() ([]byte, []int) {
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Quota) GetRequests() float64 {
+	if x != nil {
+		return x.Requests
+	}
+	return 0
+}
+
+func (x *Quota) GetEvents() float64 {
+	if x != nil {
+		return x.Events
+	}
+	return 0
+}
+
+func (x *Quota) GetBytes() float64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
 type CreateKeyRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Empty: the caller's tenant.
 	Tenant string `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
 	// Required.
-	Role          Role   `protobuf:"varint,2,opt,name=role,proto3,enum=kindred.v1.Role" json:"role,omitempty"`
-	Name          string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	Role Role `protobuf:"varint,2,opt,name=role,proto3,enum=kindred.v1.Role" json:"role,omitempty"`
+	// At most 128 bytes.
+	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	// Required for ROLE_BROWSER, and for that alone: where the key may be used from, such as
+	// "https://shop.example". At most 16, each at most 253 bytes.
+	Origins []string `protobuf:"bytes,4,rep,name=origins,proto3" json:"origins,omitempty"`
+	// Bounds of this key, beside the tenant's. Not set: what the service has for keys of
+	// this role.
+	Quota         *Quota `protobuf:"bytes,5,opt,name=quota,proto3" json:"quota,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CreateKeyRequest) Reset() {
 	*x = CreateKeyRequest{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[16]
+	mi := &file_kindred_v1_admin_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1585,7 +1700,7 @@ func (x *CreateKeyRequest) String() string {
 func (*CreateKeyRequest) ProtoMessage() {}
 
 func (x *CreateKeyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[16]
+	mi := &file_kindred_v1_admin_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1598,7 +1713,7 @@ func (x *CreateKeyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateKeyRequest.ProtoReflect.Descriptor instead.
 func (*CreateKeyRequest) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{16}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *CreateKeyRequest) GetTenant() string {
@@ -1622,6 +1737,20 @@ func (x *CreateKeyRequest) GetName() string {
 	return ""
 }
 
+func (x *CreateKeyRequest) GetOrigins() []string {
+	if x != nil {
+		return x.Origins
+	}
+	return nil
+}
+
+func (x *CreateKeyRequest) GetQuota() *Quota {
+	if x != nil {
+		return x.Quota
+	}
+	return nil
+}
+
 type CreateKeyResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Key   *Key                   `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
@@ -1633,7 +1762,7 @@ type CreateKeyResponse struct {
 
 func (x *CreateKeyResponse) Reset() {
 	*x = CreateKeyResponse{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[17]
+	mi := &file_kindred_v1_admin_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1645,7 +1774,7 @@ func (x *CreateKeyResponse) String() string {
 func (*CreateKeyResponse) ProtoMessage() {}
 
 func (x *CreateKeyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[17]
+	mi := &file_kindred_v1_admin_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1658,7 +1787,7 @@ func (x *CreateKeyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateKeyResponse.ProtoReflect.Descriptor instead.
 func (*CreateKeyResponse) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{17}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *CreateKeyResponse) GetKey() *Key {
@@ -1685,7 +1814,7 @@ type ListKeysRequest struct {
 
 func (x *ListKeysRequest) Reset() {
 	*x = ListKeysRequest{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[18]
+	mi := &file_kindred_v1_admin_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1697,7 +1826,7 @@ func (x *ListKeysRequest) String() string {
 func (*ListKeysRequest) ProtoMessage() {}
 
 func (x *ListKeysRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[18]
+	mi := &file_kindred_v1_admin_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1710,7 +1839,7 @@ func (x *ListKeysRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListKeysRequest.ProtoReflect.Descriptor instead.
 func (*ListKeysRequest) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{18}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ListKeysRequest) GetTenant() string {
@@ -1729,7 +1858,7 @@ type ListKeysResponse struct {
 
 func (x *ListKeysResponse) Reset() {
 	*x = ListKeysResponse{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[19]
+	mi := &file_kindred_v1_admin_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1741,7 +1870,7 @@ func (x *ListKeysResponse) String() string {
 func (*ListKeysResponse) ProtoMessage() {}
 
 func (x *ListKeysResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[19]
+	mi := &file_kindred_v1_admin_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1754,7 +1883,7 @@ func (x *ListKeysResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListKeysResponse.ProtoReflect.Descriptor instead.
 func (*ListKeysResponse) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{19}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ListKeysResponse) GetKeys() []*Key {
@@ -1774,7 +1903,7 @@ type RevokeKeyRequest struct {
 
 func (x *RevokeKeyRequest) Reset() {
 	*x = RevokeKeyRequest{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[20]
+	mi := &file_kindred_v1_admin_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1786,7 +1915,7 @@ func (x *RevokeKeyRequest) String() string {
 func (*RevokeKeyRequest) ProtoMessage() {}
 
 func (x *RevokeKeyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[20]
+	mi := &file_kindred_v1_admin_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1799,7 +1928,7 @@ func (x *RevokeKeyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeKeyRequest.ProtoReflect.Descriptor instead.
 func (*RevokeKeyRequest) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{20}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *RevokeKeyRequest) GetId() string {
@@ -1818,7 +1947,7 @@ type RevokeKeyResponse struct {
 
 func (x *RevokeKeyResponse) Reset() {
 	*x = RevokeKeyResponse{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[21]
+	mi := &file_kindred_v1_admin_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1830,7 +1959,7 @@ func (x *RevokeKeyResponse) String() string {
 func (*RevokeKeyResponse) ProtoMessage() {}
 
 func (x *RevokeKeyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[21]
+	mi := &file_kindred_v1_admin_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1843,7 +1972,7 @@ func (x *RevokeKeyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeKeyResponse.ProtoReflect.Descriptor instead.
 func (*RevokeKeyResponse) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{21}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *RevokeKeyResponse) GetKey() *Key {
@@ -1851,6 +1980,358 @@ func (x *RevokeKeyResponse) GetKey() *Key {
 		return x.Key
 	}
 	return nil
+}
+
+type RotateKeyRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// How long the present secret stays valid, 0 to 90 days. Not set: 0.
+	Overlap       *durationpb.Duration `protobuf:"bytes,2,opt,name=overlap,proto3" json:"overlap,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RotateKeyRequest) Reset() {
+	*x = RotateKeyRequest{}
+	mi := &file_kindred_v1_admin_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RotateKeyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RotateKeyRequest) ProtoMessage() {}
+
+func (x *RotateKeyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_v1_admin_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RotateKeyRequest.ProtoReflect.Descriptor instead.
+func (*RotateKeyRequest) Descriptor() ([]byte, []int) {
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *RotateKeyRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *RotateKeyRequest) GetOverlap() *durationpb.Duration {
+	if x != nil {
+		return x.Overlap
+	}
+	return nil
+}
+
+type RotateKeyResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Key   *Key                   `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// Give it as metadata "authorization: Bearer SECRET".
+	Secret        string `protobuf:"bytes,2,opt,name=secret,proto3" json:"secret,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RotateKeyResponse) Reset() {
+	*x = RotateKeyResponse{}
+	mi := &file_kindred_v1_admin_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RotateKeyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RotateKeyResponse) ProtoMessage() {}
+
+func (x *RotateKeyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_v1_admin_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RotateKeyResponse.ProtoReflect.Descriptor instead.
+func (*RotateKeyResponse) Descriptor() ([]byte, []int) {
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *RotateKeyResponse) GetKey() *Key {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *RotateKeyResponse) GetSecret() string {
+	if x != nil {
+		return x.Secret
+	}
+	return ""
+}
+
+type ListAuditRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty: the caller's tenant.
+	Tenant string `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	// 1 to 1,000. 0: 100.
+	Limit int32 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	// Goes on before this entry. 0: from the newest.
+	BeforeId      int64 `protobuf:"varint,3,opt,name=before_id,json=beforeId,proto3" json:"before_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListAuditRequest) Reset() {
+	*x = ListAuditRequest{}
+	mi := &file_kindred_v1_admin_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListAuditRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListAuditRequest) ProtoMessage() {}
+
+func (x *ListAuditRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_v1_admin_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListAuditRequest.ProtoReflect.Descriptor instead.
+func (*ListAuditRequest) Descriptor() ([]byte, []int) {
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *ListAuditRequest) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *ListAuditRequest) GetLimit() int32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *ListAuditRequest) GetBeforeId() int64 {
+	if x != nil {
+		return x.BeforeId
+	}
+	return 0
+}
+
+type ListAuditResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Newest first.
+	Entries []*AuditEntry `protobuf:"bytes,1,rep,name=entries,proto3" json:"entries,omitempty"`
+	// Give it as before_id to go on. 0: no more.
+	NextBeforeId  int64 `protobuf:"varint,2,opt,name=next_before_id,json=nextBeforeId,proto3" json:"next_before_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListAuditResponse) Reset() {
+	*x = ListAuditResponse{}
+	mi := &file_kindred_v1_admin_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListAuditResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListAuditResponse) ProtoMessage() {}
+
+func (x *ListAuditResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_v1_admin_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListAuditResponse.ProtoReflect.Descriptor instead.
+func (*ListAuditResponse) Descriptor() ([]byte, []int) {
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *ListAuditResponse) GetEntries() []*AuditEntry {
+	if x != nil {
+		return x.Entries
+	}
+	return nil
+}
+
+func (x *ListAuditResponse) GetNextBeforeId() int64 {
+	if x != nil {
+		return x.NextBeforeId
+	}
+	return 0
+}
+
+// One administrative act. Entries hold no secrets and no ids of users or sessions.
+type AuditEntry struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Grows with time within the tenant.
+	Id   int64                  `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	Time *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=time,proto3" json:"time,omitempty"`
+	// Tenant of the caller, in whose audit log this stands.
+	Tenant string `protobuf:"bytes,3,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	// Handle of the caller's key. "open": the service asked for none. "local:NAME": a user of
+	// the service's machine, with a command on the store itself.
+	KeyId string `protobuf:"bytes,4,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	// Not set for acts on the store itself.
+	Role Role `protobuf:"varint,5,opt,name=role,proto3,enum=kindred.v1.Role" json:"role,omitempty"`
+	// Full name of the method, such as "/kindred.v1.AdminService/CreateKey".
+	Method string `protobuf:"bytes,6,opt,name=method,proto3" json:"method,omitempty"`
+	// What it was done to, such as "tenant alpha" or "key id".
+	Target string `protobuf:"bytes,7,opt,name=target,proto3" json:"target,omitempty"`
+	// Code of the outcome, such as "OK" or "PermissionDenied". Empty: the service ended before
+	// the act did, which may have been done or not.
+	Code string `protobuf:"bytes,8,opt,name=code,proto3" json:"code,omitempty"`
+	// How long it took.
+	Duration *durationpb.Duration `protobuf:"bytes,9,opt,name=duration,proto3" json:"duration,omitempty"`
+	// Host and port of the peer. Empty for acts on the store itself.
+	Peer          string `protobuf:"bytes,10,opt,name=peer,proto3" json:"peer,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AuditEntry) Reset() {
+	*x = AuditEntry{}
+	mi := &file_kindred_v1_admin_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AuditEntry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AuditEntry) ProtoMessage() {}
+
+func (x *AuditEntry) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_v1_admin_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AuditEntry.ProtoReflect.Descriptor instead.
+func (*AuditEntry) Descriptor() ([]byte, []int) {
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *AuditEntry) GetId() int64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *AuditEntry) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+func (x *AuditEntry) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *AuditEntry) GetKeyId() string {
+	if x != nil {
+		return x.KeyId
+	}
+	return ""
+}
+
+func (x *AuditEntry) GetRole() Role {
+	if x != nil {
+		return x.Role
+	}
+	return Role_ROLE_UNSPECIFIED
+}
+
+func (x *AuditEntry) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+func (x *AuditEntry) GetTarget() string {
+	if x != nil {
+		return x.Target
+	}
+	return ""
+}
+
+func (x *AuditEntry) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *AuditEntry) GetDuration() *durationpb.Duration {
+	if x != nil {
+		return x.Duration
+	}
+	return nil
+}
+
+func (x *AuditEntry) GetPeer() string {
+	if x != nil {
+		return x.Peer
+	}
+	return ""
 }
 
 type ExportEventsRequest struct {
@@ -1865,7 +2346,7 @@ type ExportEventsRequest struct {
 
 func (x *ExportEventsRequest) Reset() {
 	*x = ExportEventsRequest{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[22]
+	mi := &file_kindred_v1_admin_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1877,7 +2358,7 @@ func (x *ExportEventsRequest) String() string {
 func (*ExportEventsRequest) ProtoMessage() {}
 
 func (x *ExportEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[22]
+	mi := &file_kindred_v1_admin_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1890,7 +2371,7 @@ func (x *ExportEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportEventsRequest.ProtoReflect.Descriptor instead.
 func (*ExportEventsRequest) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{22}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ExportEventsRequest) GetAfterWriteToken() string {
@@ -1921,7 +2402,7 @@ type ExportEventsResponse struct {
 
 func (x *ExportEventsResponse) Reset() {
 	*x = ExportEventsResponse{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[23]
+	mi := &file_kindred_v1_admin_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1933,7 +2414,7 @@ func (x *ExportEventsResponse) String() string {
 func (*ExportEventsResponse) ProtoMessage() {}
 
 func (x *ExportEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[23]
+	mi := &file_kindred_v1_admin_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1946,7 +2427,7 @@ func (x *ExportEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportEventsResponse.ProtoReflect.Descriptor instead.
 func (*ExportEventsResponse) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{23}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ExportEventsResponse) GetEvents() []*Event {
@@ -1982,7 +2463,7 @@ type ExportDecisionsRequest struct {
 
 func (x *ExportDecisionsRequest) Reset() {
 	*x = ExportDecisionsRequest{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[24]
+	mi := &file_kindred_v1_admin_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1994,7 +2475,7 @@ func (x *ExportDecisionsRequest) String() string {
 func (*ExportDecisionsRequest) ProtoMessage() {}
 
 func (x *ExportDecisionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[24]
+	mi := &file_kindred_v1_admin_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2007,7 +2488,7 @@ func (x *ExportDecisionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportDecisionsRequest.ProtoReflect.Descriptor instead.
 func (*ExportDecisionsRequest) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{24}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ExportDecisionsRequest) GetFromTime() *timestamppb.Timestamp {
@@ -2033,7 +2514,7 @@ type ExportDecisionsResponse struct {
 
 func (x *ExportDecisionsResponse) Reset() {
 	*x = ExportDecisionsResponse{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[25]
+	mi := &file_kindred_v1_admin_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2045,7 +2526,7 @@ func (x *ExportDecisionsResponse) String() string {
 func (*ExportDecisionsResponse) ProtoMessage() {}
 
 func (x *ExportDecisionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[25]
+	mi := &file_kindred_v1_admin_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2058,7 +2539,7 @@ func (x *ExportDecisionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportDecisionsResponse.ProtoReflect.Descriptor instead.
 func (*ExportDecisionsResponse) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{25}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ExportDecisionsResponse) GetDecisions() []*Decision {
@@ -2115,7 +2596,7 @@ type Decision struct {
 
 func (x *Decision) Reset() {
 	*x = Decision{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[26]
+	mi := &file_kindred_v1_admin_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2127,7 +2608,7 @@ func (x *Decision) String() string {
 func (*Decision) ProtoMessage() {}
 
 func (x *Decision) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[26]
+	mi := &file_kindred_v1_admin_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2140,7 +2621,7 @@ func (x *Decision) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Decision.ProtoReflect.Descriptor instead.
 func (*Decision) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{26}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Decision) GetRecommendationId() string {
@@ -2331,7 +2812,7 @@ type ShownItem struct {
 
 func (x *ShownItem) Reset() {
 	*x = ShownItem{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[27]
+	mi := &file_kindred_v1_admin_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2343,7 +2824,7 @@ func (x *ShownItem) String() string {
 func (*ShownItem) ProtoMessage() {}
 
 func (x *ShownItem) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[27]
+	mi := &file_kindred_v1_admin_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2356,7 +2837,7 @@ func (x *ShownItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShownItem.ProtoReflect.Descriptor instead.
 func (*ShownItem) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{27}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ShownItem) GetItemId() string {
@@ -2402,7 +2883,7 @@ type RefreshGenerationRequest struct {
 
 func (x *RefreshGenerationRequest) Reset() {
 	*x = RefreshGenerationRequest{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[28]
+	mi := &file_kindred_v1_admin_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2414,7 +2895,7 @@ func (x *RefreshGenerationRequest) String() string {
 func (*RefreshGenerationRequest) ProtoMessage() {}
 
 func (x *RefreshGenerationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[28]
+	mi := &file_kindred_v1_admin_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2427,7 +2908,7 @@ func (x *RefreshGenerationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefreshGenerationRequest.ProtoReflect.Descriptor instead.
 func (*RefreshGenerationRequest) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{28}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{34}
 }
 
 type RefreshGenerationResponse struct {
@@ -2442,7 +2923,7 @@ type RefreshGenerationResponse struct {
 
 func (x *RefreshGenerationResponse) Reset() {
 	*x = RefreshGenerationResponse{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[29]
+	mi := &file_kindred_v1_admin_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2454,7 +2935,7 @@ func (x *RefreshGenerationResponse) String() string {
 func (*RefreshGenerationResponse) ProtoMessage() {}
 
 func (x *RefreshGenerationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[29]
+	mi := &file_kindred_v1_admin_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2467,7 +2948,7 @@ func (x *RefreshGenerationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefreshGenerationResponse.ProtoReflect.Descriptor instead.
 func (*RefreshGenerationResponse) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{29}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *RefreshGenerationResponse) GetGeneration() string {
@@ -2609,7 +3090,7 @@ const file_kindred_v1_admin_proto_rawDesc = "" +
 	"\x13UpdateTenantRequest\x12*\n" +
 	"\x06tenant\x18\x01 \x01(\v2\x12.kindred.v1.TenantR\x06tenant\"B\n" +
 	"\x14UpdateTenantResponse\x12*\n" +
-	"\x06tenant\x18\x01 \x01(\v2\x12.kindred.v1.TenantR\x06tenant\"\xe1\x01\n" +
+	"\x06tenant\x18\x01 \x01(\v2\x12.kindred.v1.TenantR\x06tenant\"\xab\x03\n" +
 	"\x03Key\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06tenant\x18\x02 \x01(\tR\x06tenant\x12$\n" +
@@ -2618,11 +3099,23 @@ const file_kindred_v1_admin_proto_rawDesc = "" +
 	"\vcreate_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"createTime\x12;\n" +
 	"\vrevoke_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"revokeTime\"d\n" +
+	"revokeTime\x12;\n" +
+	"\vrotate_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"rotateTime\x12H\n" +
+	"\x12prior_secret_until\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x10priorSecretUntil\x12\x18\n" +
+	"\aorigins\x18\t \x03(\tR\aorigins\x12'\n" +
+	"\x05quota\x18\n" +
+	" \x01(\v2\x11.kindred.v1.QuotaR\x05quota\"Q\n" +
+	"\x05Quota\x12\x1a\n" +
+	"\brequests\x18\x01 \x01(\x01R\brequests\x12\x16\n" +
+	"\x06events\x18\x02 \x01(\x01R\x06events\x12\x14\n" +
+	"\x05bytes\x18\x03 \x01(\x01R\x05bytes\"\xa7\x01\n" +
 	"\x10CreateKeyRequest\x12\x16\n" +
 	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12$\n" +
 	"\x04role\x18\x02 \x01(\x0e2\x10.kindred.v1.RoleR\x04role\x12\x12\n" +
-	"\x04name\x18\x03 \x01(\tR\x04name\"N\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\x12\x18\n" +
+	"\aorigins\x18\x04 \x03(\tR\aorigins\x12'\n" +
+	"\x05quota\x18\x05 \x01(\v2\x11.kindred.v1.QuotaR\x05quota\"N\n" +
 	"\x11CreateKeyResponse\x12!\n" +
 	"\x03key\x18\x01 \x01(\v2\x0f.kindred.v1.KeyR\x03key\x12\x16\n" +
 	"\x06secret\x18\x02 \x01(\tR\x06secret\")\n" +
@@ -2634,6 +3127,32 @@ const file_kindred_v1_admin_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"6\n" +
 	"\x11RevokeKeyResponse\x12!\n" +
 	"\x03key\x18\x01 \x01(\v2\x0f.kindred.v1.KeyR\x03key\"W\n" +
+	"\x10RotateKeyRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x123\n" +
+	"\aoverlap\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\aoverlap\"N\n" +
+	"\x11RotateKeyResponse\x12!\n" +
+	"\x03key\x18\x01 \x01(\v2\x0f.kindred.v1.KeyR\x03key\x12\x16\n" +
+	"\x06secret\x18\x02 \x01(\tR\x06secret\"]\n" +
+	"\x10ListAuditRequest\x12\x16\n" +
+	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x14\n" +
+	"\x05limit\x18\x02 \x01(\x05R\x05limit\x12\x1b\n" +
+	"\tbefore_id\x18\x03 \x01(\x03R\bbeforeId\"k\n" +
+	"\x11ListAuditResponse\x120\n" +
+	"\aentries\x18\x01 \x03(\v2\x16.kindred.v1.AuditEntryR\aentries\x12$\n" +
+	"\x0enext_before_id\x18\x02 \x01(\x03R\fnextBeforeId\"\xb0\x02\n" +
+	"\n" +
+	"AuditEntry\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x03R\x02id\x12.\n" +
+	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x16\n" +
+	"\x06tenant\x18\x03 \x01(\tR\x06tenant\x12\x15\n" +
+	"\x06key_id\x18\x04 \x01(\tR\x05keyId\x12$\n" +
+	"\x04role\x18\x05 \x01(\x0e2\x10.kindred.v1.RoleR\x04role\x12\x16\n" +
+	"\x06method\x18\x06 \x01(\tR\x06method\x12\x16\n" +
+	"\x06target\x18\a \x01(\tR\x06target\x12\x12\n" +
+	"\x04code\x18\b \x01(\tR\x04code\x125\n" +
+	"\bduration\x18\t \x01(\v2\x19.google.protobuf.DurationR\bduration\x12\x12\n" +
+	"\x04peer\x18\n" +
+	" \x01(\tR\x04peer\"W\n" +
 	"\x13ExportEventsRequest\x12*\n" +
 	"\x11after_write_token\x18\x01 \x01(\tR\x0fafterWriteToken\x12\x14\n" +
 	"\x05limit\x18\x02 \x01(\x03R\x05limit\"\x85\x01\n" +
@@ -2700,14 +3219,15 @@ const file_kindred_v1_admin_proto_rawDesc = "" +
 	"generation\x12\x14\n" +
 	"\x05items\x18\x02 \x01(\x03R\x05items\x12#\n" +
 	"\rencoded_items\x18\x03 \x01(\x03R\fencodedItems\x125\n" +
-	"\bduration\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\bduration*f\n" +
+	"\bduration\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\bduration*x\n" +
 	"\x04Role\x12\x14\n" +
 	"\x10ROLE_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rROLE_FRONTEND\x10\x01\x12\x11\n" +
 	"\rROLE_MERCHANT\x10\x02\x12\x12\n" +
 	"\x0eROLE_SCIENTIST\x10\x03\x12\x0e\n" +
 	"\n" +
-	"ROLE_ADMIN\x10\x04*=\n" +
+	"ROLE_ADMIN\x10\x04\x12\x10\n" +
+	"\fROLE_BROWSER\x10\x05*=\n" +
 	"\x05Clock\x12\x15\n" +
 	"\x11CLOCK_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
@@ -2727,7 +3247,7 @@ const file_kindred_v1_admin_proto_rawDesc = "" +
 	"\x1dDECISION_KIND_BOUGHT_TOGETHER\x10\x04\x12\x18\n" +
 	"\x14DECISION_KIND_SEARCH\x10\x05\x12\x1c\n" +
 	"\x18DECISION_KIND_RANK_ITEMS\x10\x06\x12\x16\n" +
-	"\x12DECISION_KIND_BULK\x10\a2\xbe\x06\n" +
+	"\x12DECISION_KIND_BULK\x10\a2\xd2\a\n" +
 	"\fAdminService\x12Q\n" +
 	"\fCreateTenant\x12\x1f.kindred.v1.CreateTenantRequest\x1a .kindred.v1.CreateTenantResponse\x12H\n" +
 	"\tGetTenant\x12\x1c.kindred.v1.GetTenantRequest\x1a\x1d.kindred.v1.GetTenantResponse\x12N\n" +
@@ -2735,7 +3255,9 @@ const file_kindred_v1_admin_proto_rawDesc = "" +
 	"\fUpdateTenant\x12\x1f.kindred.v1.UpdateTenantRequest\x1a .kindred.v1.UpdateTenantResponse\x12H\n" +
 	"\tCreateKey\x12\x1c.kindred.v1.CreateKeyRequest\x1a\x1d.kindred.v1.CreateKeyResponse\x12E\n" +
 	"\bListKeys\x12\x1b.kindred.v1.ListKeysRequest\x1a\x1c.kindred.v1.ListKeysResponse\x12H\n" +
-	"\tRevokeKey\x12\x1c.kindred.v1.RevokeKeyRequest\x1a\x1d.kindred.v1.RevokeKeyResponse\x12S\n" +
+	"\tRevokeKey\x12\x1c.kindred.v1.RevokeKeyRequest\x1a\x1d.kindred.v1.RevokeKeyResponse\x12H\n" +
+	"\tRotateKey\x12\x1c.kindred.v1.RotateKeyRequest\x1a\x1d.kindred.v1.RotateKeyResponse\x12H\n" +
+	"\tListAudit\x12\x1c.kindred.v1.ListAuditRequest\x1a\x1d.kindred.v1.ListAuditResponse\x12S\n" +
 	"\fExportEvents\x12\x1f.kindred.v1.ExportEventsRequest\x1a .kindred.v1.ExportEventsResponse0\x01\x12\\\n" +
 	"\x0fExportDecisions\x12\".kindred.v1.ExportDecisionsRequest\x1a#.kindred.v1.ExportDecisionsResponse0\x01\x12`\n" +
 	"\x11RefreshGeneration\x12$.kindred.v1.RefreshGenerationRequest\x1a%.kindred.v1.RefreshGenerationResponseB;Z9github.com/kindred-rec/kindred/proto/kindred/v1;kindredv1b\x06proto3"
@@ -2753,7 +3275,7 @@ func file_kindred_v1_admin_proto_rawDescGZIP() []byte {
 }
 
 var file_kindred_v1_admin_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_kindred_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
+var file_kindred_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
 var file_kindred_v1_admin_proto_goTypes = []any{
 	(Role)(0),                         // 0: kindred.v1.Role
 	(Clock)(0),                        // 1: kindred.v1.Clock
@@ -2775,35 +3297,41 @@ var file_kindred_v1_admin_proto_goTypes = []any{
 	(*UpdateTenantRequest)(nil),       // 17: kindred.v1.UpdateTenantRequest
 	(*UpdateTenantResponse)(nil),      // 18: kindred.v1.UpdateTenantResponse
 	(*Key)(nil),                       // 19: kindred.v1.Key
-	(*CreateKeyRequest)(nil),          // 20: kindred.v1.CreateKeyRequest
-	(*CreateKeyResponse)(nil),         // 21: kindred.v1.CreateKeyResponse
-	(*ListKeysRequest)(nil),           // 22: kindred.v1.ListKeysRequest
-	(*ListKeysResponse)(nil),          // 23: kindred.v1.ListKeysResponse
-	(*RevokeKeyRequest)(nil),          // 24: kindred.v1.RevokeKeyRequest
-	(*RevokeKeyResponse)(nil),         // 25: kindred.v1.RevokeKeyResponse
-	(*ExportEventsRequest)(nil),       // 26: kindred.v1.ExportEventsRequest
-	(*ExportEventsResponse)(nil),      // 27: kindred.v1.ExportEventsResponse
-	(*ExportDecisionsRequest)(nil),    // 28: kindred.v1.ExportDecisionsRequest
-	(*ExportDecisionsResponse)(nil),   // 29: kindred.v1.ExportDecisionsResponse
-	(*Decision)(nil),                  // 30: kindred.v1.Decision
-	(*ShownItem)(nil),                 // 31: kindred.v1.ShownItem
-	(*RefreshGenerationRequest)(nil),  // 32: kindred.v1.RefreshGenerationRequest
-	(*RefreshGenerationResponse)(nil), // 33: kindred.v1.RefreshGenerationResponse
-	(*timestamppb.Timestamp)(nil),     // 34: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),       // 35: google.protobuf.Duration
-	(*TrainingStatus)(nil),            // 36: kindred.v1.TrainingStatus
-	(*Event)(nil),                     // 37: kindred.v1.Event
-	(*Assignment)(nil),                // 38: kindred.v1.Assignment
-	(SeenPolicy)(0),                   // 39: kindred.v1.SeenPolicy
-	(SlotKind)(0),                     // 40: kindred.v1.SlotKind
+	(*Quota)(nil),                     // 20: kindred.v1.Quota
+	(*CreateKeyRequest)(nil),          // 21: kindred.v1.CreateKeyRequest
+	(*CreateKeyResponse)(nil),         // 22: kindred.v1.CreateKeyResponse
+	(*ListKeysRequest)(nil),           // 23: kindred.v1.ListKeysRequest
+	(*ListKeysResponse)(nil),          // 24: kindred.v1.ListKeysResponse
+	(*RevokeKeyRequest)(nil),          // 25: kindred.v1.RevokeKeyRequest
+	(*RevokeKeyResponse)(nil),         // 26: kindred.v1.RevokeKeyResponse
+	(*RotateKeyRequest)(nil),          // 27: kindred.v1.RotateKeyRequest
+	(*RotateKeyResponse)(nil),         // 28: kindred.v1.RotateKeyResponse
+	(*ListAuditRequest)(nil),          // 29: kindred.v1.ListAuditRequest
+	(*ListAuditResponse)(nil),         // 30: kindred.v1.ListAuditResponse
+	(*AuditEntry)(nil),                // 31: kindred.v1.AuditEntry
+	(*ExportEventsRequest)(nil),       // 32: kindred.v1.ExportEventsRequest
+	(*ExportEventsResponse)(nil),      // 33: kindred.v1.ExportEventsResponse
+	(*ExportDecisionsRequest)(nil),    // 34: kindred.v1.ExportDecisionsRequest
+	(*ExportDecisionsResponse)(nil),   // 35: kindred.v1.ExportDecisionsResponse
+	(*Decision)(nil),                  // 36: kindred.v1.Decision
+	(*ShownItem)(nil),                 // 37: kindred.v1.ShownItem
+	(*RefreshGenerationRequest)(nil),  // 38: kindred.v1.RefreshGenerationRequest
+	(*RefreshGenerationResponse)(nil), // 39: kindred.v1.RefreshGenerationResponse
+	(*timestamppb.Timestamp)(nil),     // 40: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),       // 41: google.protobuf.Duration
+	(*TrainingStatus)(nil),            // 42: kindred.v1.TrainingStatus
+	(*Event)(nil),                     // 43: kindred.v1.Event
+	(*Assignment)(nil),                // 44: kindred.v1.Assignment
+	(SeenPolicy)(0),                   // 45: kindred.v1.SeenPolicy
+	(SlotKind)(0),                     // 46: kindred.v1.SlotKind
 }
 var file_kindred_v1_admin_proto_depIdxs = []int32{
-	34, // 0: kindred.v1.Tenant.create_time:type_name -> google.protobuf.Timestamp
+	40, // 0: kindred.v1.Tenant.create_time:type_name -> google.protobuf.Timestamp
 	1,  // 1: kindred.v1.Tenant.clock:type_name -> kindred.v1.Clock
 	5,  // 2: kindred.v1.Tenant.event_types:type_name -> kindred.v1.EventTypeSettings
 	6,  // 3: kindred.v1.Tenant.surfaces:type_name -> kindred.v1.SurfaceSettings
 	7,  // 4: kindred.v1.Tenant.attributes:type_name -> kindred.v1.AttributeDeclaration
-	35, // 5: kindred.v1.Tenant.retention:type_name -> google.protobuf.Duration
+	41, // 5: kindred.v1.Tenant.retention:type_name -> google.protobuf.Duration
 	2,  // 6: kindred.v1.AttributeDeclaration.kind:type_name -> kindred.v1.AttributeKind
 	4,  // 7: kindred.v1.CreateTenantRequest.tenant:type_name -> kindred.v1.Tenant
 	4,  // 8: kindred.v1.CreateTenantResponse.tenant:type_name -> kindred.v1.Tenant
@@ -2811,60 +3339,74 @@ var file_kindred_v1_admin_proto_depIdxs = []int32{
 	12, // 10: kindred.v1.GetTenantResponse.status:type_name -> kindred.v1.TenantStatus
 	14, // 11: kindred.v1.TenantStatus.index:type_name -> kindred.v1.IndexStatus
 	13, // 12: kindred.v1.TenantStatus.encoding:type_name -> kindred.v1.EncodingStatus
-	36, // 13: kindred.v1.TenantStatus.training:type_name -> kindred.v1.TrainingStatus
-	34, // 14: kindred.v1.EncodingStatus.next_try_time:type_name -> google.protobuf.Timestamp
-	34, // 15: kindred.v1.EncodingStatus.last_error_time:type_name -> google.protobuf.Timestamp
-	34, // 16: kindred.v1.IndexStatus.recall_check_time:type_name -> google.protobuf.Timestamp
-	34, // 17: kindred.v1.IndexStatus.snapshot_time:type_name -> google.protobuf.Timestamp
-	34, // 18: kindred.v1.IndexStatus.restored_time:type_name -> google.protobuf.Timestamp
+	42, // 13: kindred.v1.TenantStatus.training:type_name -> kindred.v1.TrainingStatus
+	40, // 14: kindred.v1.EncodingStatus.next_try_time:type_name -> google.protobuf.Timestamp
+	40, // 15: kindred.v1.EncodingStatus.last_error_time:type_name -> google.protobuf.Timestamp
+	40, // 16: kindred.v1.IndexStatus.recall_check_time:type_name -> google.protobuf.Timestamp
+	40, // 17: kindred.v1.IndexStatus.snapshot_time:type_name -> google.protobuf.Timestamp
+	40, // 18: kindred.v1.IndexStatus.restored_time:type_name -> google.protobuf.Timestamp
 	4,  // 19: kindred.v1.ListTenantsResponse.tenants:type_name -> kindred.v1.Tenant
 	4,  // 20: kindred.v1.UpdateTenantRequest.tenant:type_name -> kindred.v1.Tenant
 	4,  // 21: kindred.v1.UpdateTenantResponse.tenant:type_name -> kindred.v1.Tenant
 	0,  // 22: kindred.v1.Key.role:type_name -> kindred.v1.Role
-	34, // 23: kindred.v1.Key.create_time:type_name -> google.protobuf.Timestamp
-	34, // 24: kindred.v1.Key.revoke_time:type_name -> google.protobuf.Timestamp
-	0,  // 25: kindred.v1.CreateKeyRequest.role:type_name -> kindred.v1.Role
-	19, // 26: kindred.v1.CreateKeyResponse.key:type_name -> kindred.v1.Key
-	19, // 27: kindred.v1.ListKeysResponse.keys:type_name -> kindred.v1.Key
-	19, // 28: kindred.v1.RevokeKeyResponse.key:type_name -> kindred.v1.Key
-	37, // 29: kindred.v1.ExportEventsResponse.events:type_name -> kindred.v1.Event
-	34, // 30: kindred.v1.ExportDecisionsRequest.from_time:type_name -> google.protobuf.Timestamp
-	34, // 31: kindred.v1.ExportDecisionsRequest.until_time:type_name -> google.protobuf.Timestamp
-	30, // 32: kindred.v1.ExportDecisionsResponse.decisions:type_name -> kindred.v1.Decision
-	34, // 33: kindred.v1.Decision.time:type_name -> google.protobuf.Timestamp
-	31, // 34: kindred.v1.Decision.items:type_name -> kindred.v1.ShownItem
-	31, // 35: kindred.v1.Decision.losers:type_name -> kindred.v1.ShownItem
-	3,  // 36: kindred.v1.Decision.kind:type_name -> kindred.v1.DecisionKind
-	38, // 37: kindred.v1.Decision.assignment:type_name -> kindred.v1.Assignment
-	39, // 38: kindred.v1.Decision.seen_policy:type_name -> kindred.v1.SeenPolicy
-	34, // 39: kindred.v1.Decision.clock_time:type_name -> google.protobuf.Timestamp
-	40, // 40: kindred.v1.ShownItem.slot_kind:type_name -> kindred.v1.SlotKind
-	35, // 41: kindred.v1.RefreshGenerationResponse.duration:type_name -> google.protobuf.Duration
-	8,  // 42: kindred.v1.AdminService.CreateTenant:input_type -> kindred.v1.CreateTenantRequest
-	10, // 43: kindred.v1.AdminService.GetTenant:input_type -> kindred.v1.GetTenantRequest
-	15, // 44: kindred.v1.AdminService.ListTenants:input_type -> kindred.v1.ListTenantsRequest
-	17, // 45: kindred.v1.AdminService.UpdateTenant:input_type -> kindred.v1.UpdateTenantRequest
-	20, // 46: kindred.v1.AdminService.CreateKey:input_type -> kindred.v1.CreateKeyRequest
-	22, // 47: kindred.v1.AdminService.ListKeys:input_type -> kindred.v1.ListKeysRequest
-	24, // 48: kindred.v1.AdminService.RevokeKey:input_type -> kindred.v1.RevokeKeyRequest
-	26, // 49: kindred.v1.AdminService.ExportEvents:input_type -> kindred.v1.ExportEventsRequest
-	28, // 50: kindred.v1.AdminService.ExportDecisions:input_type -> kindred.v1.ExportDecisionsRequest
-	32, // 51: kindred.v1.AdminService.RefreshGeneration:input_type -> kindred.v1.RefreshGenerationRequest
-	9,  // 52: kindred.v1.AdminService.CreateTenant:output_type -> kindred.v1.CreateTenantResponse
-	11, // 53: kindred.v1.AdminService.GetTenant:output_type -> kindred.v1.GetTenantResponse
-	16, // 54: kindred.v1.AdminService.ListTenants:output_type -> kindred.v1.ListTenantsResponse
-	18, // 55: kindred.v1.AdminService.UpdateTenant:output_type -> kindred.v1.UpdateTenantResponse
-	21, // 56: kindred.v1.AdminService.CreateKey:output_type -> kindred.v1.CreateKeyResponse
-	23, // 57: kindred.v1.AdminService.ListKeys:output_type -> kindred.v1.ListKeysResponse
-	25, // 58: kindred.v1.AdminService.RevokeKey:output_type -> kindred.v1.RevokeKeyResponse
-	27, // 59: kindred.v1.AdminService.ExportEvents:output_type -> kindred.v1.ExportEventsResponse
-	29, // 60: kindred.v1.AdminService.ExportDecisions:output_type -> kindred.v1.ExportDecisionsResponse
-	33, // 61: kindred.v1.AdminService.RefreshGeneration:output_type -> kindred.v1.RefreshGenerationResponse
-	52, // [52:62] is the sub-list for method output_type
-	42, // [42:52] is the sub-list for method input_type
-	42, // [42:42] is the sub-list for extension type_name
-	42, // [42:42] is the sub-list for extension extendee
-	0,  // [0:42] is the sub-list for field type_name
+	40, // 23: kindred.v1.Key.create_time:type_name -> google.protobuf.Timestamp
+	40, // 24: kindred.v1.Key.revoke_time:type_name -> google.protobuf.Timestamp
+	40, // 25: kindred.v1.Key.rotate_time:type_name -> google.protobuf.Timestamp
+	40, // 26: kindred.v1.Key.prior_secret_until:type_name -> google.protobuf.Timestamp
+	20, // 27: kindred.v1.Key.quota:type_name -> kindred.v1.Quota
+	0,  // 28: kindred.v1.CreateKeyRequest.role:type_name -> kindred.v1.Role
+	20, // 29: kindred.v1.CreateKeyRequest.quota:type_name -> kindred.v1.Quota
+	19, // 30: kindred.v1.CreateKeyResponse.key:type_name -> kindred.v1.Key
+	19, // 31: kindred.v1.ListKeysResponse.keys:type_name -> kindred.v1.Key
+	19, // 32: kindred.v1.RevokeKeyResponse.key:type_name -> kindred.v1.Key
+	41, // 33: kindred.v1.RotateKeyRequest.overlap:type_name -> google.protobuf.Duration
+	19, // 34: kindred.v1.RotateKeyResponse.key:type_name -> kindred.v1.Key
+	31, // 35: kindred.v1.ListAuditResponse.entries:type_name -> kindred.v1.AuditEntry
+	40, // 36: kindred.v1.AuditEntry.time:type_name -> google.protobuf.Timestamp
+	0,  // 37: kindred.v1.AuditEntry.role:type_name -> kindred.v1.Role
+	41, // 38: kindred.v1.AuditEntry.duration:type_name -> google.protobuf.Duration
+	43, // 39: kindred.v1.ExportEventsResponse.events:type_name -> kindred.v1.Event
+	40, // 40: kindred.v1.ExportDecisionsRequest.from_time:type_name -> google.protobuf.Timestamp
+	40, // 41: kindred.v1.ExportDecisionsRequest.until_time:type_name -> google.protobuf.Timestamp
+	36, // 42: kindred.v1.ExportDecisionsResponse.decisions:type_name -> kindred.v1.Decision
+	40, // 43: kindred.v1.Decision.time:type_name -> google.protobuf.Timestamp
+	37, // 44: kindred.v1.Decision.items:type_name -> kindred.v1.ShownItem
+	37, // 45: kindred.v1.Decision.losers:type_name -> kindred.v1.ShownItem
+	3,  // 46: kindred.v1.Decision.kind:type_name -> kindred.v1.DecisionKind
+	44, // 47: kindred.v1.Decision.assignment:type_name -> kindred.v1.Assignment
+	45, // 48: kindred.v1.Decision.seen_policy:type_name -> kindred.v1.SeenPolicy
+	40, // 49: kindred.v1.Decision.clock_time:type_name -> google.protobuf.Timestamp
+	46, // 50: kindred.v1.ShownItem.slot_kind:type_name -> kindred.v1.SlotKind
+	41, // 51: kindred.v1.RefreshGenerationResponse.duration:type_name -> google.protobuf.Duration
+	8,  // 52: kindred.v1.AdminService.CreateTenant:input_type -> kindred.v1.CreateTenantRequest
+	10, // 53: kindred.v1.AdminService.GetTenant:input_type -> kindred.v1.GetTenantRequest
+	15, // 54: kindred.v1.AdminService.ListTenants:input_type -> kindred.v1.ListTenantsRequest
+	17, // 55: kindred.v1.AdminService.UpdateTenant:input_type -> kindred.v1.UpdateTenantRequest
+	21, // 56: kindred.v1.AdminService.CreateKey:input_type -> kindred.v1.CreateKeyRequest
+	23, // 57: kindred.v1.AdminService.ListKeys:input_type -> kindred.v1.ListKeysRequest
+	25, // 58: kindred.v1.AdminService.RevokeKey:input_type -> kindred.v1.RevokeKeyRequest
+	27, // 59: kindred.v1.AdminService.RotateKey:input_type -> kindred.v1.RotateKeyRequest
+	29, // 60: kindred.v1.AdminService.ListAudit:input_type -> kindred.v1.ListAuditRequest
+	32, // 61: kindred.v1.AdminService.ExportEvents:input_type -> kindred.v1.ExportEventsRequest
+	34, // 62: kindred.v1.AdminService.ExportDecisions:input_type -> kindred.v1.ExportDecisionsRequest
+	38, // 63: kindred.v1.AdminService.RefreshGeneration:input_type -> kindred.v1.RefreshGenerationRequest
+	9,  // 64: kindred.v1.AdminService.CreateTenant:output_type -> kindred.v1.CreateTenantResponse
+	11, // 65: kindred.v1.AdminService.GetTenant:output_type -> kindred.v1.GetTenantResponse
+	16, // 66: kindred.v1.AdminService.ListTenants:output_type -> kindred.v1.ListTenantsResponse
+	18, // 67: kindred.v1.AdminService.UpdateTenant:output_type -> kindred.v1.UpdateTenantResponse
+	22, // 68: kindred.v1.AdminService.CreateKey:output_type -> kindred.v1.CreateKeyResponse
+	24, // 69: kindred.v1.AdminService.ListKeys:output_type -> kindred.v1.ListKeysResponse
+	26, // 70: kindred.v1.AdminService.RevokeKey:output_type -> kindred.v1.RevokeKeyResponse
+	28, // 71: kindred.v1.AdminService.RotateKey:output_type -> kindred.v1.RotateKeyResponse
+	30, // 72: kindred.v1.AdminService.ListAudit:output_type -> kindred.v1.ListAuditResponse
+	33, // 73: kindred.v1.AdminService.ExportEvents:output_type -> kindred.v1.ExportEventsResponse
+	35, // 74: kindred.v1.AdminService.ExportDecisions:output_type -> kindred.v1.ExportDecisionsResponse
+	39, // 75: kindred.v1.AdminService.RefreshGeneration:output_type -> kindred.v1.RefreshGenerationResponse
+	64, // [64:76] is the sub-list for method output_type
+	52, // [52:64] is the sub-list for method input_type
+	52, // [52:52] is the sub-list for extension type_name
+	52, // [52:52] is the sub-list for extension extendee
+	0,  // [0:52] is the sub-list for field type_name
 }
 
 func init() { file_kindred_v1_admin_proto_init() }
@@ -2882,7 +3424,7 @@ func file_kindred_v1_admin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kindred_v1_admin_proto_rawDesc), len(file_kindred_v1_admin_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   30,
+			NumMessages:   36,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

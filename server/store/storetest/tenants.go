@@ -103,7 +103,11 @@ func testTenants[S Store[T], T Tenant](t *testing.T, f *fixture[S, T]) {
 
 func testKeys[S Store[T], T Tenant](t *testing.T, f *fixture[S, T]) {
 	f.create(record.Tenant{Name: "books"})
-	a := record.Key{ID: "ka", Tenant: "shop", Role: record.RoleFrontend, Name: "web", Hash: [32]byte{1, 31: 9}, Created: f.now}
+	a := record.Key{
+		ID: "ka", Tenant: "shop", Role: record.RoleFrontend, Name: "web", Hash: [32]byte{1, 31: 9}, Created: f.now,
+		Rotated: f.now.Add(time.Minute), Prior: [32]byte{2, 31: 8}, PriorUntil: f.now.Add(2 * time.Hour),
+		Origins: []string{"https://shop.example"}, Quota: record.Quota{Requests: 1.5, Events: 20, Bytes: 1 << 20},
+	}
 	b := record.Key{ID: "kb", Tenant: "books", Role: record.RoleAdmin, Created: f.now}
 	for _, k := range []record.Key{b, a} {
 		if err := f.store.PutKey(t.Context(), k); err != nil {

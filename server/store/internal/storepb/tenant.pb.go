@@ -1087,14 +1087,20 @@ func (x *Attribute) GetList() bool {
 
 // Key is an API key, by its hash.
 type Key struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Tenant        string                 `protobuf:"bytes,2,opt,name=tenant,proto3" json:"tenant,omitempty"`
-	Role          string                 `protobuf:"bytes,3,opt,name=role,proto3" json:"role,omitempty"`
-	Name          string                 `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
-	Hash          []byte                 `protobuf:"bytes,5,opt,name=hash,proto3" json:"hash,omitempty"`
-	Created       *Instant               `protobuf:"bytes,6,opt,name=created,proto3" json:"created,omitempty"`
-	Revoked       *Instant               `protobuf:"bytes,7,opt,name=revoked,proto3" json:"revoked,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Id      string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Tenant  string                 `protobuf:"bytes,2,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	Role    string                 `protobuf:"bytes,3,opt,name=role,proto3" json:"role,omitempty"`
+	Name    string                 `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
+	Hash    []byte                 `protobuf:"bytes,5,opt,name=hash,proto3" json:"hash,omitempty"`
+	Created *Instant               `protobuf:"bytes,6,opt,name=created,proto3" json:"created,omitempty"`
+	Revoked *Instant               `protobuf:"bytes,7,opt,name=revoked,proto3" json:"revoked,omitempty"`
+	Rotated *Instant               `protobuf:"bytes,8,opt,name=rotated,proto3" json:"rotated,omitempty"`
+	// Hash of the secret before, and until when it is valid.
+	Prior         []byte   `protobuf:"bytes,9,opt,name=prior,proto3" json:"prior,omitempty"`
+	PriorUntil    *Instant `protobuf:"bytes,10,opt,name=prior_until,json=priorUntil,proto3" json:"prior_until,omitempty"`
+	Origins       []string `protobuf:"bytes,11,rep,name=origins,proto3" json:"origins,omitempty"`
+	Quota         *Quota   `protobuf:"bytes,12,opt,name=quota,proto3" json:"quota,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1176,6 +1182,102 @@ func (x *Key) GetRevoked() *Instant {
 		return x.Revoked
 	}
 	return nil
+}
+
+func (x *Key) GetRotated() *Instant {
+	if x != nil {
+		return x.Rotated
+	}
+	return nil
+}
+
+func (x *Key) GetPrior() []byte {
+	if x != nil {
+		return x.Prior
+	}
+	return nil
+}
+
+func (x *Key) GetPriorUntil() *Instant {
+	if x != nil {
+		return x.PriorUntil
+	}
+	return nil
+}
+
+func (x *Key) GetOrigins() []string {
+	if x != nil {
+		return x.Origins
+	}
+	return nil
+}
+
+func (x *Key) GetQuota() *Quota {
+	if x != nil {
+		return x.Quota
+	}
+	return nil
+}
+
+// A second's worth.
+type Quota struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Requests      float64                `protobuf:"fixed64,1,opt,name=requests,proto3" json:"requests,omitempty"`
+	Events        float64                `protobuf:"fixed64,2,opt,name=events,proto3" json:"events,omitempty"`
+	Bytes         float64                `protobuf:"fixed64,3,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Quota) Reset() {
+	*x = Quota{}
+	mi := &file_kindred_store_v1_tenant_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Quota) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Quota) ProtoMessage() {}
+
+func (x *Quota) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_store_v1_tenant_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Quota.ProtoReflect.Descriptor instead.
+func (*Quota) Descriptor() ([]byte, []int) {
+	return file_kindred_store_v1_tenant_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Quota) GetRequests() float64 {
+	if x != nil {
+		return x.Requests
+	}
+	return 0
+}
+
+func (x *Quota) GetEvents() float64 {
+	if x != nil {
+		return x.Events
+	}
+	return 0
+}
+
+func (x *Quota) GetBytes() float64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
 }
 
 var File_kindred_store_v1_tenant_proto protoreflect.FileDescriptor
@@ -1290,7 +1392,7 @@ const file_kindred_store_v1_tenant_proto_rawDesc = "" +
 	"\tAttribute\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\rR\x04kind\x12\x12\n" +
-	"\x04list\x18\x03 \x01(\bR\x04list\"\xd3\x01\n" +
+	"\x04list\x18\x03 \x01(\bR\x04list\"\xa3\x03\n" +
 	"\x03Key\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06tenant\x18\x02 \x01(\tR\x06tenant\x12\x12\n" +
@@ -1298,7 +1400,18 @@ const file_kindred_store_v1_tenant_proto_rawDesc = "" +
 	"\x04name\x18\x04 \x01(\tR\x04name\x12\x12\n" +
 	"\x04hash\x18\x05 \x01(\fR\x04hash\x123\n" +
 	"\acreated\x18\x06 \x01(\v2\x19.kindred.store.v1.InstantR\acreated\x123\n" +
-	"\arevoked\x18\a \x01(\v2\x19.kindred.store.v1.InstantR\arevokedBFZDgithub.com/kindred-rec/kindred/server/store/internal/storepb;storepbb\x06proto3"
+	"\arevoked\x18\a \x01(\v2\x19.kindred.store.v1.InstantR\arevoked\x123\n" +
+	"\arotated\x18\b \x01(\v2\x19.kindred.store.v1.InstantR\arotated\x12\x14\n" +
+	"\x05prior\x18\t \x01(\fR\x05prior\x12:\n" +
+	"\vprior_until\x18\n" +
+	" \x01(\v2\x19.kindred.store.v1.InstantR\n" +
+	"priorUntil\x12\x18\n" +
+	"\aorigins\x18\v \x03(\tR\aorigins\x12-\n" +
+	"\x05quota\x18\f \x01(\v2\x17.kindred.store.v1.QuotaR\x05quota\"Q\n" +
+	"\x05Quota\x12\x1a\n" +
+	"\brequests\x18\x01 \x01(\x01R\brequests\x12\x16\n" +
+	"\x06events\x18\x02 \x01(\x01R\x06events\x12\x14\n" +
+	"\x05bytes\x18\x03 \x01(\x01R\x05bytesBFZDgithub.com/kindred-rec/kindred/server/store/internal/storepb;storepbb\x06proto3"
 
 var (
 	file_kindred_store_v1_tenant_proto_rawDescOnce sync.Once
@@ -1312,7 +1425,7 @@ func file_kindred_store_v1_tenant_proto_rawDescGZIP() []byte {
 	return file_kindred_store_v1_tenant_proto_rawDescData
 }
 
-var file_kindred_store_v1_tenant_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_kindred_store_v1_tenant_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_kindred_store_v1_tenant_proto_goTypes = []any{
 	(*Identity)(nil),   // 0: kindred.store.v1.Identity
 	(*Tenant)(nil),     // 1: kindred.store.v1.Tenant
@@ -1326,32 +1439,36 @@ var file_kindred_store_v1_tenant_proto_goTypes = []any{
 	(*Span)(nil),       // 9: kindred.store.v1.Span
 	(*Attribute)(nil),  // 10: kindred.store.v1.Attribute
 	(*Key)(nil),        // 11: kindred.store.v1.Key
-	(*Instant)(nil),    // 12: kindred.store.v1.Instant
+	(*Quota)(nil),      // 12: kindred.store.v1.Quota
+	(*Instant)(nil),    // 13: kindred.store.v1.Instant
 }
 var file_kindred_store_v1_tenant_proto_depIdxs = []int32{
-	12, // 0: kindred.store.v1.Tenant.created:type_name -> kindred.store.v1.Instant
+	13, // 0: kindred.store.v1.Tenant.created:type_name -> kindred.store.v1.Instant
 	2,  // 1: kindred.store.v1.Tenant.event_types:type_name -> kindred.store.v1.EventType
 	3,  // 2: kindred.store.v1.Tenant.surfaces:type_name -> kindred.store.v1.Surface
 	10, // 3: kindred.store.v1.Tenant.attributes:type_name -> kindred.store.v1.Attribute
 	4,  // 4: kindred.store.v1.Tenant.policies:type_name -> kindred.store.v1.Policy
 	7,  // 5: kindred.store.v1.Tenant.experiments:type_name -> kindred.store.v1.Experiment
-	12, // 6: kindred.store.v1.Policy.created:type_name -> kindred.store.v1.Instant
+	13, // 6: kindred.store.v1.Policy.created:type_name -> kindred.store.v1.Instant
 	5,  // 7: kindred.store.v1.Policy.caps:type_name -> kindred.store.v1.PolicyCap
 	6,  // 8: kindred.store.v1.Policy.rules:type_name -> kindred.store.v1.PolicyRule
-	12, // 9: kindred.store.v1.PolicyRule.from:type_name -> kindred.store.v1.Instant
-	12, // 10: kindred.store.v1.PolicyRule.until:type_name -> kindred.store.v1.Instant
-	12, // 11: kindred.store.v1.Experiment.updated:type_name -> kindred.store.v1.Instant
+	13, // 9: kindred.store.v1.PolicyRule.from:type_name -> kindred.store.v1.Instant
+	13, // 10: kindred.store.v1.PolicyRule.until:type_name -> kindred.store.v1.Instant
+	13, // 11: kindred.store.v1.Experiment.updated:type_name -> kindred.store.v1.Instant
 	8,  // 12: kindred.store.v1.Experiment.variants:type_name -> kindred.store.v1.Variant
-	12, // 13: kindred.store.v1.Experiment.start:type_name -> kindred.store.v1.Instant
-	12, // 14: kindred.store.v1.Experiment.end:type_name -> kindred.store.v1.Instant
+	13, // 13: kindred.store.v1.Experiment.start:type_name -> kindred.store.v1.Instant
+	13, // 14: kindred.store.v1.Experiment.end:type_name -> kindred.store.v1.Instant
 	9,  // 15: kindred.store.v1.Experiment.spans:type_name -> kindred.store.v1.Span
-	12, // 16: kindred.store.v1.Key.created:type_name -> kindred.store.v1.Instant
-	12, // 17: kindred.store.v1.Key.revoked:type_name -> kindred.store.v1.Instant
-	18, // [18:18] is the sub-list for method output_type
-	18, // [18:18] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	13, // 16: kindred.store.v1.Key.created:type_name -> kindred.store.v1.Instant
+	13, // 17: kindred.store.v1.Key.revoked:type_name -> kindred.store.v1.Instant
+	13, // 18: kindred.store.v1.Key.rotated:type_name -> kindred.store.v1.Instant
+	13, // 19: kindred.store.v1.Key.prior_until:type_name -> kindred.store.v1.Instant
+	12, // 20: kindred.store.v1.Key.quota:type_name -> kindred.store.v1.Quota
+	21, // [21:21] is the sub-list for method output_type
+	21, // [21:21] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_kindred_store_v1_tenant_proto_init() }
@@ -1367,7 +1484,7 @@ func file_kindred_store_v1_tenant_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kindred_store_v1_tenant_proto_rawDesc), len(file_kindred_store_v1_tenant_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   12,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
