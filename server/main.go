@@ -6,6 +6,7 @@
 //	go run ./server embed     serve a text encoder to services on other machines
 //	go run ./server train     make a model of what people did
 //	go run ./server models    send, compare, promote and roll back trained models
+//	go run ./server config    show the settings of serve, or print a file of them
 //	go run ./server keys      make, list, rotate and revoke API keys
 //	go run ./server audit     list who did what when
 //	go run ./server policies  say what is done to a ranked list before it is shown
@@ -36,6 +37,7 @@ type cli struct {
 	Embed  embedCommand     `cmd:"" help:"Serve a text encoder to services on other machines."`
 	Train  trainCommand     `cmd:"" help:"Make a trained model of what people did, from a service's log or from files."`
 	Models modelsCommand    `cmd:"" help:"List, send, compare, promote and roll back trained models."`
+	Config configCommand    `cmd:"" help:"Show the settings of serve, or print a documented file of them."`
 	Keys   keysCommand      `cmd:"" help:"Make, list, rotate and revoke API keys."`
 	Audit  auditCommand     `cmd:"" help:"List who did what when: keys, settings, policies, models, exports."`
 
@@ -59,20 +61,24 @@ func spareThreads() {
 	}
 }
 
+// parse reads a command line; its commands run in a context.
+func parse(ctx context.Context, c *cli, args []string) (*kong.Context, error) {
+	parser, err := kong.New(c, kong.Name("kindred"),
+		kong.Description("Personalized recommendations over gRPC, in one binary."),
+		kong.UsageOnError(), kong.BindTo(ctx, (*context.Context)(nil)))
+	if err != nil {
+		return nil, err
+	}
+	return parser.Parse(args)
+}
+
 // run returns the exit code: 0 done, 1 failed, 2 wrong usage, or the one that
 // a command's error names.
 func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var c cli
-	parser, err := kong.New(&c, kong.Name("kindred"),
-		kong.Description("Personalized recommendations over gRPC, in one binary."),
-		kong.UsageOnError(), kong.BindTo(ctx, (*context.Context)(nil)))
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "kindred:", err)
-		return 1
-	}
-	command, err := parser.Parse(os.Args[1:])
+	command, err := parse(ctx, &c, os.Args[1:])
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "kindred: %v; --help shows what there is\n", err)
 		return 2

@@ -13,10 +13,7 @@ func (c *serveCommand) training() (schedule.Config, error) {
 	if !s.On() {
 		return s, nil
 	}
-	var err error
-	if s.Memory, err = parseSize(c.TrainMemory); err != nil {
-		return s, fmt.Errorf("--train-memory: %w", err)
-	}
+	s.Memory = int64(c.TrainMemory)
 	program, err := os.Executable()
 	if err != nil {
 		return s, fmt.Errorf("--train-every: the path of this program: %w", err)

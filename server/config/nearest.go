@@ -1,9 +1,9 @@
 package config
 
 // nearest is the name that differs by the fewest letters from a word, if those are at most
-// a third of it; "" if none is near.
+// a third of it, or two; "" if none is near.
 func nearest(word string, names []string) string {
-	best, least := "", max(1, len(word)/3)+1
+	best, least := "", max(2, len(word)/3)+1
 	for _, name := range names {
 		if d := distance(word, name); d < least {
 			best, least = name, d

@@ -95,7 +95,11 @@ func Example(w io.Writer, flags []*kong.Flag) error {
 		for _, line := range wrap(f.Help+" "+notes(f), 92) {
 			fmt.Fprintf(&b, "# %s\n", line)
 		}
-		fmt.Fprintf(&b, "#%s: %s\n", f.Name, s.yamlText(f, defaultOf(f)))
+		text := s.yamlText(f, defaultOf(f))
+		if f.Tag.Type == "path" {
+			text = yamlScalar(f.Default, false) // not where this program happens to run
+		}
+		fmt.Fprintf(&b, "#%s: %s\n", f.Name, text)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -111,7 +115,7 @@ const exampleHead = `# Settings of kindred serve: --config FILE, or KINDRED_CONF
 // notes says of a setting what its help does not.
 func notes(f *kong.Flag) string {
 	var parts []string
-	if f.Enum != "" {
+	if f.Enum != "" && !strings.Contains(f.Help, f.Enum) {
 		parts = append(parts, "One of "+strings.Join(enumOf(f), ", ")+".")
 	}
 	if r := rangeOf(f); r != "" {

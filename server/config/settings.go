@@ -48,13 +48,13 @@ type Settings struct {
 }
 
 // Load reads the environment and the file at a path ("" for none) for the flags of a
-// command, and hands what they say to kong. Call it from a BeforeResolve hook of the
+// command, those with the tag config:"-" apart, and hands what they say to kong. Call it from a BeforeResolve hook of the
 // command, whose trace has its flags. Errors join all mistakes of flags, environment and
 // file; a file that cannot be read is one.
 func Load(ctx *kong.Context, flags []*kong.Flag) (*Settings, error) {
 	s := &Settings{given: map[string]given{}}
 	for _, f := range flags {
-		if f.Name != "help" {
+		if f.Name != "help" && f.Tag.Get("config") != "-" {
 			s.flags = append(s.flags, f)
 		}
 	}
@@ -166,4 +166,10 @@ func (s *Settings) Resolve(_ *kong.Context, _ *kong.Path, f *kong.Flag) (any, er
 		return nil, nil
 	}
 	return typed(f, g.text), nil
+}
+
+// Given reports whether something sets a setting: its value is not the default.
+func (s *Settings) Given(name string) bool {
+	_, ok := s.given[name]
+	return ok
 }

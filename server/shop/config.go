@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/kindred-rec/kindred/embed"
+	"github.com/kindred-rec/kindred/ranker/filter"
 )
 
 // Config is what a tenant runs with. Fields without a default are required.
@@ -20,6 +21,8 @@ type Config struct {
 	Index IndexConfig
 	// Models says where trained models are kept and how they are read.
 	Models ModelsConfig
+	// Filters bounds the filters of requests, surfaces and policies. Its own defaults hold.
+	Filters filter.Limits
 	// MaxItems bounds item numbers. Default 1,048,576.
 	MaxItems uint32
 	// HistoryEvents is how many of a user's latest events count. 16 to 4,096,
@@ -94,10 +97,13 @@ func (c Config) validate() error {
 		return fmt.Errorf("shop.Config.SearchEncodeTimeout is %v: give more than 0", c.SearchEncodeTimeout)
 	case c.Permits < 1 || c.Bound < c.Permits:
 		return fmt.Errorf("shop.Config.Permits is %d and Bound %d: give Permits of at least 1 and Bound of at least Permits", c.Permits, c.Bound)
-	case c.RankingAge > time.Minute:
+	case c.RankingAge > maxRankingAge:
 		return fmt.Errorf("shop.Config.RankingAge is %s: give at most a minute, or less than 0 to rank each request", c.RankingAge)
 	case c.DecisionQueue < 1:
 		return fmt.Errorf("shop.Config.DecisionQueue is %d: give at least 1", c.DecisionQueue)
 	}
 	return errors.Join(c.Index.validate(), c.Encoding.validate())
 }
+
+// maxRankingAge bounds Config.RankingAge: what is older than that no page may show.
+const maxRankingAge = time.Minute

@@ -94,7 +94,7 @@ func (r *Registry) Get(name string) (*Shop, error) {
 
 // Create makes a tenant and opens it; record.ErrExists if the name is taken.
 func (r *Registry) Create(ctx context.Context, t record.Tenant) (record.Tenant, error) {
-	if err := checkSurfaces(t.Surfaces, &t); err != nil {
+	if err := checkSurfaces(t.Surfaces, &t, r.config.Filters); err != nil {
 		return record.Tenant{}, err
 	}
 	r.creating.Lock()

@@ -64,7 +64,7 @@ const keptItems = 24
 // mayReuse reports whether a query's ranking may be kept and used again: one that says
 // nothing of seed, time or paging.
 func (c *call) mayReuse(q *RecommendQuery) bool {
-	return c.shop.config.RankingAge > 0 && c.person.taste != nil && len(q.Rows) == 1 &&
+	return c.shop.rankAge.Load() > 0 && c.person.taste != nil && len(q.Rows) == 1 &&
 		q.Seed == 0 && !q.Paginate && q.AsOf.IsZero() && !q.bulk && c.degrade == ranker.NotDegraded &&
 		!c.made.policy.capped // what others are shown meanwhile counts
 }
@@ -74,7 +74,7 @@ func (c *call) reuse(q *RecommendQuery, req *ranker.Request) bool {
 	kept := c.person.taste.ranked.Load()
 	if kept == nil || kept.asked != askedBy(req) || kept.before.applied < q.Fresh.Token.Seq ||
 		kept.before.opened != c.shop.table.Opened() || req.Match != nil && kept.before.version != c.shop.table.Version() ||
-		c.begin.Sub(kept.at) > c.shop.config.RankingAge ||
+		c.begin.Sub(kept.at) > time.Duration(c.shop.rankAge.Load()) ||
 		!slices.Equal(kept.context, req.Context) || !slices.Equal(kept.exclude, req.Exclude) {
 		return false
 	}

@@ -67,13 +67,13 @@ func (s *Shop) Amend(ctx context.Context, change record.Tenant) error {
 		if err := join(next, change); err != nil {
 			return err
 		}
-		return checkSurfaces(change.Surfaces, next)
+		return checkSurfaces(change.Surfaces, next, s.config.Filters)
 	})
 }
 
 // checkSurfaces refuses a surface whose filter or policy would make every request on it
 // fail.
-func checkSurfaces(surfaces []record.Surface, of *record.Tenant) error {
+func checkSurfaces(surfaces []record.Surface, of *record.Tenant, limits filter.Limits) error {
 	table, err := catalog.New(catalog.Limits{MaxItems: 1})
 	if err != nil {
 		return err
@@ -81,7 +81,7 @@ func checkSurfaces(surfaces []record.Surface, of *record.Tenant) error {
 	if err := declare(table, of.Attributes); err != nil {
 		return err
 	}
-	filters, err := filter.NewCache(table, filter.Limits{})
+	filters, err := filter.NewCache(table, limits)
 	if err != nil {
 		return err
 	}

@@ -95,6 +95,7 @@ type Shop struct {
 	decisions *decisionLog
 	tiers     tierCounts
 	reused    atomic.Int64 // replies from a ranking that was kept
+	rankAge   atomic.Int64 // how long one is, a time.Duration; Config.RankingAge until SetRankingAge
 	events    atomic.Int64 // applied; saved with the counters
 }
 
@@ -116,6 +117,7 @@ func Open(ctx context.Context, config Config, tenant record.Tenant, log Log, sec
 		upkept: make(chan struct{}), outgrown: make(chan struct{}, 1), tasted: make(chan struct{}),
 		replaced: make(chan struct{}, 1), swept: make(chan struct{}),
 	}
+	s.rankAge.Store(int64(config.RankingAge))
 	if !embed.IsImmediate(config.Encoder) {
 		s.encoding = newEncoding(config)
 	}
@@ -150,10 +152,10 @@ func (s *Shop) prepare(tenant record.Tenant) error {
 	if err := declare(s.table, tenant.Attributes); err != nil {
 		return err
 	}
-	if s.filters, err = filter.NewCache(s.table, filter.Limits{}); err != nil {
+	if s.filters, err = filter.NewCache(s.table, s.config.Filters); err != nil {
 		return err
 	}
-	if s.conditions, err = filter.NewCompiler(s.table, filter.Limits{}); err != nil {
+	if s.conditions, err = filter.NewCompiler(s.table, s.config.Filters); err != nil {
 		return err
 	}
 	if s.exposures, err = exposure.New(int(s.config.MaxItems)); err != nil {

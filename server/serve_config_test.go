@@ -1,0 +1,158 @@
+package main
+
+import (
+	"bytes"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kindred-rec/kindred/server/config"
+	"github.com/kindred-rec/kindred/server/service"
+	"github.com/kindred-rec/kindred/server/store"
+)
+
+// settings reads a command line of serve.
+func settings(t *testing.T, args ...string) (*serveCommand, error) {
+	t.Helper()
+	var c cli
+	_, err := parse(t.Context(), &c, append([]string{"serve"}, args...))
+	return &c.Serve, err
+}
+
+func mustSettings(t *testing.T, args ...string) *serveCommand {
+	t.Helper()
+	c, err := settings(t, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func settingsFile(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "kindred.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestTheDocumentedFileIsTheDefaultsOfServe(t *testing.T) {
+	flags, err := serveFlags()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := config.CheckTags(flags); err != nil {
+		t.Error(err)
+	}
+	for _, f := range flags {
+		if f.Help == "" {
+			t.Errorf("--%s says nothing of what it does", f.Name)
+		}
+	}
+	var out bytes.Buffer
+	if err := config.Example(&out, flags); err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(out.String()) {
+		if text, ok := strings.CutPrefix(line, "#"); ok && text[0] != ' ' && text != "\n" {
+			out.WriteString(text)
+		}
+	}
+	with, without := mustSettings(t, "--config", settingsFile(t, out.String())), mustSettings(t)
+	for _, change := range config.Diff(without.settings, with.settings) {
+		t.Errorf("%s is %q in the example, and %q by default", change.Name, change.To, change.From)
+	}
+}
+
+func TestTheDefaultsOfTheFlagsAreThoseOfTheParts(t *testing.T) {
+	c := service.Config{Store: store.DefaultOptions()}
+	s := mustSettings(t)
+	s.limitFlags.put(&c)
+	s.memoryFlags.put(&c)
+	want := store.DefaultOptions()
+	want.MaxItems = c.Store.MaxItems // the smaller one of store and shop counts
+	got := c.Store
+	want.Logger, want.Now, want.Random = nil, nil, nil
+	got.Logger, got.Now, got.Random = nil, nil, nil
+	if got.MaxUsers != want.MaxUsers || got.MaxValue != want.MaxValue || got.DecisionTTL != want.DecisionTTL || got.ListTTL != want.ListTTL ||
+		got.QueueMutations != want.QueueMutations || got.QueueBytes != want.QueueBytes || got.GroupMutations != want.GroupMutations ||
+		got.GroupBytes != want.GroupBytes || got.Reserve != want.Reserve || got.BlockCache != want.BlockCache ||
+		got.IndexCache != want.IndexCache || got.MemTable != want.MemTable || got.MemTables != want.MemTables {
+		t.Errorf("the store's are %+v, the flags give %+v", want, got)
+	}
+}
+
+func TestLimitsThatDoNotFitTogetherAreAllTold(t *testing.T) {
+	_, err := settings(t, "--config", settingsFile(t, "permits: 100\nbound: 5\nsync-rows: 10\nqueue-rows: 5\n"))
+	for _, want := range []string{"bound is 5 and permits 100", "sync-rows is 10 of queue-rows 5"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+}
+
+func TestCachesThatNothingSetsAreCutToAShareOfMemory(t *testing.T) {
+	c := mustSettings(t, "--memory", "512MiB", "--text-index", "300MiB")
+	if c.ProfileCache != 64<<20 || c.TextIndex != 300<<20 || c.FilterColumns != 64<<20 || c.BlockCache != 16<<20 {
+		t.Errorf("profiles %s, words %s, columns %s, blocks %s", c.ProfileCache, c.TextIndex, c.FilterColumns, c.BlockCache)
+	}
+	if c = mustSettings(t, "--memory", "64GiB"); c.ProfileCache != 256<<20 {
+		t.Errorf("with much memory profiles are %s", c.ProfileCache)
+	}
+	was := debug.SetMemoryLimit(math.MaxInt64)
+	t.Cleanup(func() { debug.SetMemoryLimit(was) })
+	c.setLimit()
+	if now := debug.SetMemoryLimit(-1); now != 64<<30 {
+		t.Errorf("the collector's limit is %d", now)
+	}
+	debug.SetMemoryLimit(256 << 20) // as GOMEMLIMIT does
+	if c = mustSettings(t); c.ProfileCache != 32<<20 {
+		t.Errorf("under GOMEMLIMIT profiles are %s", c.ProfileCache)
+	}
+}
+
+func TestReloadChangesWhatCanChangeAndNamesWhatCannot(t *testing.T) {
+	path := settingsFile(t, "ranking-age: 1s\n")
+	var log book
+	s := startKindred(t, &log, "--config", path)
+	rewrite := func(text string) {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s.hangUp()
+	}
+	rewrite("ranking-age: 0s\npermits: 7\nlog-level: debug\n")
+	log.await(t, "setting changed", "name=ranking-age", "from=1s", "to=0s")
+	log.await(t, "needs a restart", "name=permits")
+	rewrite("ranking-age: 5m\nrankingage: 3s\n")
+	log.await(t, "not read again", "give 0s to 1m", "did you mean ranking-age?")
+	rewrite("ranking-age: 0s\n")
+	log.await(t, "needs a restart", "name=permits", "from=7", "to=0")
+}
+
+// await waits until a line of the log holds all words.
+func (b *book) await(t *testing.T, words ...string) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		for line := range strings.Lines(b.String()) {
+			if holds(line, words) {
+				return
+			}
+		}
+	}
+	t.Fatalf("no line holds %q in\n%s", words, b.String())
+}
+
+func holds(line string, words []string) bool {
+	for _, w := range words {
+		if !strings.Contains(line, w) {
+			return false
+		}
+	}
+	return true
+}
