@@ -121,6 +121,15 @@ func (s *Store) dumpable(since Point, floors []Floor) error {
 	return nil
 }
 
+// Now describes the present moment.
+func (s *Store) Now() (at Snapshot, err error) {
+	err = s.view(func(txn *badger.Txn) error {
+		at, err = s.snapshot(txn)
+		return err
+	})
+	return at, err
+}
+
 // snapshot describes the moment of a transaction.
 func (s *Store) snapshot(txn *badger.Txn) (Snapshot, error) {
 	at := Snapshot{Point: Point{s.epoch, txn.ReadTs(), time.Now().UTC()}}

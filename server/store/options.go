@@ -96,6 +96,9 @@ func DefaultOptions() Options {
 	}
 }
 
+// Validate names the first option that Open would refuse.
+func (o Options) Validate() error { return o.validate() }
+
 // validate names the first option out of its range.
 func (o Options) validate() error {
 	for _, b := range []struct {

@@ -331,3 +331,36 @@ func (r *replayer) decisions() error {
 	}
 	return flush()
 }
+
+// TimeOf returns when the last entry up to a place of a tenant's log was received.
+// record.ErrNotFound: the log has none, or there is no such tenant.
+func (s *Store) TimeOf(tenant uint32, seq uint64) (at time.Time, err error) {
+	t := s.tenantOf(tenant)
+	if t == nil {
+		return at, fmt.Errorf("store: tenant number %d: %w", tenant, record.ErrNotFound)
+	}
+	err = s.view(func(txn *badger.Txn) error {
+		o := scanOptions(prefixKey(tenant, kindLog))
+		o.Reverse = true
+		it := txn.NewIterator(o)
+		defer it.Close()
+		shared, slab := words{}, eventSlab{}
+		for it.Seek(numberKey(tenant, kindLog, seq)); it.Valid(); it.Next() {
+			item := it.Item()
+			v, err := item.ValueCopy(nil)
+			if err != nil {
+				return storageError(err)
+			}
+			e, ok, err := t.entry(txn, lastNumber(item.Key()), v, shared, &slab)
+			if err != nil {
+				return err
+			}
+			if ok {
+				at = e.Received
+				return nil
+			}
+		}
+		return fmt.Errorf("store: the log has nothing up to place %d: %w", seq, record.ErrNotFound)
+	})
+	return at, err
+}
