@@ -165,6 +165,9 @@ func (s *Settings) Resolve(_ *kong.Context, _ *kong.Path, f *kong.Flag) (any, er
 	if !ok || g.source == Flag || s.flag(f.Name) != f {
 		return nil, nil
 	}
+	if g.text == "" && f.Tag.Type == "path" && !f.HasDefault {
+		return nil, nil // none; kong would read the folder it runs in
+	}
 	return typed(f, g.text), nil
 }
 
