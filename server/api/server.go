@@ -44,7 +44,7 @@ func (s *Server) Register(r grpc.ServiceRegistrar) {
 // not named is for admins alone.
 func Roles() map[string][]record.Role {
 	const (
-		frontend, merchant, scientist = record.RoleFrontend, record.RoleMerchant, record.RoleScientist
+		frontend, merchant, scientist, browser = record.RoleFrontend, record.RoleMerchant, record.RoleScientist, record.RoleBrowser
 	)
 	roles := map[string][]record.Role{}
 	allow := func(service string, methods []string, who ...record.Role) {
@@ -54,8 +54,10 @@ func Roles() map[string][]record.Role {
 	}
 	allow("CatalogService", []string{"UpsertItems", "ImportItems", "PatchItems", "DeleteItems"}, merchant)
 	allow("CatalogService", []string{"GetItem", "ListItems"}, merchant, scientist)
-	allow("EventService", []string{"WriteEvents", "StreamEvents"}, frontend)
-	allow("RecommendationService", []string{"Recommend", "SimilarItems", "SearchItems", "RankItems", "Explain", "RecommendBulk"}, frontend, scientist)
+	allow("EventService", []string{"StreamEvents"}, frontend)
+	allow("EventService", []string{"WriteEvents"}, frontend, browser)
+	allow("RecommendationService", []string{"Recommend"}, frontend, scientist, browser)
+	allow("RecommendationService", []string{"SimilarItems", "SearchItems", "RankItems", "Explain", "RecommendBulk"}, frontend, scientist)
 	allow("RecommendationService", []string{"Reproduce"}, scientist)
 	// Whoever may hide every item may say what is shown first.
 	allow("PolicyService", []string{"PutPolicy", "GetPolicy", "ListPolicies", "DeletePolicy"}, merchant, scientist)

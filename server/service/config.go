@@ -17,16 +17,36 @@ type Config struct {
 	Data string
 	// GRPC is the address of the gRPC port, such as "127.0.0.1:7700".
 	GRPC string
-	// HTTP is the address of health and metrics. Empty: none.
+	// HTTP is the address of gRPC-Web, JSON and health, and of metrics if it is on loopback and
+	// Ops is empty. Empty: none.
 	HTTP string
+	// Ops is the address of metrics and, if it is on loopback, of Go's profiles. Empty: none.
+	Ops string
+	// Origins are the web origins whose pages may call the HTTP port (CORS), such as
+	// "https://shop.example". Empty: none. Whatever else bears an origin is refused.
+	Origins []string
+	// Plaintext lets the service listen beyond loopback without TLS: something before it
+	// encrypts, or the network is trusted.
+	Plaintext bool
 	// Pprof is the address of Go's profiles, on loopback alone. Empty: none.
 	Pprof string
 	// MaxMessage bounds one message in bytes. Default 8 MiB.
 	MaxMessage int
 	// MaxStreams bounds the calls under way on one connection. Default 1,000.
 	MaxStreams uint32
-	// MaxConnections bounds connections. Default 10,000.
+	// MaxConnections bounds the connections of each port; further ones wait in the kernel's
+	// queue. Default 10,000.
 	MaxConnections int
+	// MaxPerHost bounds the connections of each port from one address; further ones are
+	// closed at once. Default a quarter of MaxConnections.
+	MaxPerHost int
+	// ReadTimeout is how long the HTTP port waits for each part of a body, and for a client to
+	// take each part of an answer; the whole body of a call that is no stream may take four
+	// times as long. Default 15 s.
+	ReadTimeout time.Duration
+	// DrainDelay is how long a stop waits between the end of readiness and the drain, for
+	// balancers and clients to see it. Calls are served meanwhile. Default 0.
+	DrainDelay time.Duration
 	// Drain is how long calls under way may take to end at a stop. Default 10 s.
 	Drain time.Duration
 	// Store and Shop are passed on; their own defaults hold. Shop.Encoder is the
@@ -36,6 +56,9 @@ type Config struct {
 	Store store.Options
 	Shop  shop.Config
 	Log   *slog.Logger
+	// EraseWithin is within which time of an erase its bytes leave the store's files, at
+	// least a second. Default 1 h.
+	EraseWithin time.Duration
 	// Training says when tenants are trained; off where nothing is set. Its Dir is the folder
 	// "training" of Data where none is given, and its Log is Log.
 	Training schedule.Config
@@ -54,6 +77,16 @@ func (c Config) withDefaults() Config {
 	if c.MaxConnections == 0 {
 		c.MaxConnections = 10_000
 	}
+	if c.MaxPerHost == 0 {
+		c.MaxPerHost = max(1, c.MaxConnections/4)
+	}
+	if c.ReadTimeout == 0 {
+		c.ReadTimeout = 15 * time.Second
+	}
+	if c.EraseWithin == 0 {
+		c.EraseWithin = defaultEraseWithin
+	}
+	c.EraseWithin = max(c.EraseWithin, time.Second)
 	if c.Drain == 0 {
 		c.Drain = 10 * time.Second
 	}

@@ -1,7 +1,6 @@
 package service
 
 import (
-	"fmt"
 	"net/http"
 	"net/http/pprof"
 
@@ -12,23 +11,47 @@ import (
 )
 
 // routes are the pages of the HTTP port: /healthz (the process lives), /readyz (it
-// serves) and /metrics.
-func (s *Service) routes() http.Handler {
+// serves), every method of the services at /kindred.v1.SERVICE/METHOD, and with metrics
+// /metrics.
+func (s *Service) routes(metrics bool) (http.Handler, error) {
+	calls, err := s.transcoder()
+	if err != nil {
+		return nil, err
+	}
 	mux := http.NewServeMux()
-	ok := func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") }
-	mux.HandleFunc("GET /healthz", ok)
-	mux.HandleFunc("GET /readyz", ok) // the port opens after the tenants are up to date
-	mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics.Registry, promhttp.HandlerOpts{}))
+	mux.Handle("/", calls)
+	s.addHealth(mux)
+	if metrics {
+		s.addMetrics(mux)
+	}
+	return cors(s.config.Origins, s.patience(mux)), nil
+}
+
+// opsRoutes are the pages of the port for operators.
+func (s *Service) opsRoutes(local bool) http.Handler {
+	mux := http.NewServeMux()
+	s.addHealth(mux)
+	s.addMetrics(mux)
+	if local {
+		addProfiles(mux)
+	}
 	return mux
 }
 
-// profiles are Go's own pages under /debug/pprof/.
-func profiles() http.Handler {
-	mux := http.NewServeMux()
+func (s *Service) addHealth(mux *http.ServeMux) {
+	mux.HandleFunc("GET /healthz", s.alive)
+	mux.HandleFunc("GET /readyz", s.readiness)
+}
+
+func (s *Service) addMetrics(mux *http.ServeMux) {
+	mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics.Registry, promhttp.HandlerOpts{}))
+}
+
+// addProfiles adds Go's own pages under /debug/pprof/.
+func addProfiles(mux *http.ServeMux) {
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
-	return mux
 }
 
 // tenantMetrics reads each tenant's figures when they are scraped.

@@ -2,8 +2,8 @@
 // metrics behind one gRPC port and one HTTP port.
 //
 // [Start] opens the store, brings every tenant up to date, and listens; the tenant
-// "default" is made on first use. [Service.Stop] drains: it reports NOT_SERVING,
-// lets calls under way end within Config.Drain, then closes the tenants and the
+// "default" is made on first use. [Service.Stop] drains: it reports NOT_SERVING, goes on
+// serving for Config.DrainDelay so that callers see it, lets calls under way end within Config.Drain, then closes the tenants and the
 // store. A service without API keys listens on loopback alone and lets every call
 // in as admin of "default"; with keys, every call needs one, health checks apart.
 package service
@@ -45,13 +45,16 @@ type Service struct {
 	audit   *audit.Log
 	metrics *telemetry.Metrics
 	health  *health.Server
+	leaving atomic.Bool // readiness has ended
 	trains  atomic.Pointer[schedule.Scheduler] // nil: nothing is trained
 	open    bool                               // no call needs a key
+	upkeep  *upkeep                            // of the store's files; nil: not begun
 
 	grpc     *grpc.Server
 	http     []*http.Server
 	grpcAddr net.Addr
 	httpAddr net.Addr
+	opsAddr  net.Addr
 	ended    chan error // one value a server goroutine
 	servers  int
 }
@@ -59,7 +62,7 @@ type Service struct {
 // Start returns a service that serves. Errors name what could not be opened; what
 // was opened before is closed.
 func Start(ctx context.Context, config Config) (*Service, error) {
-	s := &Service{config: config.withDefaults(), metrics: telemetry.New(), ended: make(chan error, 3)}
+	s := &Service{config: config.withDefaults(), metrics: telemetry.New(), ended: make(chan error, 4)}
 	if err := s.start(ctx); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
@@ -76,6 +79,7 @@ func (s *Service) start(ctx context.Context) error {
 	if err := s.openTenants(ctx); err != nil {
 		return err
 	}
+	s.beginUpkeep()
 	s.buildGRPC()
 	if err := s.listen(ctx); err != nil {
 		return err
@@ -190,70 +194,18 @@ func (s *Service) buildGRPC() {
 	s.grpc = grpc.NewServer(
 		grpc.ForceServerCodecV2(api.Codec{}), grpc.MaxRecvMsgSize(s.config.MaxMessage), grpc.MaxConcurrentStreams(s.config.MaxStreams),
 		grpc.ConnectionTimeout(10*time.Second),
-		grpc.ChainUnaryInterceptor(s.metrics.Unary, guard.Unary, gate.Unary, auditor.Unary, gate.PermitUnary, api.RefuseMalformed),
+		grpc.ChainUnaryInterceptor(s.metrics.Unary, guard.Unary, gate.Unary, auditor.Unary, gate.PermitUnary, api.RefuseMalformed, api.RestrictBrowser),
 		grpc.ChainStreamInterceptor(s.metrics.Stream, guard.Stream, gate.Stream, auditor.Stream, gate.PermitStream, api.RefuseMalformedStream),
 	)
 	server := &api.Server{Tenants: s.tenants, Keys: s.keys, Audit: s.audit, Now: time.Now, Log: s.config.Log}
 	server.Training = func(tenant string) (schedule.Status, bool) { return s.trains.Load().Status(tenant) }
 	server.Register(s.grpc)
+	s.addOperations(server)
 	s.health = health.NewServer()
 	healthpb.RegisterHealthServer(s.grpc, s.health)
 	reflection.Register(s.grpc)
 	s.metrics.Prepare(s.grpc.GetServiceInfo())
-}
-
-// listen opens the ports and serves on them.
-func (s *Service) listen(ctx context.Context) error {
-	var lc net.ListenConfig
-	g, err := lc.Listen(ctx, "tcp", s.config.GRPC)
-	if err != nil {
-		return fmt.Errorf("gRPC port: %w", err)
-	}
-	s.grpcAddr = g.Addr()
-	limited := limitConnections(g, s.config.MaxConnections)
-	s.serve(func() error { return s.grpc.Serve(limited) })
-	if s.config.HTTP != "" {
-		if s.httpAddr, err = s.listenHTTP(ctx, s.config.HTTP, s.routes()); err != nil {
-			return fmt.Errorf("HTTP port: %w", err)
-		}
-	}
-	return s.listenPprof(ctx)
-}
-
-// listenPprof serves profiles, which tell too much to leave loopback.
-func (s *Service) listenPprof(ctx context.Context) error {
-	if s.config.Pprof == "" {
-		return nil
-	}
-	local, err := auth.Loopback(s.config.Pprof)
-	if err != nil {
-		return fmt.Errorf("pprof port: %w", err)
-	}
-	if !local {
-		return fmt.Errorf("pprof port: %s can be reached by others; use 127.0.0.1", s.config.Pprof)
-	}
-	if _, err := s.listenHTTP(ctx, s.config.Pprof, profiles()); err != nil {
-		return fmt.Errorf("pprof port: %w", err)
-	}
-	return nil
-}
-
-// listenHTTP serves a handler on an address.
-func (s *Service) listenHTTP(ctx context.Context, addr string, handler http.Handler) (net.Addr, error) {
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", addr)
-	if err != nil {
-		return nil, err
-	}
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
-	s.http = append(s.http, server)
-	s.serve(func() error {
-		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			return err
-		}
-		return nil
-	})
-	return l.Addr(), nil
+	s.nowServing()
 }
 
 func (s *Service) serve(run func() error) {
@@ -264,12 +216,20 @@ func (s *Service) serve(run func() error) {
 // Addr is where gRPC is served, HTTPAddr where HTTP is; "" if it is not.
 func (s *Service) Addr() string { return s.grpcAddr.String() }
 
-// HTTPAddr is where health and metrics are served; "" if they are not.
+// HTTPAddr is where gRPC-Web, JSON and health are served; "" if they are not.
 func (s *Service) HTTPAddr() string {
 	if s.httpAddr == nil {
 		return ""
 	}
 	return s.httpAddr.String()
+}
+
+// OpsAddr is where metrics are served apart from calls; "" if they are not.
+func (s *Service) OpsAddr() string {
+	if s.opsAddr == nil {
+		return ""
+	}
+	return s.opsAddr.String()
 }
 
 // Open reports whether calls need no key. Keys made while an open service runs are
@@ -293,13 +253,14 @@ func (s *Service) Wait(ctx context.Context) error {
 // Stop drains and closes all. It returns the first fault.
 func (s *Service) Stop() error {
 	s.trains.Load().Stop()
-	s.health.Shutdown()
+	s.leave()
 	drained := make(chan struct{})
-	go func() { s.grpc.GracefulStop(); close(drained) }()
+	go func() { s.drainHTTP(); s.grpc.GracefulStop(); close(drained) }()
 	select {
 	case <-drained:
 	case <-time.After(s.config.Drain):
 		s.config.Log.Warn("calls cut off after the drain time", "drain", s.config.Drain)
+		s.cutHTTP()
 		s.grpc.Stop()
 		<-drained
 	}
@@ -322,6 +283,7 @@ func (s *Service) close() error {
 	if s.tenants != nil {
 		errs = append(errs, s.tenants.Close())
 	}
+	s.upkeep.stop()
 	if s.store != nil {
 		errs = append(errs, s.store.Close())
 	}
