@@ -9,6 +9,7 @@ import (
 	"github.com/dgraph-io/badger/v4"
 
 	"github.com/kindred-rec/kindred/server/record"
+	"github.com/kindred-rec/kindred/server/store/internal/storepb"
 )
 
 // cleaning knows whether erased bytes wait to leave the disk.
@@ -19,12 +20,52 @@ type cleaning struct {
 	last    time.Time // end of the last compaction
 }
 
-func (c *cleaning) erased(at time.Time) {
+// erased notes an erase and reports whether it is the first that waits.
+func (c *cleaning) erased(at time.Time) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.waiting.IsZero() {
-		c.waiting = at
+	if !c.waiting.IsZero() {
+		return false
 	}
+	c.waiting = at
+	return true
+}
+
+func (c *cleaning) waits() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.waiting
+}
+
+// noteErase leaves a row that says that erased bytes wait, so that a crash does not
+// forget it.
+func (w *writer) noteErase(at time.Time) error {
+	if !w.s.cleaning.erased(at) {
+		return nil
+	}
+	return place(w, prefixKey(0, kindErasing), &storepb.Erase{ReceivedNs: at.UnixNano()})
+}
+
+// loadErase reads the note of an earlier process.
+func (s *Store) loadErase() error {
+	return s.view(func(txn *badger.Txn) error {
+		var m storepb.Erase
+		found, err := fetch(reader{txn}, prefixKey(0, kindErasing), &m)
+		if found {
+			s.cleaning.erased(received(m.ReceivedNs))
+		}
+		return err
+	})
+}
+
+// dropNote removes the note, unless somebody was erased since the compaction began.
+func (s *Store) dropNote() error {
+	return s.await(&request{control: func(w *writer) error {
+		if !s.cleaning.waits().IsZero() {
+			return nil
+		}
+		return w.remove(prefixKey(0, kindErasing))
+	}})
 }
 
 // begin says that what was erased up to now is about to go, end that it went, or that it
@@ -71,7 +112,10 @@ func (s *Store) Compact() (err error) {
 	if err := s.db.Flatten(1); err != nil {
 		return storageError(err)
 	}
-	return s.CollectValueLog()
+	if err := s.CollectValueLog(); err != nil || was.IsZero() {
+		return err
+	}
+	return s.dropNote()
 }
 
 // emptyMemtables has Badger write its memtables into tables. Badger has no call for that,
@@ -115,9 +159,8 @@ func (s *Store) CollectValueLog() error {
 type Storage struct {
 	TableBytes    int64
 	ValueLogBytes int64
-	// EraseWaits is when the first erase was that no compaction has followed, since the
-	// store was opened; zero: none. Close compacts what is fresh, so that a stop leaves
-	// less to wait than it seems.
+	// EraseWaits is when the first erase was that no compaction has followed, also before
+	// the store was opened; zero: none.
 	EraseWaits time.Time
 	Compacted  time.Time // end of the last compaction; zero: none since the store was opened
 }

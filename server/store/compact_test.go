@@ -63,6 +63,13 @@ func TestCompactTakesTheErasedOffTheDiskOfAnOpenStore(t *testing.T) {
 	if s.Storage().EraseWaits.IsZero() {
 		t.Error("no erase waits")
 	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s, tenant = openTest(t, dir, testOptions())
+	if s.Storage().EraseWaits.IsZero() {
+		t.Error("no erase waits after a restart")
+	}
 	if err := s.Compact(); err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ const (
 	// Of the store itself, under tenant 0.
 	kindRemoved  byte = 'A' // + time; before all others, see dump.go
 	kindMark     byte = 'B' // written to be dropped, see compact.go
+	kindErasing  byte = 'E' // erased bytes wait to leave the disk
 	kindSchema   byte = 'F'
 	kindIdentity byte = 'I'
 	kindTenant   byte = 'T' // + name

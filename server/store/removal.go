@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"time"
 
@@ -21,8 +22,7 @@ func (p *plan) finish(w *writer) error {
 		if r.Heir != 0 {
 			err = p.inherit(w, r)
 		} else {
-			err = p.wipe(w, r.Number)
-			p.store.cleaning.erased(time.Now())
+			err = errors.Join(p.wipe(w, r.Number), w.noteErase(time.Now()))
 		}
 		if err != nil {
 			return err

@@ -91,6 +91,9 @@ func (s *Store) load() error {
 	if err := s.identify(); err != nil {
 		return err
 	}
+	if err := s.loadErase(); err != nil {
+		return err
+	}
 	if err := s.loadTenants(); err != nil {
 		return err
 	}
