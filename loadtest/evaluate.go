@@ -1,14 +1,12 @@
 package main
 
 import (
-	"cmp"
 	"context"
-	"fmt"
 	"log/slog"
-	"text/tabwriter"
 
 	"github.com/kindred-rec/kindred/embed/train"
 	"github.com/kindred-rec/kindred/embed/train/sequence"
+	"github.com/kindred-rec/kindred/loadtest/dataset"
 	"github.com/kindred-rec/kindred/loadtest/evaluate"
 	"github.com/kindred-rec/kindred/loadtest/report"
 	"github.com/kindred-rec/kindred/ranker/selection"
@@ -31,8 +29,17 @@ type evaluateCommand struct {
 	Workers   int       `placeholder:"N" help:"Questions answered side by side; one a processor if not given. The figures do not depend on it."`
 	Diversity []float64 `placeholder:"W,..." help:"Ask again with each of these weights of variety, 0 to 1, and print what lists look like, a line of JSON each, before the figures."`
 	NewItems  []float64 `placeholder:"SHARE,..." help:"The same with each of these shares of slots kept for items that training hardly met."`
-	Report    string    `placeholder:"FILE" help:"Draw what --diversity and --new-items found into a file: HTML, or Markdown if its name ends in .md."`
-	JSON      bool      `name:"json" help:"Print the figures as one line of JSON."`
+	Report    string    `placeholder:"FILE" help:"Draw all that was found into a file: HTML, or Markdown if its name ends in .md."`
+
+	Protocol   string   `enum:"auto,given,leave-one-out,time,rolling" default:"auto" help:"How the log is cut. given: test rows that came with the data. leave-one-out: the last item of each user. time: the whole log at one moment. rolling: the same several times. auto: given where there are such rows, else leave-one-out."`
+	TestShare  float64  `placeholder:"SHARE" help:"Share of the events, the last ones, that time and rolling ask (0.2)."`
+	ValidShare float64  `placeholder:"SHARE" help:"Share before those for validation (0.1)."`
+	Windows    int      `placeholder:"N" help:"Windows that rolling parts the asked share into, each trained for anew (5)."`
+	PerUser    int      `placeholder:"N" help:"Questions that time and rolling ask of a user at most in each part, the first ones (10)."`
+	Compare    []string `sep:"none" placeholder:"NAME=SPEC" help:"Ask something else the same questions, and say how it differs: mean, learned, popular, itemknn, the folder of a bundle, a file of weights, or a file of a policy. May be given several times."`
+	Resamples  int      `placeholder:"N" help:"Resamples of users that intervals are made of (2000)."`
+
+	JSON bool `name:"json" help:"Print the figures as one line of JSON."`
 }
 
 // Help is what --help says beyond the flags.
@@ -40,8 +47,13 @@ func (evaluateCommand) Help() string {
 	return `Ranks the whole catalog for every test question, with the retrieval and ranking that serve, and counts where the item stands
 that came next.
 
+What is evaluated is told with intervals of 95%, by resampling users, and with what its lists look like: how varied, novel and
+popular they are, whom they show, and how well the short and the long histories fare.
+
 Examples:
   go run ./loadtest evaluate --format amazon --data ../shared/data/amazon-office --json
+  go run ./loadtest evaluate --format movielens --data ../shared/data/movielens-small --protocol time --report time.html
+  go run ./loadtest evaluate --format movielens --data ../shared/data/movielens-small --compare knn=itemknn --compare top=popular --compare varied=policy.json
   go run ./loadtest evaluate --format movielens --data ../shared/data/movielens-small --diversity 0,0.1,0.2,0.3,0.5 --report variety.html --json
   go run ./loadtest evaluate --format s3rec --data ../shared/data/s3rec-beauty --stage retrieval
   go run ./loadtest evaluate --format amazon --data ../shared/data/amazon-office --encoder ../shared/models/all-minilm-l6-v2
@@ -50,9 +62,6 @@ Examples:
 
 // Run evaluates.
 func (c *evaluateCommand) Run(ctx context.Context, to output) error {
-	if c.Report != "" && len(c.Diversity)+len(c.NewItems) == 0 {
-		return fmt.Errorf("--report draws what --diversity and --new-items find; give one of them, as --diversity 0,0.1,0.2,0.3,0.5")
-	}
 	if c.Report != "" {
 		if err := report.CheckFile(c.Report); err != nil {
 			return err
@@ -61,6 +70,14 @@ func (c *evaluateCommand) Run(ctx context.Context, to output) error {
 	format, reader, err := c.logFlags.options()
 	if err != nil {
 		return err
+	}
+	var contenders []evaluate.Contender
+	for _, text := range c.Compare {
+		contender, err := evaluate.ParseContender(text)
+		if err != nil {
+			return err
+		}
+		contenders = append(contenders, contender)
 	}
 	model, err := worker.Load(ctx, worker.ModelConfig{Name: c.Encoder, Backend: c.Backend, Log: slog.New(slog.NewTextHandler(to.log, nil))})
 	if err != nil {
@@ -74,6 +91,8 @@ func (c *evaluateCommand) Run(ctx context.Context, to output) error {
 		Cold: c.Cold, Seed: c.Seed, Fit: c.Fit && c.Stage == "full", Workers: c.Workers}
 	options.Behaviour, options.Ranker = evaluate.Behaviour(c.Behaviour), selection.Kind(c.Ranker)
 	options.Diversity, options.NewItems = c.Diversity, c.NewItems
+	options.Protocol, options.Windows, options.Compare, options.Resamples = evaluate.Protocol(c.Protocol), c.Windows, contenders, c.Resamples
+	options.Cut = dataset.TimeCut{Test: c.TestShare, Valid: c.ValidShare, PerUser: c.PerUser}
 	if c.Epochs > 0 {
 		settings := train.DefaultOptions()
 		settings.Sequence.Epochs = c.Epochs
@@ -89,7 +108,7 @@ func (c *evaluateCommand) Run(ctx context.Context, to output) error {
 		return err
 	}
 	if c.Report != "" {
-		if err := result.VarietyPage().WriteFile(c.Report); err != nil {
+		if err := result.Page().WriteFile(c.Report); err != nil {
 			return err
 		}
 	}
@@ -97,21 +116,4 @@ func (c *evaluateCommand) Run(ctx context.Context, to output) error {
 		return result.WriteJSON(to.out)
 	}
 	return writeFigures(to, result)
-}
-
-func writeFigures(to output, r evaluate.Result) error {
-	t := tabwriter.NewWriter(to.out, 2, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(t, "%s: %s, stage %s, split %s, seed %d, encoder %s, behaviour %s, weights %s, %d items\n\n", r.Format, r.Protocol, r.Stage, r.Split, r.Seed,
-		r.Encoder, r.Behaviour, cmp.Or(r.Weights, "none"), r.Items)
-	fmt.Fprint(t, "\tquestions\tHR@5\tHR@10\tNDCG@10\tMRR\t\n")
-	row := func(name string, f evaluate.Figures) {
-		fmt.Fprintf(t, "%s\t%d\t%.4f\t%.4f\t%.4f\t%.4f\t\n", name, f.Cases, f.HR5, f.HR10, f.NDCG10, f.MRR)
-	}
-	row("all", r.Figures)
-	if r.Cold != nil && r.Warm != nil {
-		row("cold items", *r.Cold)
-		row("other items", *r.Warm)
-	}
-	fmt.Fprintf(t, "\ncoverage %.1f%%, %.0f µs a question, %.1f s in all\n", 100*r.Coverage, r.MicrosPerCase, r.Seconds)
-	return t.Flush() // a tabwriter writes when it is flushed
 }

@@ -2,11 +2,22 @@ package evaluate
 
 import "math"
 
-// An answer is where the target of one question stood, from 1.
+// An answer is where the target of one question stood, from 1, and what was shown.
 type answer struct {
-	rank int
-	cold bool
+	rank  int
+	cold  bool
+	count uint8 // of shown
+	shown [topShown]uint32
 }
+
+func newAnswer(rank int, cold bool, shown []uint32) answer {
+	a := answer{rank: rank, cold: cold}
+	a.count = uint8(copy(a.shown[:], shown))
+	return a
+}
+
+// list is what was shown, the best first.
+func (a *answer) list() []uint32 { return a.shown[:a.count] }
 
 // gain is what the answer adds to NDCG@10.
 func (a answer) gain() float64 {

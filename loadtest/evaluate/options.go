@@ -10,6 +10,7 @@ import (
 	"github.com/kindred-rec/kindred/embed/train"
 	"github.com/kindred-rec/kindred/embed/train/sequence"
 	"github.com/kindred-rec/kindred/loadtest/dataset"
+	"github.com/kindred-rec/kindred/loadtest/metrics"
 	"github.com/kindred-rec/kindred/ranker"
 	"github.com/kindred-rec/kindred/ranker/selection"
 )
@@ -49,8 +50,10 @@ const (
 
 // Protocols, as they stand in [Result.Protocol].
 const (
-	Published   = "published rows, repeats allowed"
-	LeaveOneOut = "leave one out, seen hidden"
+	Published      = "published rows, repeats allowed"
+	LeaveOneOut    = "leave one out, seen hidden"
+	GlobalTime     = "global time split, seen hidden"
+	RollingWindows = "rolling windows, seen hidden"
 )
 
 // Options say what to evaluate. The zero value of all but Format and Dir is the
@@ -61,6 +64,16 @@ type Options struct {
 	Dir    string
 	Stage  Stage
 	Split  Part
+	// Protocol is how the log is cut. Default Auto. Cut and Windows, 1 to
+	// dataset.MaxWindows and 5 by default, are of ByTime and Rolling.
+	Protocol Protocol
+	Cut      dataset.TimeCut
+	Windows  int
+	// Compare are contenders that are asked the same questions: see [ParseContender]. At
+	// most MaxContenders, for stage Full.
+	Compare []Contender
+	// Resamples of users that intervals are made of. Default metrics.Resamples.
+	Resamples int
 	// Behaviour is what makes users' vectors. Default Learned.
 	Behaviour Behaviour
 	// Train is how a learned one is trained; its seed is Seed. nil: the defaults.
@@ -108,6 +121,18 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Seed == 0 {
 		o.Seed = 1
 	}
+	if o.Protocol == "" {
+		o.Protocol = Auto
+	}
+	if o.Windows != 0 && o.Protocol != Rolling {
+		return o, fmt.Errorf("%w: %d windows are of protocol %q; this is %q", ErrOptions, o.Windows, Rolling, o.Protocol)
+	}
+	if o.Windows == 0 {
+		o.Windows = 5
+	}
+	if o.Resamples == 0 {
+		o.Resamples = metrics.Resamples
+	}
 	if _, err := selection.ParseKind(string(o.Ranker)); err != nil {
 		return o, fmt.Errorf("%w: %w", ErrOptions, err)
 	}
@@ -124,6 +149,20 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("%w: variety is measured for stage %q only", ErrOptions, Full)
 	case o.Fit && o.Stage != Full:
 		return o, fmt.Errorf("%w: weights are fitted for stage %q only", ErrOptions, Full)
+	case o.Protocol != Auto && wording[o.Protocol] == "":
+		return o, fmt.Errorf("%w: protocol %q; it must be %q, %q, %q, %q or %q", ErrOptions, o.Protocol, Auto, Given, LastItem, ByTime, Rolling)
+	case o.Protocol != ByTime && o.Protocol != Rolling && o.Cut != dataset.TimeCut{}:
+		return o, fmt.Errorf("%w: shares and questions a user are of protocols %q and %q; this is %q", ErrOptions, ByTime, Rolling, o.Protocol)
+	case o.Protocol == Rolling && len(o.Diversity)+len(o.NewItems) > 0:
+		return o, fmt.Errorf("%w: variety is measured in one part of the log; use protocol %q instead of %q", ErrOptions, ByTime, Rolling)
+	case len(o.Compare) > 0 && o.Stage != Full:
+		return o, fmt.Errorf("%w: contenders are compared for stage %q only", ErrOptions, Full)
+	case twice(o.Compare) != "":
+		return o, fmt.Errorf("%w: two contenders have the name %q", ErrOptions, twice(o.Compare))
+	case len(o.Compare) > MaxContenders:
+		return o, fmt.Errorf("%w: %d contenders; at most %d at once", ErrOptions, len(o.Compare), MaxContenders)
+	case o.Resamples < 100 || o.Resamples > metrics.MaxResamples:
+		return o, fmt.Errorf("%w: %d resamples; it must lie in [100, %d]", ErrOptions, o.Resamples, metrics.MaxResamples)
 	case !(o.Cold >= 0 && o.Cold < 1):
 		return o, fmt.Errorf("%w: cold is %v; it must be at least 0 and below 1", ErrOptions, o.Cold)
 	case o.Workers < 0 || o.Workers > 1024:
@@ -170,9 +209,16 @@ type Result struct {
 	// they are those of the second half.
 	Ranker selection.Kind   `json:"ranker,omitempty"`
 	Trial  *selection.Trial `json:"trial,omitempty"`
+	// Intervals of the figures, by resampling users.
+	Intervals *Intervals `json:"intervals,omitempty"`
+	// Beyond is what the lists look like; with rolling windows a mean by questions.
+	Beyond *Beyond `json:"beyond,omitempty"`
+	// Windows are the parts that were asked, where the log was cut by time.
+	Windows []Window `json:"windows,omitempty"`
+	// Compared are the contenders, in the order of Options.Compare.
+	Compared []Compared `json:"compared,omitempty"`
 	// Variety is what lists look like under each setting of Options.Diversity and NewItems.
 	Variety []Variety `json:"-"`
-	world   *ranker.World
 	// ColdFraction of the items was unknown to training; Cold and Warm are the
 	// figures of the questions for those and for the other items. Absent without.
 	ColdFraction float64  `json:"cold_fraction,omitempty"`

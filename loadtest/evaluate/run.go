@@ -1,7 +1,6 @@
 package evaluate
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"runtime"
@@ -10,9 +9,7 @@ import (
 	"time"
 
 	"github.com/kindred-rec/kindred/embed/behaviour"
-	"github.com/kindred-rec/kindred/embed/static"
 	"github.com/kindred-rec/kindred/loadtest/dataset"
-	"github.com/kindred-rec/kindred/ranker"
 	"github.com/kindred-rec/kindred/server/exact"
 )
 
@@ -31,16 +28,20 @@ func Run(ctx context.Context, o Options, progress Progress) (Result, error) {
 	if err != nil {
 		return Result{}, fmt.Errorf("evaluate: %w", err)
 	}
-	split, err := dataset.NewSplit(source, dataset.SplitOptions{})
+	protocol, windows, err := o.cut(source)
 	if err != nil {
 		return Result{}, fmt.Errorf("evaluate: %w", err)
 	}
-	if o.Cold > 0 {
-		if split, err = split.Cold(o.Cold, o.Seed); err != nil {
+	outcomes := make([]outcome, len(windows))
+	for i, w := range windows {
+		if outcomes[i], err = o.measure(ctx, protocol, w, progress); err != nil {
+			if len(windows) > 1 {
+				err = fmt.Errorf("window %d of %d: %w", i+1, len(windows), err)
+			}
 			return Result{}, fmt.Errorf("evaluate: %w", err)
 		}
 	}
-	result, err := measure(ctx, split, o, progress)
+	result, err := o.join(outcomes)
 	if err != nil {
 		return Result{}, fmt.Errorf("evaluate: %w", err)
 	}
@@ -48,44 +49,67 @@ func Run(ctx context.Context, o Options, progress Progress) (Result, error) {
 	return result, nil
 }
 
-func measure(ctx context.Context, split *dataset.Split, o Options, progress Progress) (Result, error) {
-	result := Result{Format: o.Format, Protocol: LeaveOneOut, Stage: o.Stage, Split: o.Split, Seed: o.Seed, Items: len(split.Items),
-		ColdFraction: o.Cold}
-	if split.Repeats {
-		result.Protocol = Published
+// measure asks one window's questions.
+func (o Options) measure(ctx context.Context, protocol Protocol, w dataset.Window, progress Progress) (outcome, error) {
+	split := w.Split
+	queries, err := o.questions(split, protocol)
+	if err != nil {
+		return outcome{}, err
 	}
-	queries, err := split.Valid, error(nil)
-	if o.Split == Test {
-		if queries, err = split.Test(); err != nil {
-			return result, err
+	if o.Cold > 0 {
+		if split, err = split.Cold(o.Cold, o.Seed); err == nil {
+			queries, err = o.questions(split, protocol)
+		}
+		if err != nil {
+			return outcome{}, err
 		}
 	}
-	if len(queries) == 0 {
-		return result, fmt.Errorf("the data has no %s questions: no user has three events", o.Split)
-	}
-	newAsker, err := o.stage(ctx, split, &result)
+	out := outcome{window: w, queries: queries, result: Result{Format: o.Format, Protocol: wording[protocol], Stage: o.Stage, Split: o.Split,
+		Seed: o.Seed, Items: len(split.Items), ColdFraction: o.Cold}}
+	b, err := newBench(ctx, split, o, &out.result)
 	if err != nil {
-		return result, err
+		return out, err
 	}
-	asked := time.Now()
-	answers, covered, err := askAll(ctx, queries, newAsker, o.workers(), progress)
+	own, err := b.own()
 	if err != nil {
-		return result, err
+		return out, err
 	}
-	result.MicrosPerCase = float64(time.Since(asked).Microseconds()) * float64(o.workers()) / float64(len(queries))
-	result.Figures = figures(answers, func(answer) bool { return true })
-	result.Coverage = float64(covered) / float64(len(split.Items))
-	if o.Cold > 0 {
-		cold := figures(answers, func(a answer) bool { return a.cold })
-		warm := figures(answers, func(a answer) bool { return !a.cold })
-		result.Cold, result.Warm = &cold, &warm
+	t := newTraits(split, b.texts)
+	e, err := o.enter(ctx, t, queries, own, progress)
+	if err != nil {
+		return out, err
+	}
+	out.entries = append(out.entries, e)
+	for _, c := range o.Compare {
+		newAsker, note, err := b.contend(c, own)
+		if err == nil {
+			e, err = o.enter(ctx, t, queries, newAsker, progress)
+		}
+		if err != nil {
+			return out, fmt.Errorf("contender %q: %w", c.Name, err)
+		}
+		e.note = note
+		out.entries = append(out.entries, e)
 	}
 	if len(o.Diversity) > 0 || len(o.NewItems) > 0 {
-		if result.Variety, err = o.sweep(ctx, split, result.world, queries, newAsker); err != nil {
-			return result, fmt.Errorf("variety: %w", err)
+		if out.result.Variety, err = o.sweep(ctx, split, &b.sides[o.Behaviour].world, queries, own); err != nil {
+			return out, fmt.Errorf("variety: %w", err)
 		}
 	}
-	return result, nil
+	return out, nil
+}
+
+// enter asks all questions of one asker.
+func (o Options) enter(ctx context.Context, t *traits, queries []dataset.Query, newAsker func() asker, progress Progress) (entry, error) {
+	var e entry
+	var err error
+	asked := time.Now()
+	if e.answers, _, err = askAll(ctx, queries, newAsker, o.workers(), progress); err != nil {
+		return e, err
+	}
+	e.micros = float64(time.Since(asked).Microseconds()) * float64(o.workers()) / float64(len(queries))
+	e.beyond, e.coverage = t.beyond(queries, e.answers)
+	return e, nil
 }
 
 func (o Options) workers() int {
@@ -93,74 +117,6 @@ func (o Options) workers() int {
 		return o.Workers
 	}
 	return runtime.GOMAXPROCS(0)
-}
-
-// stage builds what is measured, and returns how to make an asker of it.
-func (o Options) stage(ctx context.Context, split *dataset.Split, result *Result) (func() asker, error) {
-	encoder := o.Encoder
-	if encoder == nil {
-		embedded, err := static.Default()
-		if err != nil {
-			return nil, err
-		}
-		encoder = embedded
-	}
-	result.Encoder, result.Backend = encoder.Info().Model, cmp.Or(o.Backend, "go")
-	vectors, err := encode(ctx, encoder, split.Items)
-	if err != nil {
-		return nil, err
-	}
-	newProfile, space, err := o.behaviour(ctx, split, vectors, result)
-	if err != nil {
-		return nil, err
-	}
-	if o.Stage == Retrieval {
-		return func() asker {
-			return &retrieval{profile: newProfile(), space: space, items: len(split.Items), repeats: split.Repeats}
-		}, nil
-	}
-	world, err := newWorld(split, vectors, space, o)
-	if err != nil {
-		return nil, err
-	}
-	result.world = &world
-	result.Weights = "default"
-	if o.Weights != nil {
-		result.Weights = "given"
-	}
-	newFull := func(p *ranker.Pipeline) *full {
-		return &full{profile: newProfile(), pipeline: p, items: len(split.Items), repeats: split.Repeats, seed: o.Seed}
-	}
-	pipeline, err := ranker.New(world)
-	if err != nil {
-		return nil, err
-	}
-	if !o.Fit {
-		return func() asker { return newFull(pipeline) }, nil
-	}
-	fitted := func(questions []dataset.Query) (*ranker.Pipeline, error) {
-		chosen, err := o.fitModel(ctx, questions, world, newProfile(), split.Repeats)
-		if err != nil {
-			return nil, err
-		}
-		result.Fitted, result.Ranker, result.Trial = chosen.Weights, chosen.Kind, chosen.Trial
-		own := world
-		own.Weights, own.Model = &chosen.Weights, chosen.Model
-		return ranker.New(own)
-	}
-	if o.Split == Test {
-		result.Weights = "fitted on validation"
-		p, err := fitted(split.Valid)
-		return func() asker { return newFull(p) }, err
-	}
-	result.Weights = "fitted on the other half of validation"
-	var halves [2]*ranker.Pipeline
-	for h := range halves {
-		if halves[h], err = fitted(otherHalf(split.Valid, h)); err != nil {
-			return nil, err
-		}
-	}
-	return func() asker { return &crossed{newFull(halves[0]), newFull(halves[1])} }, nil
 }
 
 // behaviour makes what turns histories into vectors, and the items among them.
@@ -203,7 +159,7 @@ func askAll(ctx context.Context, queries []dataset.Query, newAsker func() asker,
 					cancel(fmt.Errorf("question %d, of user %q: %w", at+1, queries[at].User, err))
 					return
 				}
-				answers[at] = answer{rank: rank, cold: queries[at].Cold}
+				answers[at] = newAnswer(rank, queries[at].Cold, items)
 				mu.Lock()
 				for _, item := range items {
 					shown[item] = struct{}{}

@@ -35,20 +35,30 @@ func micros(e dataset.Interaction) int64 {
 	return e.Time * 1000
 }
 
-// newWorld counts the train part and puts together what the pipeline ranks with.
-func newWorld(split *dataset.Split, texts, users *exact.Space, o Options) (ranker.World, error) {
-	n := len(split.Items)
-	w := ranker.World{Vectors: texts, UserSpace: users, Nearest: users, Weights: o.Weights, Settings: o.Settings}
-	table, err := catalog.New(catalog.Limits{MaxItems: uint32(n)})
+// newCatalog is the items as the pipeline and conditions see them.
+func newCatalog(split *dataset.Split) (*catalog.Table, error) {
+	table, err := catalog.New(catalog.Limits{MaxItems: uint32(len(split.Items))})
 	if err != nil {
-		return w, err
+		return nil, err
 	}
 	for i, item := range split.Items {
-		if err := table.Put(uint32(i), catalog.Item{ID: item.ID, Title: item.Title, Brand: item.Brand, Tags: item.Tags, Categories: item.Categories}); err != nil {
-			return w, fmt.Errorf("item %q: %w", item.ID, err)
+		row := catalog.Item{ID: item.ID, Title: item.Title, Brand: item.Brand, Seller: item.Seller, Language: item.Language, Group: item.Group,
+			Tags: item.Tags, Categories: item.Categories}
+		if item.Price.Has {
+			price := float64(item.Price.Units) + float64(item.Price.Nanos)/1e9
+			row.Price = &price
+		}
+		if err := table.Put(uint32(i), row); err != nil {
+			return nil, fmt.Errorf("item %q: %w", item.ID, err)
 		}
 	}
-	w.Catalog = table
+	return table, nil
+}
+
+// newWorld counts the train part and puts together what the pipeline ranks with.
+func newWorld(split *dataset.Split, table *catalog.Table, texts, users *exact.Space, o Options) (ranker.World, error) {
+	n := len(split.Items)
+	w := ranker.World{Catalog: table, Vectors: texts, UserSpace: users, Nearest: users, Weights: o.Weights, Settings: o.Settings}
 	counts, err := holdout.Count(n, func(yield func([]ranker.Touch) bool) {
 		var t []ranker.Touch
 		for _, sequence := range split.Train {
@@ -61,7 +71,7 @@ func newWorld(split *dataset.Split, texts, users *exact.Space, o Options) (ranke
 		return w, err
 	}
 	w.CoVisited, w.Popular = counts.CoVisited, counts.Popular
-	if len(o.NewItems) > 0 {
+	if o.tellsNew() {
 		if w.Conversion, err = met(split); err != nil {
 			return w, err
 		}
@@ -72,3 +82,13 @@ func newWorld(split *dataset.Split, texts, users *exact.Space, o Options) (ranke
 
 // neighbours an item, as the service keeps them.
 const neighbours = 150
+
+// tellsNew reports whether some list keeps places for new items.
+func (o Options) tellsNew() bool {
+	for _, c := range o.Compare {
+		if c.policy.GetNewItems() != nil {
+			return true
+		}
+	}
+	return len(o.NewItems) > 0
+}
