@@ -13,6 +13,9 @@
 //	go run ./server experiments  show different people different policies
 //	go run ./server bulk      write lists for many users to a file
 //	go run ./server reproduce make the list of a logged decision again
+//	go run ./server backup    copy the store and its models; restore makes a store of that
+//	go run ./server verify    check every checksum and every row of a store
+//	go run ./server compact   have what was erased leave the disk now; erased lists erases
 package main
 
 import (
@@ -45,6 +48,11 @@ type cli struct {
 	Experiments experimentsCommand `cmd:"" help:"List, get, put, stop and delete experiments."`
 	Bulk        bulkCommand        `cmd:"" help:"Write lists for many users to a file."`
 	Reproduce   reproduceCommand   `cmd:"" help:"Make the list of a logged decision again."`
+
+	Backup  backupCommand  `cmd:"" help:"Copy the store and its models into a directory, while it is served."`
+	Restore restoreCommand `cmd:"" help:"Make a store of backups, as of any moment."`
+	Compact compactCommand `cmd:"" help:"Have what was erased or replaced leave the disk now."`
+	Erased  erasedCommand  `cmd:"" help:"List the erases that the logs hold, for restore."`
 }
 
 func main() {
