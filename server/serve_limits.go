@@ -20,6 +20,9 @@ type limitFlags struct {
 	MaxConnections int         `default:"10000" min:"1" max:"1000000" group:"Limits of the network" help:"Connections that are open at once. Further ones wait in the kernel's queue."`
 	MaxStreams     uint32      `default:"1000" min:"1" max:"1000000" group:"Limits of the network" help:"Calls under way on one connection. Further ones wait at the client."`
 
+	DrainDelay time.Duration `default:"1s" min:"0s" max:"10m" group:"Stopping" help:"How long a stop waits between the end of readiness and the drain, so that balancers and clients see it; calls are served meanwhile. Give two periods of the balancer's probe."`
+	Drain      time.Duration `default:"10s" min:"1ms" max:"1h" group:"Stopping" help:"How long calls under way may take to end at a stop; then they are cut off."`
+
 	Permits        int           `default:"0" zero:"" min:"1" max:"1000000" group:"Limits of requests" help:"Requests of a tenant that are ranked at once; those beyond are answered from the popular tier. 0: 64 for each thread of GOMAXPROCS."`
 	Bound          int           `default:"0" zero:"" min:"1" max:"10000000" group:"Limits of requests" help:"Requests of a tenant under way at once; those beyond are refused. At least permits. 0: 16 times permits."`
 	FilterBytes    config.Size   `default:"4KiB" min:"1B" max:"1MiB" group:"Limits of requests" help:"Text of one filter."`
@@ -121,6 +124,7 @@ func (l *limitFlags) check() error {
 // put hands the limits to the parts of a service.
 func (l *limitFlags) put(c *service.Config) {
 	c.MaxMessage, c.MaxStreams, c.MaxConnections = int(l.MaxMessage), l.MaxStreams, l.MaxConnections
+	c.Drain, c.DrainDelay = l.Drain, l.DrainDelay
 	c.Shop.Permits, c.Shop.Bound = l.Permits, l.Bound
 	c.Shop.HistoryEvents, c.Shop.SearchEncodeTimeout = l.HistoryEvents, l.SearchEncoding
 	c.Shop.MaxItems, c.Shop.DecisionQueue = l.MaxItems, l.DecisionQueue
