@@ -21,12 +21,12 @@ type clientTLS struct {
 }
 
 // dial makes a connection, which is tried with the first call.
-func (c *clientTLS) dial(addr string) (*grpc.ClientConn, error) {
+func (c *clientTLS) dial(addr string, options ...grpc.DialOption) (*grpc.ClientConn, error) {
 	transport, err := c.credentials()
 	if err != nil {
 		return nil, err
 	}
-	conn, err := grpc.NewClient(addr, grpc.WithTransportCredentials(transport))
+	conn, err := grpc.NewClient(addr, append(options, grpc.WithTransportCredentials(transport))...)
 	if err != nil {
 		return nil, fmt.Errorf("address %q: %w", addr, err)
 	}

@@ -12,8 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -38,7 +36,8 @@ type modelsAddr struct {
 	Addr    string `placeholder:"HOST:PORT" xor:"target" help:"Address of a running service."`
 	KeyFile string `type:"existingfile" placeholder:"FILE" help:"API key of a scientist or admin, in a file."`
 	Key     string `env:"KINDRED_KEY" help:"The key itself, where there is no file."`
-	JSON    bool   `name:"json" help:"Print JSON."`
+	clientTLS
+	JSON bool `name:"json" help:"Print JSON."`
 }
 
 // with connects to the service for fn.
@@ -57,9 +56,9 @@ func (a *modelsAddr) with(ctx context.Context, fn func(context.Context, kindredv
 	if key != "" {
 		ctx = metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+key)
 	}
-	conn, err := grpc.NewClient(a.Addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	conn, err := a.dial(a.Addr)
 	if err != nil {
-		return fmt.Errorf("models: address %q: %w", a.Addr, err)
+		return fmt.Errorf("models: %w", err)
 	}
 	if err := fn(ctx, kindredv1.NewModelServiceClient(conn)); err != nil {
 		return errors.Join(fmt.Errorf("models: %s", plain(err)), conn.Close())

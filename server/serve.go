@@ -21,16 +21,15 @@ import (
 type serveCommand struct {
 	Config string `type:"path" placeholder:"FILE" help:"File of settings, in YAML: config example prints one. Flags and the environment (KINDRED_GRPC for --grpc) count before it."`
 
-	Data         string   `default:"data" type:"path" placeholder:"DIR" help:"Directory of the store; it is made if it does not exist."`
-	GRPC         string   `name:"grpc" default:"127.0.0.1:50051" placeholder:"HOST:PORT" help:"Address of the gRPC port. Beyond loopback an API key must exist."`
-	HTTP         string   `name:"http" default:"127.0.0.1:50052" placeholder:"HOST:PORT" help:"Address of gRPC-Web, JSON and health, and of metrics where it is on loopback and there is no --ops; empty for none."`
-	Ops          string   `placeholder:"HOST:PORT" help:"Address of metrics and, on loopback alone, of Go's profiles."`
-	CORSOrigin   []string `name:"cors-origin" placeholder:"URL,..." help:"Web origins whose pages may call the HTTP port, such as https://shop.example. Not set: none may."`
-	Pprof        string   `placeholder:"HOST:PORT" help:"Address of Go's profiles, on loopback alone. Not set: none."`
-	Engine       string   `default:"auto" enum:"auto,flat,hnsw,coder" help:"Index engine: flat (exact, a scan), hnsw (a graph, for large catalogs), auto (flat up to 10,000 items, then hnsw), or coder (coder/hnsw, for comparison)."`
-	IndexStorage string   `default:"float32" enum:"float32,int8" help:"How hnsw keeps vectors for its walk: float32, or int8 (a quarter of the memory; the float vectors lie in a file)."`
-	Encoder      string   `default:"static" placeholder:"MODEL" help:"Text encoder: static (the embedded table), a model's folder, owner/model on the hub, or remote (workers, see embed)."`
-	Backend      string   `default:"auto" enum:"auto,go,xla:cpu,xla:cuda" help:"What computes a transformer in this process: ${enum}."`
+	Data         string `default:"data" type:"path" placeholder:"DIR" help:"Directory of the store; it is made if it does not exist."`
+	GRPC         string `name:"grpc" default:"127.0.0.1:50051" placeholder:"HOST:PORT" help:"Address of the gRPC port. Beyond loopback an API key must exist."`
+	HTTP         string `name:"http" default:"127.0.0.1:50052" placeholder:"HOST:PORT" help:"Address of gRPC-Web, JSON and health, and of metrics where it is on loopback and there is no --ops; empty for none."`
+	Ops          string `placeholder:"HOST:PORT" help:"Address of metrics and, on loopback alone, of Go's profiles."`
+	Pprof        string `placeholder:"HOST:PORT" help:"Address of Go's profiles, on loopback alone. Not set: none."`
+	Engine       string `default:"auto" enum:"auto,flat,hnsw,coder" help:"Index engine: flat (exact, a scan), hnsw (a graph, for large catalogs), auto (flat up to 10,000 items, then hnsw), or coder (coder/hnsw, for comparison)."`
+	IndexStorage string `default:"float32" enum:"float32,int8" help:"How hnsw keeps vectors for its walk: float32, or int8 (a quarter of the memory; the float vectors lie in a file)."`
+	Encoder      string `default:"static" placeholder:"MODEL" help:"Text encoder: static (the embedded table), a model's folder, owner/model on the hub, or remote (workers, see embed)."`
+	Backend      string `default:"auto" enum:"auto,go,xla:cpu,xla:cuda" help:"What computes a transformer in this process: ${enum}."`
 	encoderWorkers
 	EmbedHistoriesAddr []string `placeholder:"HOST:PORT,..." help:"Workers that make users' vectors when another model serves (those of --embed-addr, if they do)."`
 
@@ -40,6 +39,7 @@ type serveCommand struct {
 	TrainCores  int           `default:"0" zero:"" min:"1" max:"256" reload:"" placeholder:"N" help:"Processors that training uses; 0: half of them."`
 	TrainMemory config.Size   `default:"1GiB" min:"64MiB" reload:"" placeholder:"SIZE" help:"Bound of training's memory, such as 512MiB."`
 
+	accessFlags
 	logFlags
 	limitFlags
 	memoryFlags
@@ -128,10 +128,11 @@ func (c *serveCommand) serviceConfig(log *slog.Logger, texts embed.Encoder, user
 		index.Storage = hnsw.Int8
 	}
 	out := service.Config{
-		Data: c.Data, GRPC: c.GRPC, HTTP: c.HTTP, Ops: c.Ops, Origins: c.CORSOrigin, Pprof: c.Pprof, Store: store.DefaultOptions(),
+		Data: c.Data, GRPC: c.GRPC, HTTP: c.HTTP, Ops: c.Ops, Pprof: c.Pprof, Store: store.DefaultOptions(),
 		Shop: shop.Config{Encoder: texts, Index: index, RankingAge: c.rankingAge(), Models: shop.ModelsConfig{Users: users}}, Log: log,
 		Training: trains,
 	}
+	c.accessFlags.put(&out)
 	c.limitFlags.put(&out)
 	c.memoryFlags.put(&out)
 	return out

@@ -14,7 +14,6 @@ import (
 	"strings"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/kindred-rec/kindred/embed/remote"
 	"github.com/kindred-rec/kindred/loadtest/dataset"
@@ -29,6 +28,7 @@ import (
 type trainCommand struct {
 	Addr    string `placeholder:"HOST:PORT" xor:"from" help:"Train on the log of a running service, and send it the model."`
 	KeyFile string `type:"existingfile" placeholder:"FILE" help:"API key of a scientist or admin, in a file."`
+	clientTLS
 	Key     string `env:"KINDRED_KEY" help:"The key itself, where there is no file."`
 	Promote bool   `help:"Have the model serve, if it is not worse than what does."`
 
@@ -186,13 +186,13 @@ func (c *trainCommand) fromService(ctx context.Context, o training.Options, addr
 	if err != nil {
 		return fmt.Errorf("train: %w", err)
 	}
-	options := []grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials())}
+	var options []grpc.DialOption
 	if secret != "" {
 		options = append(options, grpc.WithPerRPCCredentials(bearer(secret)))
 	}
-	conn, err := grpc.NewClient(addr, options...)
+	conn, err := c.dial(addr, options...)
 	if err != nil {
-		return fmt.Errorf("train: address %q: %w", addr, err)
+		return fmt.Errorf("train: %w", err)
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
 	tenant, err := training.Connect(ctx, conn)

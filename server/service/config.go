@@ -25,6 +25,8 @@ type Config struct {
 	// Origins are the web origins whose pages may call the HTTP port (CORS), such as
 	// "https://shop.example". Empty: none. Whatever else bears an origin is refused.
 	Origins []string
+	// TLS encrypts the gRPC and the HTTP port.
+	TLS TLS
 	// Plaintext lets the service listen beyond loopback without TLS: something before it
 	// encrypts, or the network is trusted.
 	Plaintext bool

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -13,14 +14,15 @@ import (
 
 // listen opens the ports and serves on them.
 func (s *Service) listen(ctx context.Context) error {
-	var lc net.ListenConfig
-	g, err := lc.Listen(ctx, "tcp", s.config.GRPC)
+	g, err := s.open(ctx, s.config.GRPC)
 	if err != nil {
 		return fmt.Errorf("gRPC port: %w", err)
 	}
 	s.grpcAddr = g.Addr()
-	limited := s.limit(g)
-	s.serve(func() error { return s.grpc.Serve(limited) })
+	if s.certs != nil {
+		g = tls.NewListener(g, s.certs.listener())
+	}
+	s.serve(func() error { return s.grpc.Serve(g) })
 	if err := s.listenCalls(ctx); err != nil {
 		return fmt.Errorf("HTTP port: %w", err)
 	}
@@ -55,7 +57,7 @@ func (s *Service) listenCalls(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.httpAddr, err = s.listenHTTP(ctx, s.config.HTTP, routes)
+	s.httpAddr, err = s.listenHTTP(ctx, s.config.HTTP, routes, s.certs)
 	return err
 }
 
@@ -68,7 +70,7 @@ func (s *Service) listenOps(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.opsAddr, err = s.listenHTTP(ctx, s.config.Ops, s.opsRoutes(local))
+	s.opsAddr, err = s.listenHTTP(ctx, s.config.Ops, s.opsRoutes(local), nil)
 	return err
 }
 
@@ -86,19 +88,32 @@ func (s *Service) listenPprof(ctx context.Context) error {
 	}
 	mux := http.NewServeMux()
 	addProfiles(mux)
-	_, err = s.listenHTTP(ctx, s.config.Pprof, mux)
+	_, err = s.listenHTTP(ctx, s.config.Pprof, mux, nil)
 	return err
 }
 
 // maxHeader bounds the headers of a request, in bytes.
 const maxHeader = 64 << 10
 
-// listenHTTP serves a handler on an address.
-func (s *Service) listenHTTP(ctx context.Context, addr string, handler http.Handler) (net.Addr, error) {
+// open listens on an address, within the bounds of connections.
+func (s *Service) open(ctx context.Context, addr string) (net.Listener, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", addr)
 	if err != nil {
 		return nil, err
+	}
+	return s.limit(l), nil
+}
+
+// listenHTTP serves a handler on an address, encrypted where there are certificates.
+func (s *Service) listenHTTP(ctx context.Context, addr string, handler http.Handler, certs *certificates) (net.Addr, error) {
+	l, err := s.open(ctx, addr)
+	if err != nil {
+		return nil, err
+	}
+	bound := l.Addr()
+	if certs != nil {
+		l = tls.NewListener(l, certs.listener())
 	}
 	server := &http.Server{
 		Handler: handler, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: maxHeader,
@@ -108,14 +123,13 @@ func (s *Service) listenHTTP(ctx context.Context, addr string, handler http.Hand
 	server.Protocols.SetHTTP2(true)
 	server.Protocols.SetUnencryptedHTTP2(true) // for streams both ways
 	s.http = append(s.http, server)
-	limited := s.limit(l)
 	s.serve(func() error {
-		if err := server.Serve(limited); !errors.Is(err, http.ErrServerClosed) {
+		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 			return err
 		}
 		return nil
 	})
-	return l.Addr(), nil
+	return bound, nil
 }
 
 // drainHTTP lets the calls under way on the HTTP ports end. gRPC cannot: it would cut them

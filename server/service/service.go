@@ -11,9 +11,9 @@ package service
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -33,9 +33,6 @@ import (
 	"github.com/kindred-rec/kindred/server/training/schedule"
 )
 
-// ErrNoKeys: the address is open to others and there is no API key.
-var ErrNoKeys = errors.New("refusing to listen beyond loopback without API keys")
-
 // Service is a running service.
 type Service struct {
 	config  Config
@@ -45,9 +42,10 @@ type Service struct {
 	audit   *audit.Log
 	metrics *telemetry.Metrics
 	health  *health.Server
-	leaving atomic.Bool // readiness has ended
+	leaving atomic.Bool                        // readiness has ended
 	trains  atomic.Pointer[schedule.Scheduler] // nil: nothing is trained
-	open    bool                               // no call needs a key
+	keyless bool                               // no call needs a key
+	certs   *certificates                      // nil: no TLS
 	upkeep  *upkeep                            // of the store's files; nil: not begun
 
 	grpc     *grpc.Server
@@ -55,6 +53,7 @@ type Service struct {
 	grpcAddr net.Addr
 	httpAddr net.Addr
 	opsAddr  net.Addr
+	inside   string     // folder of the socket for children; "": none
 	ended    chan error // one value a server goroutine
 	servers  int
 }
@@ -62,7 +61,7 @@ type Service struct {
 // Start returns a service that serves. Errors name what could not be opened; what
 // was opened before is closed.
 func Start(ctx context.Context, config Config) (*Service, error) {
-	s := &Service{config: config.withDefaults(), metrics: telemetry.New(), ended: make(chan error, 4)}
+	s := &Service{config: config.withDefaults(), metrics: telemetry.New(), ended: make(chan error, 5)}
 	if err := s.start(ctx); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
@@ -92,7 +91,11 @@ func (s *Service) beginTraining() error {
 	if !s.config.Training.On() {
 		return nil
 	}
-	trains, err := schedule.Start(s.config.Training, s.tenants, s.keys, s.Addr())
+	addr, err := s.listenInside()
+	if err != nil {
+		return err
+	}
+	trains, err := schedule.Start(s.config.Training, s.tenants, s.keys, addr)
 	if err != nil {
 		return err
 	}
@@ -123,19 +126,6 @@ func (s *Service) openStore(ctx context.Context) error {
 	}
 	_, err = s.store.CreateTenant(ctx, record.Tenant{Name: auth.DefaultTenant, Created: time.Now()})
 	return err
-}
-
-// mayListen refuses to open an unprotected service to others.
-func (s *Service) mayListen() error {
-	local, err := auth.Loopback(s.config.GRPC)
-	if err != nil {
-		return err
-	}
-	if !local && s.keys.Active() == 0 {
-		return fmt.Errorf("%w: %s can be reached by others; make a key first with `keys create --data %s --role admin`, or listen on 127.0.0.1",
-			ErrNoKeys, s.config.GRPC, s.config.Data)
-	}
-	return nil
 }
 
 func (s *Service) openTenants(ctx context.Context) error {
@@ -182,9 +172,9 @@ func (t tenantLog) Submit(ctx context.Context, batch []record.Mutation) (shop.Wa
 }
 
 func (s *Service) buildGRPC() {
-	s.open = s.keys.Active() == 0
+	s.keyless = s.keys.Active() == 0
 	gate := &auth.Gate{
-		Ring: s.keys, AllowOpen: s.open, Roles: api.Roles(),
+		Ring: s.keys, AllowOpen: s.keyless, Roles: api.Roles(),
 		Public: map[string]bool{
 			healthpb.Health_Check_FullMethodName: true, healthpb.Health_Watch_FullMethodName: true,
 		},
@@ -234,7 +224,7 @@ func (s *Service) OpsAddr() string {
 
 // Open reports whether calls need no key. Keys made while an open service runs are
 // checked where a call gives one; all calls need one from the next start on.
-func (s *Service) Open() bool { return s.open }
+func (s *Service) Open() bool { return s.keyless }
 
 // Tenants returns the shops, for callers in process.
 func (s *Service) Tenants() *shop.Registry { return s.tenants }
@@ -279,6 +269,9 @@ func (s *Service) close() error {
 	}
 	for ; s.servers > 0; s.servers-- {
 		errs = append(errs, <-s.ended)
+	}
+	if s.inside != "" {
+		errs = append(errs, os.RemoveAll(s.inside))
 	}
 	if s.tenants != nil {
 		errs = append(errs, s.tenants.Close())

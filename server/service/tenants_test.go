@@ -202,7 +202,7 @@ func TestServeRefusesBeyondLoopbackWithoutKeys(t *testing.T) {
 	s.run(t)
 	s.operate()
 	s.stop()
-	open.GRPC = "0.0.0.0:0"
+	open.GRPC, open.Plaintext = "0.0.0.0:0", true
 	svc, err := service.Start(ctx(t), open)
 	if err != nil {
 		t.Fatalf("with a key: %v", err)

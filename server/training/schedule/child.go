@@ -109,6 +109,9 @@ func judge(ctx context.Context, err error, out *tail, last string) ended {
 
 // reachable is where a child of this machine reaches a service that listens on an address.
 func reachable(addr string) (string, error) {
+	if strings.HasPrefix(addr, "unix:") {
+		return addr, nil
+	}
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return "", fmt.Errorf("%w: address %q: %w", ErrConfig, addr, err)
