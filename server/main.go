@@ -34,6 +34,8 @@ import (
 
 // cli is the command line.
 type cli struct {
+	Version kong.VersionFlag `help:"Print what this binary was built from."`
+
 	Serve  serveCommand     `cmd:"" default:"withargs" help:"Run the service (the default)."`
 	Demo   demoCommand      `cmd:"" help:"See it work on a simulated shop, without any set-up."`
 	Import importer.Command `cmd:"" help:"Stream a catalog and events from files into a running service."`
@@ -73,7 +75,7 @@ func spareThreads() {
 func parse(ctx context.Context, c *cli, args []string) (*kong.Context, error) {
 	parser, err := kong.New(c, kong.Name("kindred"),
 		kong.Description("Personalized recommendations over gRPC, in one binary."),
-		kong.UsageOnError(), kong.BindTo(ctx, (*context.Context)(nil)))
+		kong.UsageOnError(), kong.BindTo(ctx, (*context.Context)(nil)), kong.Vars{"version": version()})
 	if err != nil {
 		return nil, err
 	}
