@@ -2,7 +2,7 @@
 TOOLS := .ci/tools/go.mod
 BIN   := $(CURDIR)/.bin
 
-.PHONY: test lint generate verify tools
+.PHONY: test lint generate verify tools figures figures-page
 
 test: ## the tests
 	go test ./...
@@ -25,3 +25,80 @@ lint: tools ## buf lint, gofmt, vet, staticcheck
 	test -z "$$(gofmt -l $$(git ls-files '*.go'))"
 	go vet ./...
 	$(BIN)/staticcheck ./...
+
+# The figures of the README, each a target, so that one can be taken again. They need ../shared (or
+# DATA and MODELS), an idle machine, and time: two minutes each for those that train on amazon-office or
+# movielens, ten for s3rec-beauty, a minute for most others, on two idle cores; half an hour in all. Each says
+# how long it took. `make -k figures` goes on past one that fails.
+DATA    ?= ../shared/data
+MODELS  ?= ../shared/models
+FIGURES ?= figures
+SEEDS   ?= 1
+
+FIGURE   = go run ./loadtest/figures run --dir $(FIGURES)
+EVALUATE = go run ./loadtest evaluate
+OFFICE   = --format amazon --data $(DATA)/amazon-office --json
+MOVIES   = --format movielens --data $(DATA)/movielens-small --json
+ALL      = office office-counts office-retrieval office-cold beauty movies movies-counts movies-time movies-compare \
+           sentiment encode-static encode-minilm user-vector scan graph encoder demo load
+
+.PHONY: $(ALL:%=figure-%)
+
+figures: $(ALL:%=figure-%) figures-page ## the README's figures into figures/, and a page of them
+
+figures-page: ## the page, of what is there
+	go run ./loadtest/figures page --dir $(FIGURES) --out $(FIGURES)/figures.html
+
+figure-office:
+	for seed in $(SEEDS); do $(FIGURE) --name office-$$seed --needs $(DATA)/amazon-office --goes "README, Measured: amazon-office" -- $(EVALUATE) $(OFFICE) --seed $$seed || exit 1; done
+
+figure-office-counts:
+	$(FIGURE) --name office-counts --needs $(DATA)/amazon-office --goes "README, Measured: amazon-office, nothing learned but counts" -- $(EVALUATE) $(OFFICE) --behaviour mean --no-fit
+
+figure-office-retrieval:
+	for seed in $(SEEDS); do $(FIGURE) --name office-retrieval-$$seed --needs $(DATA)/amazon-office --goes "README, Measured: amazon-office, retrieval alone" -- $(EVALUATE) $(OFFICE) --stage retrieval --seed $$seed || exit 1; done
+
+figure-office-cold:
+	for seed in $(SEEDS); do $(FIGURE) --name office-cold-$$seed --needs $(DATA)/amazon-office --goes "README, below Measured: a fifth of the items taken out of training" -- $(EVALUATE) $(OFFICE) --stage retrieval --cold 0.2 --seed $$seed || exit 1; done
+
+figure-beauty:
+	for seed in $(SEEDS); do $(FIGURE) --name beauty-$$seed --needs $(DATA)/s3rec-beauty --goes "README, Measured: s3rec-beauty, and its epoch" -- $(EVALUATE) --format s3rec --data $(DATA)/s3rec-beauty --stage retrieval --json --seed $$seed || exit 1; done
+
+figure-movies:
+	for seed in $(SEEDS); do $(FIGURE) --name movies-$$seed --needs $(DATA)/movielens-small --goes "README, Measured: movielens-small" -- $(EVALUATE) $(MOVIES) --seed $$seed || exit 1; done
+
+figure-movies-counts:
+	$(FIGURE) --name movies-counts --needs $(DATA)/movielens-small --goes "README, Measured: movielens-small, nothing learned" -- $(EVALUATE) $(MOVIES) --behaviour mean --no-fit
+
+figure-movies-time:
+	$(FIGURE) --name movies-time --needs $(DATA)/movielens-small --goes "README, Measured: movielens-small cut by time" -- $(EVALUATE) $(MOVIES) --protocol time
+
+figure-movies-compare:
+	$(FIGURE) --name movies-compare --needs $(DATA)/movielens-small --goes "README, Measured: movielens-small beside baselines" -- $(EVALUATE) $(MOVIES) --compare mean=mean --compare popular=popular --compare knn=itemknn
+
+figure-sentiment:
+	$(FIGURE) --name sentiment --needs $(DATA)/review-sentiment/amazon.tsv --goes "README, Measured: feelings of review sentences" -- go run ./loadtest sentiment --data $(DATA)/review-sentiment/amazon.tsv --json
+
+figure-encode-static:
+	$(FIGURE) --name encode-static --goes "README, Measured: embedded encoder" -- go run ./loadtest encode --model static --shapes 1x16,32x32 --json
+
+figure-encode-minilm:
+	$(FIGURE) --name encode-minilm --needs $(MODELS)/all-minilm-l6-v2 --goes "README, Measured: all-MiniLM-L6-v2, pure Go" -- go run ./loadtest encode --model $(MODELS)/all-minilm-l6-v2 --backend go --shapes 1x16,32x32,64x64 --json
+
+figure-user-vector:
+	$(FIGURE) --name user-vector --goes "README, Measured: a user's vector from 50 events" -- go test -run NONE -bench . ./embed/behaviour/causal
+
+figure-scan:
+	$(FIGURE) --name scan --goes "README, Measured: exact scan" -- go test -run NONE -bench Search ./index/flat
+
+figure-graph:
+	$(FIGURE) --name graph --goes "README, Measured: hnsw from a snapshot, and while a half is deleted" -- go test -run NONE -bench 'Open|Churn' -benchtime 1x ./index/hnsw
+
+figure-encoder:
+	$(FIGURE) --name encoder --goes "README, Measured: embedded encoder, one core" -- go test -run NONE -bench . ./embed/static
+
+figure-demo:
+	$(FIGURE) --name demo --goes "README, Measured: demo, after the build" -- ./.ci/figures/demo.sh
+
+figure-load:
+	$(FIGURE) --name load --needs $(DATA)/amazon-office --goes "README, Measured: calls held with p99 under 50 ms" -- ./.ci/figures/load.sh $(DATA)/amazon-office
