@@ -86,7 +86,8 @@
 //
 // [NewSplit] reads a source into memory, with items and sequences as dense numbers, and cuts it by the protocol that its
 // published figures use: [Published] for amazon, [LeaveOneOut] for all else. [Split.Test] makes the test questions only when
-// asked, so that tuning cannot touch them by accident. [Split.Cold] takes a part of the items out of training, to measure
+// asked, so that tuning cannot touch them by accident. [ByTime] and [Rolling] cut the whole log at moments instead, for logs
+// with times of their own. [Split.Cold] takes a part of the items out of training, to measure
 // how new items fare.
 //
 // # A new format

@@ -15,6 +15,13 @@
 // target comes last. [Published]: the rows that came with the data (amazon),
 // where repeats are allowed. [LeaveOneOut]: the last item of each user is the
 // test and the one before it the validation, and items of the history are hidden.
+// [GlobalTime]: the whole log is cut at one moment, so that nothing is trained on what came
+// after a question; [RollingWindows]: the same several times, trained anew for each.
+// Figures of two protocols do not compare: by time the questions are harder, since new users
+// and new items are among them and nobody else's future helps.
+//
+// Data that cannot be evaluated (an empty log, a single item, a cut that leaves no
+// questions) end in [ErrNoQuestions] or dataset.ErrProtocol before anything is trained.
 //
 // Counts come from the train part alone: nothing is refitted on validation, and
 // the histories of the test are input only, never counted, even where they hold
@@ -38,6 +45,26 @@
 // ndcg_at_10 is 1/log2(1+rank) where rank ≤ 10, else 0; mrr is 1/rank; all are
 // means over questions. coverage is the share of the catalog that stands in the
 // first ten of some answer. seconds is all of it, reading included.
+//
+// Intervals are of 95%, by resampling users with all of their questions (package metrics),
+// and only of ten users or more. [Beyond] says what the first ten of the answers look
+// like, right or wrong: variety, novelty, popularity, calibration, sellers, and how short and
+// long histories fare. The accuracy, list and bootstrap functions are held against trec_eval, ranx and
+// SciPy in package metrics.
+//
+// # Contenders
+//
+// Options.Compare asks others the same questions: a mean of text vectors or what was learned,
+// other weights, a bundle, a policy of re-ranking, and the two baselines that any recommender must
+// beat, popularity and item neighbourhood. They share what was trained and counted; each is told
+// with the interval of its difference, question by question. A bundle was trained elsewhere: where its
+// data end after the train part, the note says that it may know the answers. Items that are not
+// returned rank last for the pipeline, which returns a hundred, and for neighbourhoods, which
+// score few; popularity scores all that were met.
+//
+//	c, err := evaluate.ParseContender("varied=policy.json")
+//	result, err := evaluate.Run(ctx, evaluate.Options{…, Compare: []evaluate.Contender{c}}, nil)
+//	err = result.Page().WriteFile("report.html")
 //
 // # Variety
 //
