@@ -1,12 +1,18 @@
-// Package telemetry counts and times what the service does, for Prometheus.
+// Package telemetry counts, times and traces what the service does: Prometheus figures
+// ([Metrics], [Online]), OpenTelemetry traces where a collector is named ([Tracing]), and
+// an id for each request that joins its lines of the log ([Requests], [LogHandler]).
+// Nothing leaves the process unless it is asked for: figures by a scrape, traces by naming
+// a collector. Nothing holds what a user sent.
 //
-// Metrics carry bounded labels only: method, code, tier, tenant, engine. No user, item or
+// Metrics carry bounded labels only: method, code, stage, tier, tenant, policy, engine. No user, item or
 // key ever becomes a label. The handles of all methods are made before the first
 // call, so that a call takes no lock and allocates nothing to be counted.
 //
 //	kindred_rpc_seconds        histogram  method        from the first to the last byte
 //	kindred_rpc_total          counter    method, code
-//	kindred_replies_total      counter    tier          lists returned, by rung of the ladder
+//	kindred_stage_seconds      histogram  stage         wait, profile, encode, retrieve, rank, log
+//	kindred_replies_total      counter    tenant, tier  lists returned, by rung of the ladder
+//	kindred_online_lists_total counter    tenant, policy, outcome   lists served, clicked, carted, purchased
 //	kindred_tenant_items       gauge      tenant        and further gauges, read when scraped
 //	kindred_tenant_index_*     gauge      tenant        recall of the last self-check and when it was, effort, items, bytes,
 //	                                                    snapshot, and the engine as a label of one of few words
@@ -32,6 +38,7 @@ type Metrics struct {
 	seconds *prometheus.HistogramVec
 	total   *prometheus.CounterVec
 	methods map[string]*method
+	stages  *stages // nil: replies tell none
 }
 
 type method struct {
@@ -77,6 +84,9 @@ func (m *Metrics) Unary(ctx context.Context, req any, info *grpc.UnaryServerInfo
 	begin := time.Now()
 	resp, err := next(ctx, req)
 	m.observe(info.FullMethod, begin, err)
+	if err == nil {
+		m.stages.observe(ctx, begin, resp)
+	}
 	return resp, err
 }
 

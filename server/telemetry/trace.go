@@ -1,0 +1,103 @@
+package telemetry
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
+	"go.opentelemetry.io/otel/metric/noop"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/sdk/resource"
+	"go.opentelemetry.io/otel/sdk/trace"
+	apitrace "go.opentelemetry.io/otel/trace"
+	"google.golang.org/grpc/stats"
+)
+
+// TraceConfig says where traces go.
+type TraceConfig struct {
+	// Addr is HOST:PORT of a collector that takes OTLP over gRPC.
+	Addr string
+	// Plaintext sends without TLS.
+	Plaintext bool
+	// Share of calls that are traced where the caller does not say, 0 to 1. A caller that
+	// is traced itself is followed.
+	Share float64
+}
+
+// Tracing sends traces of calls to a collector, and nowhere else. What the collector does
+// not take in time is dropped: a call never waits for it.
+type Tracing struct {
+	provider *trace.TracerProvider
+	share    *share
+}
+
+// StartTracing begins to trace. Close ends it. No collector need be there.
+func StartTracing(ctx context.Context, c TraceConfig) (*Tracing, error) {
+	options := []otlptracegrpc.Option{otlptracegrpc.WithEndpoint(c.Addr), otlptracegrpc.WithTimeout(5 * time.Second)}
+	if c.Plaintext {
+		options = append(options, otlptracegrpc.WithInsecure())
+	}
+	exporter, err := otlptracegrpc.New(ctx, options...)
+	if err != nil {
+		return nil, fmt.Errorf("traces to %s: %w", c.Addr, err)
+	}
+	return newTracing(trace.NewBatchSpanProcessor(exporter), c.Share), nil
+}
+
+func newTracing(to trace.SpanProcessor, part float64) *Tracing {
+	t := &Tracing{share: &share{}}
+	t.SetShare(part)
+	t.provider = trace.NewTracerProvider(trace.WithSpanProcessor(to), trace.WithSampler(trace.ParentBased(t.share)),
+		trace.WithResource(resource.NewSchemaless(attribute.String("service.name", "kindred"))))
+	return t
+}
+
+// SetShare changes the share of calls that are traced. A nil t takes it and does nothing.
+func (t *Tracing) SetShare(part float64) {
+	if t != nil {
+		t.share.bits.Store(math.Float64bits(part))
+	}
+}
+
+// Handler traces the calls of a gRPC server.
+func (t *Tracing) Handler() stats.Handler {
+	return otelgrpc.NewServerHandler(otelgrpc.WithTracerProvider(t.provider),
+		otelgrpc.WithPropagators(propagation.TraceContext{}), otelgrpc.WithMeterProvider(noop.NewMeterProvider()))
+}
+
+// Tracer makes spans beside those of Handler. That of a nil t is nil.
+func (t *Tracing) Tracer() apitrace.Tracer {
+	if t == nil {
+		return nil
+	}
+	return t.provider.Tracer("kindred")
+}
+
+// Close sends what waits, for at most five seconds. A nil t has nothing to send.
+func (t *Tracing) Close() error {
+	if t == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if err := t.provider.Shutdown(ctx); err != nil {
+		return fmt.Errorf("the last traces: %w", err)
+	}
+	return nil
+}
+
+// share samples by trace id, as trace.TraceIDRatioBased does, by a part that can change.
+type share struct{ bits atomic.Uint64 }
+
+// ShouldSample implements trace.Sampler.
+func (s *share) ShouldSample(p trace.SamplingParameters) trace.SamplingResult {
+	return trace.TraceIDRatioBased(math.Float64frombits(s.bits.Load())).ShouldSample(p)
+}
+
+// Description implements trace.Sampler.
+func (s *share) Description() string { return "share of calls, which can change" }
