@@ -23,6 +23,7 @@ var audited = map[string][]string{
 	"AdminService": {
 		"CreateTenant", "UpdateTenant", "CreateKey", "RevokeKey", "RotateKey", "RefreshGeneration", "ExportEvents", "ExportDecisions",
 	},
+	"CatalogService":    {"RollbackCatalog"},
 	"PolicyService":     {"PutPolicy", "DeletePolicy"},
 	"ExperimentService": {"PutExperiment", "DeleteExperiment"},
 	"ModelService":      {"UploadModel", "DownloadModel", "PromoteModel", "RollbackModel"},

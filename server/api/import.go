@@ -13,30 +13,25 @@ import (
 	"github.com/kindred-rec/kindred/server/shop"
 )
 
-// defaultDropShare is the share of a catalog that a replacement may remove
-// without being confirmed.
-const defaultDropShare = 0.2
-
-// ImportItems streams a catalog in. Rows land as they come; for REPLACE the items
-// that were not seen are removed at the end, if the drop was confirmed and no
-// row had an error.
+// ImportItems streams a catalog in. For MERGE rows land as they come; for REPLACE they are
+// staged, and take their places once all of them are accepted.
 func (s *catalogService) ImportItems(stream kindredv1.CatalogService_ImportItemsServer) error {
 	ctx := stream.Context()
 	sh, err := s.shop(ctx)
 	if err != nil {
 		return err
 	}
-	run := &importRun{service: s, stream: stream, shop: sh, seen: map[string]struct{}{}}
+	run := &importRun{service: s, stream: stream, shop: sh}
 	if err := run.options(); err != nil {
 		return err
 	}
-	if err := run.rows(); err != nil {
-		return err
-	}
 	if run.replace {
-		if err := run.removeUnseen(); err != nil {
-			return err
-		}
+		err = run.whole()
+	} else {
+		err = run.rows(run.merge)
+	}
+	if err != nil {
+		return err
 	}
 	if err := sh.Reach(ctx, sh.Head()); err != nil {
 		return s.statusOf(ctx, err)
@@ -54,9 +49,8 @@ type importRun struct {
 	row       int64
 	dry       bool
 	replace   bool
-	dropShare float64
+	how       shop.Replacement // for REPLACE
 	maxErrors int64
-	seen      map[string]struct{} // ids of the stream, for REPLACE
 }
 
 // options reads the first message.
@@ -82,12 +76,8 @@ func (r *importRun) options() error {
 	if len(o.ImportId) > record.MaxID {
 		return invalid(violation{"options.import_id", fmt.Sprintf("is %d bytes, at most %d are taken", len(o.ImportId), record.MaxID)})
 	}
-	r.dropShare = defaultDropShare
-	if o.ConfirmDropShare != nil {
-		r.dropShare = o.GetConfirmDropShare()
-	}
-	if !(r.dropShare >= 0 && r.dropShare <= 1) {
-		return invalid(violation{"options.confirm_drop_share", fmt.Sprintf("is %v: give 0 to 1", r.dropShare)})
+	if err := r.replacement(o); err != nil {
+		return err
 	}
 	if o.MaxErrors < 0 || o.MaxErrors > 100_000 {
 		return invalid(violation{"options.max_errors", fmt.Sprintf("is %d: give 1 to 100,000, or 0 for no end", o.MaxErrors)})
@@ -99,12 +89,13 @@ func (r *importRun) options() error {
 		rand.Read(raw[:])
 		id = "import-" + hex.EncodeToString(raw[:])
 	}
+	r.how.ID = id
 	r.reply = &kindredv1.ImportItemsResponse{ImportId: id, Counts: &kindredv1.RowCounts{}}
 	return nil
 }
 
-// rows takes batches until the stream ends or the bound of errors is reached.
-func (r *importRun) rows() error {
+// rows hands batches to write until the stream ends or the bound of errors is reached.
+func (r *importRun) rows(write func(*batch) (*kindredv1.RowCounts, error)) error {
 	for {
 		msg, err := r.stream.Recv()
 		if errors.Is(err, io.EOF) {
@@ -120,25 +111,28 @@ func (r *importRun) rows() error {
 		if err := sized("items", len(items)); err != nil {
 			return err
 		}
-		if err := r.take(items); err != nil {
+		if err := r.take(items, write); err != nil {
 			return err
 		}
 		if r.maxErrors > 0 && r.reply.Counts.Rejected >= r.maxErrors {
 			return invalid(violation{"items", fmt.Sprintf(
-				"%d rows had errors, max_errors is %d: the rows before row %d stay; the first error was: %s",
-				r.reply.Counts.Rejected, r.maxErrors, r.row, r.reply.Errors[0].Description)})
+				"%d rows had errors, max_errors is %d: %s; the first error was: %s",
+				r.reply.Counts.Rejected, r.maxErrors, r.stays(), r.reply.Errors[0].Description)})
 		}
 	}
 }
 
-func (r *importRun) take(items []*kindredv1.Item) error {
-	b := itemBatch(items, r.row)
-	if r.replace {
-		for _, w := range items {
-			r.seen[w.GetId()] = struct{}{}
-		}
+// stays says what an import that ends early leaves.
+func (r *importRun) stays() string {
+	if r.replace || r.dry {
+		return "nothing was changed"
 	}
-	counts, _, token, err := r.service.write(r.stream.Context(), r.shop, b, r.dry)
+	return fmt.Sprintf("the rows before row %d stay", r.row)
+}
+
+func (r *importRun) take(items []*kindredv1.Item, write func(*batch) (*kindredv1.RowCounts, error)) error {
+	b := itemBatch(items, r.row)
+	counts, err := write(b)
 	if err != nil {
 		return err
 	}
@@ -148,52 +142,16 @@ func (r *importRun) take(items []*kindredv1.Item) error {
 	listed := b.errors[:min(room, len(b.errors))]
 	r.reply.Errors = append(r.reply.Errors, listed...)
 	r.reply.ErrorsOmitted += b.more + int64(len(b.errors)-len(listed))
+	return nil
+}
+
+// merge writes a batch.
+func (r *importRun) merge(b *batch) (*kindredv1.RowCounts, error) {
+	counts, _, token, err := r.service.write(r.stream.Context(), r.shop, b, r.dry)
 	if token != "" {
 		r.reply.WriteToken = token
 	}
-	return nil
-}
-
-// removeUnseen ends a replacement: what the stream did not name goes.
-func (r *importRun) removeUnseen() error {
-	if r.reply.Counts.Rejected > 0 {
-		return r.refuse(fmt.Sprintf("%d rows had errors, so nothing was removed: mend them and import again", r.reply.Counts.Rejected))
-	}
-	// What is removed and how much of the catalog that is can be told once all that
-	// was written serves.
-	if err := r.shop.Reach(r.stream.Context(), r.shop.Head()); err != nil {
-		return r.service.statusOf(r.stream.Context(), err)
-	}
-	before := r.shop.CatalogItems()
-	if r.dry {
-		before += r.reply.Counts.Added
-	}
-	drop := r.shop.Unseen(r.seen)
-	if share := float64(len(drop)) / float64(max(1, before)); share > r.dropShare {
-		return r.refuse(fmt.Sprintf("%d of %d items (%.0f%%) would be removed, confirm_drop_share allows %.0f%%: check the file, or confirm a larger share; nothing was removed",
-			len(drop), before, 100*share, 100*r.dropShare))
-	}
-	for len(drop) > 0 {
-		n := min(maxRows, len(drop))
-		b := newBatch("removed", n, 0)
-		for i, id := range drop[:n] {
-			b.add(i, id, record.Mutation{Delete: &record.Delete{ID: id}}, nil)
-		}
-		counts, _, token, err := r.service.write(r.stream.Context(), r.shop, b, r.dry)
-		if err != nil {
-			return err
-		}
-		r.reply.Counts.Removed += counts.Removed
-		if token != "" {
-			r.reply.WriteToken = token
-		}
-		drop = drop[n:]
-	}
-	return nil
-}
-
-func (r *importRun) refuse(why string) error {
-	return preconditionFailed("import", r.reply.ImportId, why)
+	return counts, err
 }
 
 func add(total, part *kindredv1.RowCounts) {

@@ -52,7 +52,7 @@ func Roles() map[string][]record.Role {
 			roles["/kindred.v1."+service+"/"+m] = who
 		}
 	}
-	allow("CatalogService", []string{"UpsertItems", "ImportItems", "PatchItems", "DeleteItems"}, merchant)
+	allow("CatalogService", []string{"UpsertItems", "ImportItems", "PatchItems", "DeleteItems", "RollbackCatalog"}, merchant)
 	allow("CatalogService", []string{"GetItem", "ListItems"}, merchant, scientist)
 	allow("EventService", []string{"StreamEvents"}, frontend)
 	allow("EventService", []string{"WriteEvents"}, frontend, browser)

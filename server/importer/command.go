@@ -26,8 +26,11 @@ type Command struct {
 	ItemsOnly  bool `xor:"part" help:"Import the catalog alone."`
 	EventsOnly bool `xor:"part" help:"Import the events alone."`
 
-	Mode        string   `enum:"merge,replace" default:"merge" help:"merge: other items stay. replace: the files are the whole catalog, other items are removed."`
-	ConfirmDrop *float64 `placeholder:"SHARE" help:"With replace: largest share of the catalog that may be removed, 0 to 1 (the service's default is 0.2)."`
+	Mode           string   `enum:"merge,replace" default:"merge" help:"merge: other items stay. replace: the files are the whole catalog, other items are removed."`
+	Replace        bool     `help:"The same as --mode replace."`
+	ConfirmDrop    *float64 `placeholder:"SHARE" help:"With replace: largest share of the catalog that may be removed, 0 to 1 (the tenant's default is 0.2)."`
+	ConfirmRemoval *int64   `placeholder:"N" help:"With replace: remove N items, as a dry run says, whatever their share. Another number is refused."`
+	ImpactUsers    int      `default:"100" help:"With replace and dry-run: look at the first ten items of so many users, 0 to 1,000."`
 
 	ItemsFile     string   `placeholder:"FILE" help:"File of the items, where its name is not the usual one."`
 	EventsFile    string   `placeholder:"FILE" help:"File of the events, where its name is not the usual one."`
@@ -57,7 +60,8 @@ Exit code: 0 if every row landed, 3 if some rows were rejected and all others la
 Examples:
   go run ./server import --format movielens --data ml-latest-small
   go run ./server import --format csv --data shop --map title=name,price=cost --currency EUR --errors bad.jsonl
-  go run ./server import --format jsonl --data feed --items-only --mode replace --confirm-drop 0.3 --dry-run
+  go run ./server import --format jsonl --data feed --items-only --replace --dry-run
+  go run ./server import --format jsonl --data feed --items-only --replace --confirm-removal 120
 `
 }
 
@@ -114,10 +118,14 @@ func (c *Command) options() (Options, error) {
 		return Options{}, err
 	}
 	files.ItemsFile, files.EventsFile, files.EventType, files.Currency = c.ItemsFile, c.EventsFile, c.EventType, c.Currency
+	mode := Mode(c.Mode)
+	if c.Replace {
+		mode = Replace
+	}
 	return Options{
 		Format: format, Data: c.Data, Files: files,
 		Addr: c.Addr, Key: c.Key, TLS: c.TLS,
-		Mode: Mode(c.Mode), ConfirmDrop: c.ConfirmDrop,
+		Mode: mode, ConfirmDrop: c.ConfirmDrop, ConfirmRemoval: c.ConfirmRemoval, ImpactUsers: c.ImpactUsers,
 		DryRun: c.DryRun, ItemsOnly: c.ItemsOnly, EventsOnly: c.EventsOnly,
 		Batch: c.Batch, InFlight: c.InFlight, RetryFor: c.RetryFor,
 		MaxErrors: c.MaxErrors, ErrorsFile: c.Errors, KeepSettings: c.KeepSettings,

@@ -79,7 +79,7 @@ func refusal(what string, err error) error {
 		hint = "; items need a key of role merchant or admin, events one of role frontend or admin"
 	case codes.FailedPrecondition:
 		if largeDrop(err) {
-			hint = "; if it is meant, --confirm-drop allows a larger share"
+			hint = "; if it is meant, --confirm-drop allows a larger share, --confirm-removal takes the number"
 		}
 	case codes.Unimplemented:
 		hint = "; is it a Kindred service of this version?"
@@ -90,7 +90,8 @@ func refusal(what string, err error) error {
 // largeDrop reports whether a replacement was refused since it would remove too much; the service then names the option
 // that allows more.
 func largeDrop(err error) bool {
-	return strings.Contains(status.Convert(err).Message(), "confirm_drop_share")
+	text := status.Convert(err).Message()
+	return strings.Contains(text, "confirm_drop_share") || strings.Contains(text, "confirm_removal")
 }
 
 func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }

@@ -92,9 +92,16 @@ func (t *transfer) uploadItems(ctx context.Context, mode kindredv1.ImportMode, b
 		return err
 	}
 	up := &upload{stream: stream, max: t.opts.Batch, bar: bar}
-	up.send(&kindredv1.ImportItemsRequest{Part: &kindredv1.ImportItemsRequest_Options{Options: &kindredv1.ImportOptions{
+	options := &kindredv1.ImportOptions{
 		Mode: mode, DryRun: t.opts.DryRun, ConfirmDropShare: t.opts.ConfirmDrop, MaxErrors: int32(t.opts.MaxErrors),
-	}}})
+	}
+	if mode == kindredv1.ImportMode_IMPORT_MODE_REPLACE {
+		options.ConfirmRemoval = t.opts.ConfirmRemoval
+		if t.opts.DryRun {
+			options.ImpactUsers = int32(t.opts.ImpactUsers)
+		}
+	}
+	up.send(&kindredv1.ImportItemsRequest{Part: &kindredv1.ImportItemsRequest_Options{Options: options}})
 	reading := t.readItems(up)
 	if reading != nil && mode == kindredv1.ImportMode_IMPORT_MODE_REPLACE {
 		return reading
@@ -157,6 +164,7 @@ func (t *transfer) bookItems(reply *kindredv1.ImportItemsResponse, numbers numbe
 	it.Added, it.Changed, it.Unchanged, it.Stale = c.GetAdded(), c.GetChanged(), c.GetUnchanged(), c.GetStale()
 	it.Rejected += c.GetRejected()
 	it.Removed, it.Catalog = c.GetRemoved(), reply.GetCatalogItems()
+	t.bookReplacement(reply)
 	for _, e := range reply.GetErrors() {
 		t.bad.add(fromService(kindItem, numbers.of(e.GetRow()), e))
 	}

@@ -33,6 +33,10 @@ type Options struct {
 	Mode Mode // default Merge
 	// ConfirmDrop is the largest share of the present catalog that Replace may remove, 0 to 1. Nil: the service's 0.2.
 	ConfirmDrop *float64
+	// ConfirmRemoval is the number of items that Replace is to remove, whatever their share. Nil: it is not confirmed.
+	ConfirmRemoval *int64
+	// ImpactUsers is how many users' first ten items a dry run of Replace looks at, 0 to 1,000.
+	ImpactUsers int
 	// DryRun sends items for judgement only, checks events here without sending them, and changes nothing.
 	DryRun     bool
 	ItemsOnly  bool
@@ -84,6 +88,12 @@ func (o Options) check() error {
 		return fmt.Errorf("importer: %w: mode replace is about items: leave out events only", errOptions)
 	case o.ConfirmDrop != nil && (!(*o.ConfirmDrop >= 0) || *o.ConfirmDrop > 1):
 		return fmt.Errorf("importer: %w: confirm drop %v: must lie between 0 and 1, a share of the catalog", errOptions, *o.ConfirmDrop)
+	case o.ConfirmRemoval != nil && *o.ConfirmRemoval < 0:
+		return fmt.Errorf("importer: %w: confirm removal %d: must be a number of items, 0 or more", errOptions, *o.ConfirmRemoval)
+	case o.ConfirmRemoval != nil && o.Mode != Replace:
+		return fmt.Errorf("importer: %w: confirm removal is of mode replace: merge removes nothing", errOptions)
+	case o.ImpactUsers < 0 || o.ImpactUsers > 1000:
+		return fmt.Errorf("importer: %w: impact users %d: must lie between 0 and 1,000", errOptions, o.ImpactUsers)
 	case o.Batch < 1 || o.Batch > maxBatchRows:
 		return fmt.Errorf("importer: %w: batch %d: must lie between 1 and %d", errOptions, o.Batch, maxBatchRows)
 	case o.InFlight < 1 || o.InFlight > 256:

@@ -15,6 +15,7 @@ import (
 func (s *Summary) WriteText(w io.Writer) error {
 	var b strings.Builder
 	s.writeCounts(&b)
+	s.Items.writeReplacement(&b)
 	s.writeBadRows(&b)
 	for _, note := range s.Notes {
 		writeNote(&b, note)

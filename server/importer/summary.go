@@ -56,6 +56,22 @@ type ItemCounts struct {
 	Catalog int64 `json:"catalog"`
 	// Restarts counts the uploads that broke and were begun anew. Rows that landed before are then unchanged.
 	Restarts int `json:"restarts"`
+	// Of the mode replace: the first ids of each kind, and for a dry run why it would be refused (empty: it would be
+	// taken) and what it does to users' first ten items.
+	AddedSample   []string `json:"added_sample,omitempty"`
+	ChangedSample []string `json:"changed_sample,omitempty"`
+	RemovedSample []string `json:"removed_sample,omitempty"`
+	Refusal       string   `json:"refusal,omitempty"`
+	Impact        *Impact  `json:"impact,omitempty"`
+}
+
+// Impact is what a replacement would do to the first ten items of a sample of users. New items are not ranked.
+type Impact struct {
+	Users        int32            `json:"users"`
+	ChangedShare float64          `json:"changed_share"` // of them whose list changes, 0 to 1
+	LeavingMean  float64          `json:"leaving_mean"`  // items of the ten
+	Leaving      map[string]int32 `json:"leaving,omitempty"`
+	Entering     map[string]int32 `json:"entering,omitempty"` // lists by item, those in most alone
 }
 
 // EventCounts account for the rows of the log: Read = Added + Duplicates + Valid + Rejected + Unanswered.

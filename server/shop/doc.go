@@ -113,6 +113,12 @@
 // A kept list of pages holds the same, so that each page is logged with the features and
 // propensities of its own slots, whatever serves by then.
 //
+// # Replacing the catalog
+//
+// [Shop.Replace] writes the new catalog aside, accepts it as a whole, and does it then: see
+// replace.go for what a crash leaves. [Shop.RollbackCatalog] is the way back, one step. A
+// dry run ranks for a sample of those who acted last with and without what would go.
+//
 // # Many at once
 //
 // [Shop.Bulk] makes lists for subjects or for a segment on one goroutine a tenant. Before

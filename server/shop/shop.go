@@ -53,6 +53,7 @@ type Shop struct {
 	spaces      atomic.Int64
 	models      *models    // nil: none are kept
 	refreshing  sync.Mutex // held while a generation is made
+	replacing   sync.Mutex // held while the catalog is replaced
 
 	life     context.Context // of what runs in the background; Close ends it
 	end      context.CancelFunc
@@ -131,6 +132,11 @@ func Open(ctx context.Context, config Config, tenant record.Tenant, log Log, sec
 	}
 	if err := s.catchUp(ctx); err != nil {
 		s.end()
+		return nil, fmt.Errorf("tenant %q: %w", tenant.Name, err)
+	}
+	if err := s.finishReplacement(ctx); err != nil {
+		s.end()
+		s.stop()
 		return nil, fmt.Errorf("tenant %q: %w", tenant.Name, err)
 	}
 	s.decisions = startDecisionLog(log, config)

@@ -39,9 +39,14 @@ func (s *Shop) Submit(ctx context.Context, batch []record.Mutation) (*Pending, e
 // DryRun answers what Write would, and writes nothing. What a first row would settle for
 // the tenant holds for the rest of the batch.
 func (s *Shop) DryRun(ctx context.Context, batch []record.Mutation) ([]record.Outcome, error) {
+	outcomes, _, err := s.dryRun(ctx, s.settings(), batch)
+	return outcomes, err
+}
+
+// dryRun is DryRun under settings; it returns them as the batch would settle them.
+func (s *Shop) dryRun(ctx context.Context, settings *tenantView, batch []record.Mutation) ([]record.Outcome, *tenantView, error) {
 	p := &Pending{outcomes: make([]record.Outcome, len(batch))}
 	var good []record.Mutation
-	settings := s.settings()
 	for i := range batch {
 		if it := batch[i].Item; it != nil && s.settles(settings, it) {
 			next := settings.Tenant
@@ -56,10 +61,10 @@ func (s *Shop) DryRun(ctx context.Context, batch []record.Mutation) ([]record.Ou
 	}
 	answers, err := s.log.DryRun(ctx, good)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	p.fill(answers)
-	return p.outcomes, nil
+	return p.outcomes, settings, nil
 }
 
 // Pending is a submitted batch.

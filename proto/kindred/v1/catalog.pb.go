@@ -29,8 +29,10 @@ const (
 	ImportMode_IMPORT_MODE_UNSPECIFIED ImportMode = 0
 	// Adds and replaces the rows given; others stay.
 	ImportMode_IMPORT_MODE_MERGE ImportMode = 1
-	// The rows given are the whole catalog: items that are not in it are removed at the
-	// end of the stream, after all rows are on disk, and only if no row had an error.
+	// The rows given are the whole catalog. Nothing of it serves until all of it is on disk
+	// and accepted, which takes that no row had an error; then it takes its place, and
+	// items that are not in it are removed. A crash leaves the old catalog or leads to the
+	// new one.
 	ImportMode_IMPORT_MODE_REPLACE ImportMode = 2
 )
 
@@ -283,12 +285,21 @@ type ImportOptions struct {
 	// Default false. true: answers what would happen and writes nothing.
 	DryRun bool `protobuf:"varint,3,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
 	// For REPLACE: the largest share of the present catalog that may disappear,
-	// 0 to 1. Not set: 0.2. Past it the import is refused with FAILED_PRECONDITION and
-	// nothing is removed.
+	// 0 to 1. Not set: the tenant's, 0.2 where it has none. Past it the import is refused
+	// with FAILED_PRECONDITION, which names the numbers, and nothing changes.
 	ConfirmDropShare *float64 `protobuf:"fixed64,4,opt,name=confirm_drop_share,json=confirmDropShare,proto3,oneof" json:"confirm_drop_share,omitempty"`
 	// Row errors that end the stream when reached; the rows before stay. 1 to 100,000.
 	// Not set or 0: 1,000 errors are listed, more are counted, and the stream goes on.
-	MaxErrors     int32 `protobuf:"varint,5,opt,name=max_errors,json=maxErrors,proto3" json:"max_errors,omitempty"`
+	// For REPLACE nothing lands then.
+	MaxErrors int32 `protobuf:"varint,5,opt,name=max_errors,json=maxErrors,proto3" json:"max_errors,omitempty"`
+	// For REPLACE: how many items the caller expects to disappear, as a dry run says. They
+	// may be any share of the catalog; another number is refused with FAILED_PRECONDITION.
+	ConfirmRemoval *int64 `protobuf:"varint,6,opt,name=confirm_removal,json=confirmRemoval,proto3,oneof" json:"confirm_removal,omitempty"`
+	// For a dry run of REPLACE: how many users, of those who acted last, the impact on
+	// their first ten items is looked at on, 0 to 1,000.
+	ImpactUsers int32 `protobuf:"varint,7,opt,name=impact_users,json=impactUsers,proto3" json:"impact_users,omitempty"`
+	// Draws them. 0: 1.
+	Seed          uint64 `protobuf:"varint,8,opt,name=seed,proto3" json:"seed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -358,6 +369,27 @@ func (x *ImportOptions) GetMaxErrors() int32 {
 	return 0
 }
 
+func (x *ImportOptions) GetConfirmRemoval() int64 {
+	if x != nil && x.ConfirmRemoval != nil {
+		return *x.ConfirmRemoval
+	}
+	return 0
+}
+
+func (x *ImportOptions) GetImpactUsers() int32 {
+	if x != nil {
+		return x.ImpactUsers
+	}
+	return 0
+}
+
+func (x *ImportOptions) GetSeed() uint64 {
+	if x != nil {
+		return x.Seed
+	}
+	return 0
+}
+
 // At most 1,000 items and 4 MiB.
 type ItemBatch struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -413,7 +445,15 @@ type ImportItemsResponse struct {
 	ErrorsOmitted int64  `protobuf:"varint,4,opt,name=errors_omitted,json=errorsOmitted,proto3" json:"errors_omitted,omitempty"`
 	WriteToken    string `protobuf:"bytes,5,opt,name=write_token,json=writeToken,proto3" json:"write_token,omitempty"`
 	// Items in the catalog after the import.
-	CatalogItems  int64 `protobuf:"varint,6,opt,name=catalog_items,json=catalogItems,proto3" json:"catalog_items,omitempty"`
+	CatalogItems int64 `protobuf:"varint,6,opt,name=catalog_items,json=catalogItems,proto3" json:"catalog_items,omitempty"`
+	// For REPLACE, the first 20 ids of each kind.
+	AddedSample   []string `protobuf:"bytes,7,rep,name=added_sample,json=addedSample,proto3" json:"added_sample,omitempty"`
+	ChangedSample []string `protobuf:"bytes,8,rep,name=changed_sample,json=changedSample,proto3" json:"changed_sample,omitempty"`
+	RemovedSample []string `protobuf:"bytes,9,rep,name=removed_sample,json=removedSample,proto3" json:"removed_sample,omitempty"`
+	// For a dry run of REPLACE: why it would be refused. Empty: it would be taken.
+	Refusal string `protobuf:"bytes,10,opt,name=refusal,proto3" json:"refusal,omitempty"`
+	// For a dry run with impact_users.
+	Impact        *ImportImpact `protobuf:"bytes,11,opt,name=impact,proto3" json:"impact,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -490,6 +530,299 @@ func (x *ImportItemsResponse) GetCatalogItems() int64 {
 	return 0
 }
 
+func (x *ImportItemsResponse) GetAddedSample() []string {
+	if x != nil {
+		return x.AddedSample
+	}
+	return nil
+}
+
+func (x *ImportItemsResponse) GetChangedSample() []string {
+	if x != nil {
+		return x.ChangedSample
+	}
+	return nil
+}
+
+func (x *ImportItemsResponse) GetRemovedSample() []string {
+	if x != nil {
+		return x.RemovedSample
+	}
+	return nil
+}
+
+func (x *ImportItemsResponse) GetRefusal() string {
+	if x != nil {
+		return x.Refusal
+	}
+	return ""
+}
+
+func (x *ImportItemsResponse) GetImpact() *ImportImpact {
+	if x != nil {
+		return x.Impact
+	}
+	return nil
+}
+
+// What an import would do to the first ten items of some users. New items are not ranked,
+// since they have no vectors and no counts yet: what enters are items that move up.
+type ImportImpact struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Users looked at, fewer than asked for where fewer have acted.
+	Users int32 `protobuf:"varint,1,opt,name=users,proto3" json:"users,omitempty"`
+	// Share of them whose list changes, 0 to 1.
+	ChangedShare float64 `protobuf:"fixed64,2,opt,name=changed_share,json=changedShare,proto3" json:"changed_share,omitempty"`
+	// Mean number of items of the ten that leave.
+	LeavingMean float64 `protobuf:"fixed64,3,opt,name=leaving_mean,json=leavingMean,proto3" json:"leaving_mean,omitempty"`
+	// The items that leave and enter most lists, at most 20 each.
+	Leaving       []*ImpactItem `protobuf:"bytes,4,rep,name=leaving,proto3" json:"leaving,omitempty"`
+	Entering      []*ImpactItem `protobuf:"bytes,5,rep,name=entering,proto3" json:"entering,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportImpact) Reset() {
+	*x = ImportImpact{}
+	mi := &file_kindred_v1_catalog_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportImpact) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportImpact) ProtoMessage() {}
+
+func (x *ImportImpact) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_v1_catalog_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportImpact.ProtoReflect.Descriptor instead.
+func (*ImportImpact) Descriptor() ([]byte, []int) {
+	return file_kindred_v1_catalog_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ImportImpact) GetUsers() int32 {
+	if x != nil {
+		return x.Users
+	}
+	return 0
+}
+
+func (x *ImportImpact) GetChangedShare() float64 {
+	if x != nil {
+		return x.ChangedShare
+	}
+	return 0
+}
+
+func (x *ImportImpact) GetLeavingMean() float64 {
+	if x != nil {
+		return x.LeavingMean
+	}
+	return 0
+}
+
+func (x *ImportImpact) GetLeaving() []*ImpactItem {
+	if x != nil {
+		return x.Leaving
+	}
+	return nil
+}
+
+func (x *ImportImpact) GetEntering() []*ImpactItem {
+	if x != nil {
+		return x.Entering
+	}
+	return nil
+}
+
+type ImpactItem struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	ItemId string                 `protobuf:"bytes,1,opt,name=item_id,json=itemId,proto3" json:"item_id,omitempty"`
+	// Lists that it leaves or enters.
+	Lists         int32 `protobuf:"varint,2,opt,name=lists,proto3" json:"lists,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImpactItem) Reset() {
+	*x = ImpactItem{}
+	mi := &file_kindred_v1_catalog_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImpactItem) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImpactItem) ProtoMessage() {}
+
+func (x *ImpactItem) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_v1_catalog_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImpactItem.ProtoReflect.Descriptor instead.
+func (*ImpactItem) Descriptor() ([]byte, []int) {
+	return file_kindred_v1_catalog_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ImpactItem) GetItemId() string {
+	if x != nil {
+		return x.ItemId
+	}
+	return ""
+}
+
+func (x *ImpactItem) GetLists() int32 {
+	if x != nil {
+		return x.Lists
+	}
+	return 0
+}
+
+type RollbackCatalogRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Default false. true: answers what would happen and changes nothing.
+	DryRun        bool `protobuf:"varint,1,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RollbackCatalogRequest) Reset() {
+	*x = RollbackCatalogRequest{}
+	mi := &file_kindred_v1_catalog_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RollbackCatalogRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RollbackCatalogRequest) ProtoMessage() {}
+
+func (x *RollbackCatalogRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_v1_catalog_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RollbackCatalogRequest.ProtoReflect.Descriptor instead.
+func (*RollbackCatalogRequest) Descriptor() ([]byte, []int) {
+	return file_kindred_v1_catalog_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *RollbackCatalogRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
+type RollbackCatalogResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The import that is undone, and when it was accepted.
+	ImportId   string                 `protobuf:"bytes,1,opt,name=import_id,json=importId,proto3" json:"import_id,omitempty"`
+	ImportTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=import_time,json=importTime,proto3" json:"import_time,omitempty"`
+	Counts     *RowCounts             `protobuf:"bytes,3,opt,name=counts,proto3" json:"counts,omitempty"`
+	WriteToken string                 `protobuf:"bytes,4,opt,name=write_token,json=writeToken,proto3" json:"write_token,omitempty"`
+	// Items in the catalog now.
+	CatalogItems  int64 `protobuf:"varint,5,opt,name=catalog_items,json=catalogItems,proto3" json:"catalog_items,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RollbackCatalogResponse) Reset() {
+	*x = RollbackCatalogResponse{}
+	mi := &file_kindred_v1_catalog_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RollbackCatalogResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RollbackCatalogResponse) ProtoMessage() {}
+
+func (x *RollbackCatalogResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_v1_catalog_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RollbackCatalogResponse.ProtoReflect.Descriptor instead.
+func (*RollbackCatalogResponse) Descriptor() ([]byte, []int) {
+	return file_kindred_v1_catalog_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *RollbackCatalogResponse) GetImportId() string {
+	if x != nil {
+		return x.ImportId
+	}
+	return ""
+}
+
+func (x *RollbackCatalogResponse) GetImportTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ImportTime
+	}
+	return nil
+}
+
+func (x *RollbackCatalogResponse) GetCounts() *RowCounts {
+	if x != nil {
+		return x.Counts
+	}
+	return nil
+}
+
+func (x *RollbackCatalogResponse) GetWriteToken() string {
+	if x != nil {
+		return x.WriteToken
+	}
+	return ""
+}
+
+func (x *RollbackCatalogResponse) GetCatalogItems() int64 {
+	if x != nil {
+		return x.CatalogItems
+	}
+	return 0
+}
+
 type PatchItemsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// 1 to 1,000.
@@ -500,7 +833,7 @@ type PatchItemsRequest struct {
 
 func (x *PatchItemsRequest) Reset() {
 	*x = PatchItemsRequest{}
-	mi := &file_kindred_v1_catalog_proto_msgTypes[6]
+	mi := &file_kindred_v1_catalog_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -512,7 +845,7 @@ func (x *PatchItemsRequest) String() string {
 func (*PatchItemsRequest) ProtoMessage() {}
 
 func (x *PatchItemsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_catalog_proto_msgTypes[6]
+	mi := &file_kindred_v1_catalog_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -525,7 +858,7 @@ func (x *PatchItemsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PatchItemsRequest.ProtoReflect.Descriptor instead.
 func (*PatchItemsRequest) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_catalog_proto_rawDescGZIP(), []int{6}
+	return file_kindred_v1_catalog_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *PatchItemsRequest) GetPatches() []*ItemPatch {
@@ -555,7 +888,7 @@ type ItemPatch struct {
 
 func (x *ItemPatch) Reset() {
 	*x = ItemPatch{}
-	mi := &file_kindred_v1_catalog_proto_msgTypes[7]
+	mi := &file_kindred_v1_catalog_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -567,7 +900,7 @@ func (x *ItemPatch) String() string {
 func (*ItemPatch) ProtoMessage() {}
 
 func (x *ItemPatch) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_catalog_proto_msgTypes[7]
+	mi := &file_kindred_v1_catalog_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -580,7 +913,7 @@ func (x *ItemPatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ItemPatch.ProtoReflect.Descriptor instead.
 func (*ItemPatch) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_catalog_proto_rawDescGZIP(), []int{7}
+	return file_kindred_v1_catalog_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ItemPatch) GetId() string {
@@ -650,7 +983,7 @@ type PatchItemsResponse struct {
 
 func (x *PatchItemsResponse) Reset() {
 	*x = PatchItemsResponse{}
-	mi := &file_kindred_v1_catalog_proto_msgTypes[8]
+	mi := &file_kindred_v1_catalog_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -662,7 +995,7 @@ func (x *PatchItemsResponse) String() string {
 func (*PatchItemsResponse) ProtoMessage() {}
 
 func (x *PatchItemsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_catalog_proto_msgTypes[8]
+	mi := &file_kindred_v1_catalog_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -675,7 +1008,7 @@ func (x *PatchItemsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PatchItemsResponse.ProtoReflect.Descriptor instead.
 func (*PatchItemsResponse) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_catalog_proto_rawDescGZIP(), []int{8}
+	return file_kindred_v1_catalog_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *PatchItemsResponse) GetCounts() *RowCounts {
@@ -709,7 +1042,7 @@ type GetItemRequest struct {
 
 func (x *GetItemRequest) Reset() {
 	*x = GetItemRequest{}
-	mi := &file_kindred_v1_catalog_proto_msgTypes[9]
+	mi := &file_kindred_v1_catalog_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -721,7 +1054,7 @@ func (x *GetItemRequest) String() string {
 func (*GetItemRequest) ProtoMessage() {}
 
 func (x *GetItemRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_catalog_proto_msgTypes[9]
+	mi := &file_kindred_v1_catalog_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -734,7 +1067,7 @@ func (x *GetItemRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetItemRequest.ProtoReflect.Descriptor instead.
 func (*GetItemRequest) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_catalog_proto_rawDescGZIP(), []int{9}
+	return file_kindred_v1_catalog_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *GetItemRequest) GetId() string {
@@ -757,7 +1090,7 @@ type GetItemResponse struct {
 
 func (x *GetItemResponse) Reset() {
 	*x = GetItemResponse{}
-	mi := &file_kindred_v1_catalog_proto_msgTypes[10]
+	mi := &file_kindred_v1_catalog_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -769,7 +1102,7 @@ func (x *GetItemResponse) String() string {
 func (*GetItemResponse) ProtoMessage() {}
 
 func (x *GetItemResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_catalog_proto_msgTypes[10]
+	mi := &file_kindred_v1_catalog_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -782,7 +1115,7 @@ func (x *GetItemResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetItemResponse.ProtoReflect.Descriptor instead.
 func (*GetItemResponse) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_catalog_proto_rawDescGZIP(), []int{10}
+	return file_kindred_v1_catalog_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *GetItemResponse) GetItem() *Item {
@@ -821,7 +1154,7 @@ type ListItemsRequest struct {
 
 func (x *ListItemsRequest) Reset() {
 	*x = ListItemsRequest{}
-	mi := &file_kindred_v1_catalog_proto_msgTypes[11]
+	mi := &file_kindred_v1_catalog_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -833,7 +1166,7 @@ func (x *ListItemsRequest) String() string {
 func (*ListItemsRequest) ProtoMessage() {}
 
 func (x *ListItemsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_catalog_proto_msgTypes[11]
+	mi := &file_kindred_v1_catalog_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -846,7 +1179,7 @@ func (x *ListItemsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListItemsRequest.ProtoReflect.Descriptor instead.
 func (*ListItemsRequest) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_catalog_proto_rawDescGZIP(), []int{11}
+	return file_kindred_v1_catalog_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListItemsRequest) GetPageSize() int32 {
@@ -883,7 +1216,7 @@ type ListItemsResponse struct {
 
 func (x *ListItemsResponse) Reset() {
 	*x = ListItemsResponse{}
-	mi := &file_kindred_v1_catalog_proto_msgTypes[12]
+	mi := &file_kindred_v1_catalog_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -895,7 +1228,7 @@ func (x *ListItemsResponse) String() string {
 func (*ListItemsResponse) ProtoMessage() {}
 
 func (x *ListItemsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_catalog_proto_msgTypes[12]
+	mi := &file_kindred_v1_catalog_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -908,7 +1241,7 @@ func (x *ListItemsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListItemsResponse.ProtoReflect.Descriptor instead.
 func (*ListItemsResponse) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_catalog_proto_rawDescGZIP(), []int{12}
+	return file_kindred_v1_catalog_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ListItemsResponse) GetItems() []*Item {
@@ -942,7 +1275,7 @@ type DeleteItemsRequest struct {
 
 func (x *DeleteItemsRequest) Reset() {
 	*x = DeleteItemsRequest{}
-	mi := &file_kindred_v1_catalog_proto_msgTypes[13]
+	mi := &file_kindred_v1_catalog_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -954,7 +1287,7 @@ func (x *DeleteItemsRequest) String() string {
 func (*DeleteItemsRequest) ProtoMessage() {}
 
 func (x *DeleteItemsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_catalog_proto_msgTypes[13]
+	mi := &file_kindred_v1_catalog_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -967,7 +1300,7 @@ func (x *DeleteItemsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteItemsRequest.ProtoReflect.Descriptor instead.
 func (*DeleteItemsRequest) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_catalog_proto_rawDescGZIP(), []int{13}
+	return file_kindred_v1_catalog_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *DeleteItemsRequest) GetIds() []string {
@@ -988,7 +1321,7 @@ type DeleteItemsResponse struct {
 
 func (x *DeleteItemsResponse) Reset() {
 	*x = DeleteItemsResponse{}
-	mi := &file_kindred_v1_catalog_proto_msgTypes[14]
+	mi := &file_kindred_v1_catalog_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1000,7 +1333,7 @@ func (x *DeleteItemsResponse) String() string {
 func (*DeleteItemsResponse) ProtoMessage() {}
 
 func (x *DeleteItemsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_catalog_proto_msgTypes[14]
+	mi := &file_kindred_v1_catalog_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1013,7 +1346,7 @@ func (x *DeleteItemsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteItemsResponse.ProtoReflect.Descriptor instead.
 func (*DeleteItemsResponse) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_catalog_proto_rawDescGZIP(), []int{14}
+	return file_kindred_v1_catalog_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *DeleteItemsResponse) GetCounts() *RowCounts {
@@ -1054,17 +1387,21 @@ const file_kindred_v1_catalog_proto_rawDesc = "" +
 	"\x12ImportItemsRequest\x125\n" +
 	"\aoptions\x18\x01 \x01(\v2\x19.kindred.v1.ImportOptionsH\x00R\aoptions\x12-\n" +
 	"\x05items\x18\x02 \x01(\v2\x15.kindred.v1.ItemBatchH\x00R\x05itemsB\x06\n" +
-	"\x04part\"\xda\x01\n" +
+	"\x04part\"\xd3\x02\n" +
 	"\rImportOptions\x12*\n" +
 	"\x04mode\x18\x01 \x01(\x0e2\x16.kindred.v1.ImportModeR\x04mode\x12\x1b\n" +
 	"\timport_id\x18\x02 \x01(\tR\bimportId\x12\x17\n" +
 	"\adry_run\x18\x03 \x01(\bR\x06dryRun\x121\n" +
 	"\x12confirm_drop_share\x18\x04 \x01(\x01H\x00R\x10confirmDropShare\x88\x01\x01\x12\x1d\n" +
 	"\n" +
-	"max_errors\x18\x05 \x01(\x05R\tmaxErrorsB\x15\n" +
-	"\x13_confirm_drop_share\"3\n" +
+	"max_errors\x18\x05 \x01(\x05R\tmaxErrors\x12,\n" +
+	"\x0fconfirm_removal\x18\x06 \x01(\x03H\x01R\x0econfirmRemoval\x88\x01\x01\x12!\n" +
+	"\fimpact_users\x18\a \x01(\x05R\vimpactUsers\x12\x12\n" +
+	"\x04seed\x18\b \x01(\x04R\x04seedB\x15\n" +
+	"\x13_confirm_drop_shareB\x12\n" +
+	"\x10_confirm_removal\"3\n" +
 	"\tItemBatch\x12&\n" +
-	"\x05items\x18\x01 \x03(\v2\x10.kindred.v1.ItemR\x05items\"\xfc\x01\n" +
+	"\x05items\x18\x01 \x03(\v2\x10.kindred.v1.ItemR\x05items\"\xb9\x03\n" +
 	"\x13ImportItemsResponse\x12\x1b\n" +
 	"\timport_id\x18\x01 \x01(\tR\bimportId\x12-\n" +
 	"\x06counts\x18\x02 \x01(\v2\x15.kindred.v1.RowCountsR\x06counts\x12,\n" +
@@ -1072,7 +1409,33 @@ const file_kindred_v1_catalog_proto_rawDesc = "" +
 	"\x0eerrors_omitted\x18\x04 \x01(\x03R\rerrorsOmitted\x12\x1f\n" +
 	"\vwrite_token\x18\x05 \x01(\tR\n" +
 	"writeToken\x12#\n" +
-	"\rcatalog_items\x18\x06 \x01(\x03R\fcatalogItems\"D\n" +
+	"\rcatalog_items\x18\x06 \x01(\x03R\fcatalogItems\x12!\n" +
+	"\fadded_sample\x18\a \x03(\tR\vaddedSample\x12%\n" +
+	"\x0echanged_sample\x18\b \x03(\tR\rchangedSample\x12%\n" +
+	"\x0eremoved_sample\x18\t \x03(\tR\rremovedSample\x12\x18\n" +
+	"\arefusal\x18\n" +
+	" \x01(\tR\arefusal\x120\n" +
+	"\x06impact\x18\v \x01(\v2\x18.kindred.v1.ImportImpactR\x06impact\"\xd2\x01\n" +
+	"\fImportImpact\x12\x14\n" +
+	"\x05users\x18\x01 \x01(\x05R\x05users\x12#\n" +
+	"\rchanged_share\x18\x02 \x01(\x01R\fchangedShare\x12!\n" +
+	"\fleaving_mean\x18\x03 \x01(\x01R\vleavingMean\x120\n" +
+	"\aleaving\x18\x04 \x03(\v2\x16.kindred.v1.ImpactItemR\aleaving\x122\n" +
+	"\bentering\x18\x05 \x03(\v2\x16.kindred.v1.ImpactItemR\bentering\";\n" +
+	"\n" +
+	"ImpactItem\x12\x17\n" +
+	"\aitem_id\x18\x01 \x01(\tR\x06itemId\x12\x14\n" +
+	"\x05lists\x18\x02 \x01(\x05R\x05lists\"1\n" +
+	"\x16RollbackCatalogRequest\x12\x17\n" +
+	"\adry_run\x18\x01 \x01(\bR\x06dryRun\"\xe8\x01\n" +
+	"\x17RollbackCatalogResponse\x12\x1b\n" +
+	"\timport_id\x18\x01 \x01(\tR\bimportId\x12;\n" +
+	"\vimport_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"importTime\x12-\n" +
+	"\x06counts\x18\x03 \x01(\v2\x15.kindred.v1.RowCountsR\x06counts\x12\x1f\n" +
+	"\vwrite_token\x18\x04 \x01(\tR\n" +
+	"writeToken\x12#\n" +
+	"\rcatalog_items\x18\x05 \x01(\x03R\fcatalogItems\"D\n" +
 	"\x11PatchItemsRequest\x12/\n" +
 	"\apatches\x18\x01 \x03(\v2\x15.kindred.v1.ItemPatchR\apatches\"\x83\x03\n" +
 	"\tItemPatch\x12\x0e\n" +
@@ -1118,10 +1481,11 @@ const file_kindred_v1_catalog_proto_rawDesc = "" +
 	"ImportMode\x12\x1b\n" +
 	"\x17IMPORT_MODE_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11IMPORT_MODE_MERGE\x10\x01\x12\x17\n" +
-	"\x13IMPORT_MODE_REPLACE\x10\x022\xdd\x03\n" +
+	"\x13IMPORT_MODE_REPLACE\x10\x022\xb9\x04\n" +
 	"\x0eCatalogService\x12N\n" +
 	"\vUpsertItems\x12\x1e.kindred.v1.UpsertItemsRequest\x1a\x1f.kindred.v1.UpsertItemsResponse\x12P\n" +
-	"\vImportItems\x12\x1e.kindred.v1.ImportItemsRequest\x1a\x1f.kindred.v1.ImportItemsResponse(\x01\x12K\n" +
+	"\vImportItems\x12\x1e.kindred.v1.ImportItemsRequest\x1a\x1f.kindred.v1.ImportItemsResponse(\x01\x12Z\n" +
+	"\x0fRollbackCatalog\x12\".kindred.v1.RollbackCatalogRequest\x1a#.kindred.v1.RollbackCatalogResponse\x12K\n" +
 	"\n" +
 	"PatchItems\x12\x1d.kindred.v1.PatchItemsRequest\x1a\x1e.kindred.v1.PatchItemsResponse\x12B\n" +
 	"\aGetItem\x12\x1a.kindred.v1.GetItemRequest\x1a\x1b.kindred.v1.GetItemResponse\x12H\n" +
@@ -1141,70 +1505,81 @@ func file_kindred_v1_catalog_proto_rawDescGZIP() []byte {
 }
 
 var file_kindred_v1_catalog_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_kindred_v1_catalog_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_kindred_v1_catalog_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_kindred_v1_catalog_proto_goTypes = []any{
-	(ImportMode)(0),               // 0: kindred.v1.ImportMode
-	(*UpsertItemsRequest)(nil),    // 1: kindred.v1.UpsertItemsRequest
-	(*UpsertItemsResponse)(nil),   // 2: kindred.v1.UpsertItemsResponse
-	(*ImportItemsRequest)(nil),    // 3: kindred.v1.ImportItemsRequest
-	(*ImportOptions)(nil),         // 4: kindred.v1.ImportOptions
-	(*ItemBatch)(nil),             // 5: kindred.v1.ItemBatch
-	(*ImportItemsResponse)(nil),   // 6: kindred.v1.ImportItemsResponse
-	(*PatchItemsRequest)(nil),     // 7: kindred.v1.PatchItemsRequest
-	(*ItemPatch)(nil),             // 8: kindred.v1.ItemPatch
-	(*PatchItemsResponse)(nil),    // 9: kindred.v1.PatchItemsResponse
-	(*GetItemRequest)(nil),        // 10: kindred.v1.GetItemRequest
-	(*GetItemResponse)(nil),       // 11: kindred.v1.GetItemResponse
-	(*ListItemsRequest)(nil),      // 12: kindred.v1.ListItemsRequest
-	(*ListItemsResponse)(nil),     // 13: kindred.v1.ListItemsResponse
-	(*DeleteItemsRequest)(nil),    // 14: kindred.v1.DeleteItemsRequest
-	(*DeleteItemsResponse)(nil),   // 15: kindred.v1.DeleteItemsResponse
-	(*Item)(nil),                  // 16: kindred.v1.Item
-	(*RowCounts)(nil),             // 17: kindred.v1.RowCounts
-	(*RowError)(nil),              // 18: kindred.v1.RowError
-	(*fieldmaskpb.FieldMask)(nil), // 19: google.protobuf.FieldMask
-	(*Money)(nil),                 // 20: kindred.v1.Money
-	(*timestamppb.Timestamp)(nil), // 21: google.protobuf.Timestamp
+	(ImportMode)(0),                 // 0: kindred.v1.ImportMode
+	(*UpsertItemsRequest)(nil),      // 1: kindred.v1.UpsertItemsRequest
+	(*UpsertItemsResponse)(nil),     // 2: kindred.v1.UpsertItemsResponse
+	(*ImportItemsRequest)(nil),      // 3: kindred.v1.ImportItemsRequest
+	(*ImportOptions)(nil),           // 4: kindred.v1.ImportOptions
+	(*ItemBatch)(nil),               // 5: kindred.v1.ItemBatch
+	(*ImportItemsResponse)(nil),     // 6: kindred.v1.ImportItemsResponse
+	(*ImportImpact)(nil),            // 7: kindred.v1.ImportImpact
+	(*ImpactItem)(nil),              // 8: kindred.v1.ImpactItem
+	(*RollbackCatalogRequest)(nil),  // 9: kindred.v1.RollbackCatalogRequest
+	(*RollbackCatalogResponse)(nil), // 10: kindred.v1.RollbackCatalogResponse
+	(*PatchItemsRequest)(nil),       // 11: kindred.v1.PatchItemsRequest
+	(*ItemPatch)(nil),               // 12: kindred.v1.ItemPatch
+	(*PatchItemsResponse)(nil),      // 13: kindred.v1.PatchItemsResponse
+	(*GetItemRequest)(nil),          // 14: kindred.v1.GetItemRequest
+	(*GetItemResponse)(nil),         // 15: kindred.v1.GetItemResponse
+	(*ListItemsRequest)(nil),        // 16: kindred.v1.ListItemsRequest
+	(*ListItemsResponse)(nil),       // 17: kindred.v1.ListItemsResponse
+	(*DeleteItemsRequest)(nil),      // 18: kindred.v1.DeleteItemsRequest
+	(*DeleteItemsResponse)(nil),     // 19: kindred.v1.DeleteItemsResponse
+	(*Item)(nil),                    // 20: kindred.v1.Item
+	(*RowCounts)(nil),               // 21: kindred.v1.RowCounts
+	(*RowError)(nil),                // 22: kindred.v1.RowError
+	(*timestamppb.Timestamp)(nil),   // 23: google.protobuf.Timestamp
+	(*fieldmaskpb.FieldMask)(nil),   // 24: google.protobuf.FieldMask
+	(*Money)(nil),                   // 25: kindred.v1.Money
 }
 var file_kindred_v1_catalog_proto_depIdxs = []int32{
-	16, // 0: kindred.v1.UpsertItemsRequest.items:type_name -> kindred.v1.Item
-	17, // 1: kindred.v1.UpsertItemsResponse.counts:type_name -> kindred.v1.RowCounts
-	18, // 2: kindred.v1.UpsertItemsResponse.errors:type_name -> kindred.v1.RowError
+	20, // 0: kindred.v1.UpsertItemsRequest.items:type_name -> kindred.v1.Item
+	21, // 1: kindred.v1.UpsertItemsResponse.counts:type_name -> kindred.v1.RowCounts
+	22, // 2: kindred.v1.UpsertItemsResponse.errors:type_name -> kindred.v1.RowError
 	4,  // 3: kindred.v1.ImportItemsRequest.options:type_name -> kindred.v1.ImportOptions
 	5,  // 4: kindred.v1.ImportItemsRequest.items:type_name -> kindred.v1.ItemBatch
 	0,  // 5: kindred.v1.ImportOptions.mode:type_name -> kindred.v1.ImportMode
-	16, // 6: kindred.v1.ItemBatch.items:type_name -> kindred.v1.Item
-	17, // 7: kindred.v1.ImportItemsResponse.counts:type_name -> kindred.v1.RowCounts
-	18, // 8: kindred.v1.ImportItemsResponse.errors:type_name -> kindred.v1.RowError
-	8,  // 9: kindred.v1.PatchItemsRequest.patches:type_name -> kindred.v1.ItemPatch
-	19, // 10: kindred.v1.ItemPatch.update_mask:type_name -> google.protobuf.FieldMask
-	20, // 11: kindred.v1.ItemPatch.price:type_name -> kindred.v1.Money
-	21, // 12: kindred.v1.ItemPatch.available_from:type_name -> google.protobuf.Timestamp
-	21, // 13: kindred.v1.ItemPatch.available_until:type_name -> google.protobuf.Timestamp
-	21, // 14: kindred.v1.ItemPatch.source_time:type_name -> google.protobuf.Timestamp
-	17, // 15: kindred.v1.PatchItemsResponse.counts:type_name -> kindred.v1.RowCounts
-	18, // 16: kindred.v1.PatchItemsResponse.errors:type_name -> kindred.v1.RowError
-	16, // 17: kindred.v1.GetItemResponse.item:type_name -> kindred.v1.Item
-	16, // 18: kindred.v1.ListItemsResponse.items:type_name -> kindred.v1.Item
-	17, // 19: kindred.v1.DeleteItemsResponse.counts:type_name -> kindred.v1.RowCounts
-	18, // 20: kindred.v1.DeleteItemsResponse.errors:type_name -> kindred.v1.RowError
-	1,  // 21: kindred.v1.CatalogService.UpsertItems:input_type -> kindred.v1.UpsertItemsRequest
-	3,  // 22: kindred.v1.CatalogService.ImportItems:input_type -> kindred.v1.ImportItemsRequest
-	7,  // 23: kindred.v1.CatalogService.PatchItems:input_type -> kindred.v1.PatchItemsRequest
-	10, // 24: kindred.v1.CatalogService.GetItem:input_type -> kindred.v1.GetItemRequest
-	12, // 25: kindred.v1.CatalogService.ListItems:input_type -> kindred.v1.ListItemsRequest
-	14, // 26: kindred.v1.CatalogService.DeleteItems:input_type -> kindred.v1.DeleteItemsRequest
-	2,  // 27: kindred.v1.CatalogService.UpsertItems:output_type -> kindred.v1.UpsertItemsResponse
-	6,  // 28: kindred.v1.CatalogService.ImportItems:output_type -> kindred.v1.ImportItemsResponse
-	9,  // 29: kindred.v1.CatalogService.PatchItems:output_type -> kindred.v1.PatchItemsResponse
-	11, // 30: kindred.v1.CatalogService.GetItem:output_type -> kindred.v1.GetItemResponse
-	13, // 31: kindred.v1.CatalogService.ListItems:output_type -> kindred.v1.ListItemsResponse
-	15, // 32: kindred.v1.CatalogService.DeleteItems:output_type -> kindred.v1.DeleteItemsResponse
-	27, // [27:33] is the sub-list for method output_type
-	21, // [21:27] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	20, // 6: kindred.v1.ItemBatch.items:type_name -> kindred.v1.Item
+	21, // 7: kindred.v1.ImportItemsResponse.counts:type_name -> kindred.v1.RowCounts
+	22, // 8: kindred.v1.ImportItemsResponse.errors:type_name -> kindred.v1.RowError
+	7,  // 9: kindred.v1.ImportItemsResponse.impact:type_name -> kindred.v1.ImportImpact
+	8,  // 10: kindred.v1.ImportImpact.leaving:type_name -> kindred.v1.ImpactItem
+	8,  // 11: kindred.v1.ImportImpact.entering:type_name -> kindred.v1.ImpactItem
+	23, // 12: kindred.v1.RollbackCatalogResponse.import_time:type_name -> google.protobuf.Timestamp
+	21, // 13: kindred.v1.RollbackCatalogResponse.counts:type_name -> kindred.v1.RowCounts
+	12, // 14: kindred.v1.PatchItemsRequest.patches:type_name -> kindred.v1.ItemPatch
+	24, // 15: kindred.v1.ItemPatch.update_mask:type_name -> google.protobuf.FieldMask
+	25, // 16: kindred.v1.ItemPatch.price:type_name -> kindred.v1.Money
+	23, // 17: kindred.v1.ItemPatch.available_from:type_name -> google.protobuf.Timestamp
+	23, // 18: kindred.v1.ItemPatch.available_until:type_name -> google.protobuf.Timestamp
+	23, // 19: kindred.v1.ItemPatch.source_time:type_name -> google.protobuf.Timestamp
+	21, // 20: kindred.v1.PatchItemsResponse.counts:type_name -> kindred.v1.RowCounts
+	22, // 21: kindred.v1.PatchItemsResponse.errors:type_name -> kindred.v1.RowError
+	20, // 22: kindred.v1.GetItemResponse.item:type_name -> kindred.v1.Item
+	20, // 23: kindred.v1.ListItemsResponse.items:type_name -> kindred.v1.Item
+	21, // 24: kindred.v1.DeleteItemsResponse.counts:type_name -> kindred.v1.RowCounts
+	22, // 25: kindred.v1.DeleteItemsResponse.errors:type_name -> kindred.v1.RowError
+	1,  // 26: kindred.v1.CatalogService.UpsertItems:input_type -> kindred.v1.UpsertItemsRequest
+	3,  // 27: kindred.v1.CatalogService.ImportItems:input_type -> kindred.v1.ImportItemsRequest
+	9,  // 28: kindred.v1.CatalogService.RollbackCatalog:input_type -> kindred.v1.RollbackCatalogRequest
+	11, // 29: kindred.v1.CatalogService.PatchItems:input_type -> kindred.v1.PatchItemsRequest
+	14, // 30: kindred.v1.CatalogService.GetItem:input_type -> kindred.v1.GetItemRequest
+	16, // 31: kindred.v1.CatalogService.ListItems:input_type -> kindred.v1.ListItemsRequest
+	18, // 32: kindred.v1.CatalogService.DeleteItems:input_type -> kindred.v1.DeleteItemsRequest
+	2,  // 33: kindred.v1.CatalogService.UpsertItems:output_type -> kindred.v1.UpsertItemsResponse
+	6,  // 34: kindred.v1.CatalogService.ImportItems:output_type -> kindred.v1.ImportItemsResponse
+	10, // 35: kindred.v1.CatalogService.RollbackCatalog:output_type -> kindred.v1.RollbackCatalogResponse
+	13, // 36: kindred.v1.CatalogService.PatchItems:output_type -> kindred.v1.PatchItemsResponse
+	15, // 37: kindred.v1.CatalogService.GetItem:output_type -> kindred.v1.GetItemResponse
+	17, // 38: kindred.v1.CatalogService.ListItems:output_type -> kindred.v1.ListItemsResponse
+	19, // 39: kindred.v1.CatalogService.DeleteItems:output_type -> kindred.v1.DeleteItemsResponse
+	33, // [33:40] is the sub-list for method output_type
+	26, // [26:33] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_kindred_v1_catalog_proto_init() }
@@ -1218,14 +1593,14 @@ func file_kindred_v1_catalog_proto_init() {
 		(*ImportItemsRequest_Items)(nil),
 	}
 	file_kindred_v1_catalog_proto_msgTypes[3].OneofWrappers = []any{}
-	file_kindred_v1_catalog_proto_msgTypes[7].OneofWrappers = []any{}
+	file_kindred_v1_catalog_proto_msgTypes[11].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kindred_v1_catalog_proto_rawDesc), len(file_kindred_v1_catalog_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   15,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -19,12 +19,13 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	CatalogService_UpsertItems_FullMethodName = "/kindred.v1.CatalogService/UpsertItems"
-	CatalogService_ImportItems_FullMethodName = "/kindred.v1.CatalogService/ImportItems"
-	CatalogService_PatchItems_FullMethodName  = "/kindred.v1.CatalogService/PatchItems"
-	CatalogService_GetItem_FullMethodName     = "/kindred.v1.CatalogService/GetItem"
-	CatalogService_ListItems_FullMethodName   = "/kindred.v1.CatalogService/ListItems"
-	CatalogService_DeleteItems_FullMethodName = "/kindred.v1.CatalogService/DeleteItems"
+	CatalogService_UpsertItems_FullMethodName     = "/kindred.v1.CatalogService/UpsertItems"
+	CatalogService_ImportItems_FullMethodName     = "/kindred.v1.CatalogService/ImportItems"
+	CatalogService_RollbackCatalog_FullMethodName = "/kindred.v1.CatalogService/RollbackCatalog"
+	CatalogService_PatchItems_FullMethodName      = "/kindred.v1.CatalogService/PatchItems"
+	CatalogService_GetItem_FullMethodName         = "/kindred.v1.CatalogService/GetItem"
+	CatalogService_ListItems_FullMethodName       = "/kindred.v1.CatalogService/ListItems"
+	CatalogService_DeleteItems_FullMethodName     = "/kindred.v1.CatalogService/DeleteItems"
 )
 
 // CatalogServiceClient is the client API for CatalogService service.
@@ -40,6 +41,11 @@ type CatalogServiceClient interface {
 	// Uploads a whole catalog or a part as a stream. The first message carries
 	// `options`, all later ones `items`.
 	ImportItems(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[ImportItemsRequest, ImportItemsResponse], error)
+	// Brings back the catalog as it was before the last import with REPLACE. It is kept
+	// until the next one. This is a replacement itself: a second call undoes the first. What
+	// was written to items since is undone too, stock and prices among it.
+	// FAILED_PRECONDITION: no catalog was replaced.
+	RollbackCatalog(ctx context.Context, in *RollbackCatalogRequest, opts ...grpc.CallOption) (*RollbackCatalogResponse, error)
 	// Changes price, stock, availability or hidden of up to 1,000 items. Takes effect at
 	// once, on the next reply, and encodes nothing.
 	PatchItems(ctx context.Context, in *PatchItemsRequest, opts ...grpc.CallOption) (*PatchItemsResponse, error)
@@ -81,6 +87,16 @@ func (c *catalogServiceClient) ImportItems(ctx context.Context, opts ...grpc.Cal
 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type CatalogService_ImportItemsClient = grpc.ClientStreamingClient[ImportItemsRequest, ImportItemsResponse]
+
+func (c *catalogServiceClient) RollbackCatalog(ctx context.Context, in *RollbackCatalogRequest, opts ...grpc.CallOption) (*RollbackCatalogResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RollbackCatalogResponse)
+	err := c.cc.Invoke(ctx, CatalogService_RollbackCatalog_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
 
 func (c *catalogServiceClient) PatchItems(ctx context.Context, in *PatchItemsRequest, opts ...grpc.CallOption) (*PatchItemsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
@@ -135,6 +151,11 @@ type CatalogServiceServer interface {
 	// Uploads a whole catalog or a part as a stream. The first message carries
 	// `options`, all later ones `items`.
 	ImportItems(grpc.ClientStreamingServer[ImportItemsRequest, ImportItemsResponse]) error
+	// Brings back the catalog as it was before the last import with REPLACE. It is kept
+	// until the next one. This is a replacement itself: a second call undoes the first. What
+	// was written to items since is undone too, stock and prices among it.
+	// FAILED_PRECONDITION: no catalog was replaced.
+	RollbackCatalog(context.Context, *RollbackCatalogRequest) (*RollbackCatalogResponse, error)
 	// Changes price, stock, availability or hidden of up to 1,000 items. Takes effect at
 	// once, on the next reply, and encodes nothing.
 	PatchItems(context.Context, *PatchItemsRequest) (*PatchItemsResponse, error)
@@ -159,6 +180,9 @@ func (UnimplementedCatalogServiceServer) UpsertItems(context.Context, *UpsertIte
 }
 func (UnimplementedCatalogServiceServer) ImportItems(grpc.ClientStreamingServer[ImportItemsRequest, ImportItemsResponse]) error {
 	return status.Error(codes.Unimplemented, "method ImportItems not implemented")
+}
+func (UnimplementedCatalogServiceServer) RollbackCatalog(context.Context, *RollbackCatalogRequest) (*RollbackCatalogResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RollbackCatalog not implemented")
 }
 func (UnimplementedCatalogServiceServer) PatchItems(context.Context, *PatchItemsRequest) (*PatchItemsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method PatchItems not implemented")
@@ -217,6 +241,24 @@ func _CatalogService_ImportItems_Handler(srv interface{}, stream grpc.ServerStre
 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type CatalogService_ImportItemsServer = grpc.ClientStreamingServer[ImportItemsRequest, ImportItemsResponse]
+
+func _CatalogService_RollbackCatalog_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RollbackCatalogRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CatalogServiceServer).RollbackCatalog(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: CatalogService_RollbackCatalog_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CatalogServiceServer).RollbackCatalog(ctx, req.(*RollbackCatalogRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
 
 func _CatalogService_PatchItems_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(PatchItemsRequest)
@@ -300,6 +342,10 @@ var CatalogService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "UpsertItems",
 			Handler:    _CatalogService_UpsertItems_Handler,
+		},
+		{
+			MethodName: "RollbackCatalog",
+			Handler:    _CatalogService_RollbackCatalog_Handler,
 		},
 		{
 			MethodName: "PatchItems",
