@@ -88,7 +88,7 @@ func churn(t *testing.T, tenant *Tenant, r *rand.Rand, n int) {
 	case 5:
 		m = record.Mutation{Erase: &record.Erase{User: user}}
 	case 6:
-		if err := tenant.PutCheckpoint("counts", uint64(n), func(w io.Writer) error {
+		if err := tenant.PutCheckpoint("counts", tenant.Head().Seq, func(w io.Writer) error {
 			_, err := w.Write(bytes.Repeat([]byte{byte(n)}, r.IntN(2*chunkSize)))
 			return err
 		}); err != nil {
