@@ -54,6 +54,7 @@ type cli struct {
 	Backup  backupCommand  `cmd:"" help:"Copy the store and its models into a directory, while it is served."`
 	Restore restoreCommand `cmd:"" help:"Make a store of backups, as of any moment."`
 	Compact compactCommand `cmd:"" help:"Have what was erased or replaced leave the disk now."`
+	Verify  verifyCommand  `cmd:"" help:"Check every checksum and every row of a store, or of backups."`
 	Erased  erasedCommand  `cmd:"" help:"List the erases that the logs hold, for restore."`
 }
 

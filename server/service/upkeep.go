@@ -109,3 +109,6 @@ func (m *storeMetrics) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(compactedDesc, prometheus.GaugeValue, float64(st.Compacted.UnixMilli())/1e3)
 	}
 }
+
+// IndexDir is where index snapshots are kept, beside the files of the store.
+func IndexDir(data string) string { return indexDir(data) }
