@@ -41,6 +41,7 @@ type serveCommand struct {
 
 	accessFlags
 	logFlags
+	observeFlags
 	limitFlags
 	memoryFlags
 
@@ -56,7 +57,7 @@ func (c *serveCommand) BeforeResolve(ctx *kong.Context, trace *kong.Path) (err e
 // AfterApply fits caches to the memory there is, and checks what no range of one flag tells.
 func (c *serveCommand) AfterApply() error {
 	c.fit(c.limit(), c.settings.Given)
-	return c.limitFlags.check()
+	return errors.Join(c.limitFlags.check(), c.accessFlags.check())
 }
 
 // Help is what `serve --help` says beyond its flags.
@@ -135,6 +136,7 @@ func (c *serveCommand) serviceConfig(log *slog.Logger, texts embed.Encoder, user
 	c.accessFlags.put(&out)
 	c.limitFlags.put(&out)
 	c.memoryFlags.put(&out)
+	c.observeFlags.put(&out)
 	return out
 }
 

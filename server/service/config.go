@@ -6,8 +6,11 @@ import (
 	"time"
 
 	"github.com/kindred-rec/kindred/server/learned"
+	"github.com/kindred-rec/kindred/server/quota"
+	"github.com/kindred-rec/kindred/server/record"
 	"github.com/kindred-rec/kindred/server/shop"
 	"github.com/kindred-rec/kindred/server/store"
+	"github.com/kindred-rec/kindred/server/telemetry"
 	"github.com/kindred-rec/kindred/server/training/schedule"
 )
 
@@ -25,6 +28,9 @@ type Config struct {
 	// Origins are the web origins whose pages may call the HTTP port (CORS), such as
 	// "https://shop.example". Empty: none. Whatever else bears an origin is refused.
 	Origins []string
+	// Quotas bound what tenants and keys may ask. Zero: nothing but keys of role browser,
+	// which have DefaultBrowserQuota.
+	Quotas quota.Settings
 	// TLS encrypts the gRPC and the HTTP port.
 	TLS TLS
 	// Plaintext lets the service listen beyond loopback without TLS: something before it
@@ -51,6 +57,13 @@ type Config struct {
 	DrainDelay time.Duration
 	// Drain is how long calls under way may take to end at a stop. Default 10 s.
 	Drain time.Duration
+	// Trace says where traces go. Without an address nothing is traced.
+	Trace telemetry.TraceConfig
+	// OnlineWindow is how long after a list was served an event still counts as its outcome,
+	// and OnlineLists about how many lists are remembered for it, at 24 bytes each. Defaults
+	// 30 minutes and 262,144.
+	OnlineWindow time.Duration
+	OnlineLists  int
 	// Store and Shop are passed on; their own defaults hold. Shop.Encoder is the
 	// embedded one, Shop.Encoding.Bridge too where Shop.Encoder is slow, Shop.Index.Dir the folder "index" and
 	// Shop.Models.Dir the folder "models" of Data where they are not given. The smaller MaxItems of the two holds for both: an item that the store
@@ -65,6 +78,9 @@ type Config struct {
 	// "training" of Data where none is given, and its Log is Log.
 	Training schedule.Config
 }
+
+// DefaultBrowserQuota bounds each key of role browser: anybody can read and use it.
+var DefaultBrowserQuota = record.Quota{Requests: 100, Events: 500, Bytes: 256 << 10}
 
 // defaultMaxItems bounds the items of a tenant.
 const defaultMaxItems = 1 << 20
@@ -89,6 +105,15 @@ func (c Config) withDefaults() Config {
 		c.EraseWithin = defaultEraseWithin
 	}
 	c.EraseWithin = max(c.EraseWithin, time.Second)
+	if c.Quotas.Browser == (record.Quota{}) {
+		c.Quotas.Browser = DefaultBrowserQuota
+	}
+	if c.OnlineWindow == 0 {
+		c.OnlineWindow = 30 * time.Minute
+	}
+	if c.OnlineLists == 0 {
+		c.OnlineLists = 1 << 18
+	}
 	if c.Drain == 0 {
 		c.Drain = 10 * time.Second
 	}

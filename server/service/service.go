@@ -26,6 +26,7 @@ import (
 	"github.com/kindred-rec/kindred/server/api"
 	"github.com/kindred-rec/kindred/server/audit"
 	"github.com/kindred-rec/kindred/server/auth"
+	"github.com/kindred-rec/kindred/server/quota"
 	"github.com/kindred-rec/kindred/server/record"
 	"github.com/kindred-rec/kindred/server/shop"
 	"github.com/kindred-rec/kindred/server/store"
@@ -40,7 +41,9 @@ type Service struct {
 	tenants *shop.Registry
 	keys    *auth.Keyring
 	audit   *audit.Log
+	quotas  *quota.Keeper
 	metrics *telemetry.Metrics
+	tracing *telemetry.Tracing // nil: nothing is traced
 	health  *health.Server
 	leaving atomic.Bool                        // readiness has ended
 	trains  atomic.Pointer[schedule.Scheduler] // nil: nothing is trained
@@ -79,6 +82,9 @@ func (s *Service) start(ctx context.Context) error {
 		return err
 	}
 	s.beginUpkeep()
+	if err := s.beginTracing(ctx); err != nil {
+		return err
+	}
 	s.buildGRPC()
 	if err := s.listen(ctx); err != nil {
 		return err
@@ -131,6 +137,9 @@ func (s *Service) openStore(ctx context.Context) error {
 func (s *Service) openTenants(ctx context.Context) error {
 	c := s.config.Shop
 	c.Log = s.config.Log
+	if c.Outcomes == nil {
+		c.Outcomes = telemetry.NewOnline(s.metrics.Registry, s.config.OnlineWindow, s.config.OnlineLists, time.Now())
+	}
 	var err error
 	if c.Encoder == nil {
 		if c.Encoder, err = defaultEncoder(); err != nil {
@@ -179,14 +188,18 @@ func (s *Service) buildGRPC() {
 			healthpb.Health_Check_FullMethodName: true, healthpb.Health_Watch_FullMethodName: true,
 		},
 	}
+	s.quotas = quota.New(s.config.Quotas)
+	s.metrics.Registry.MustRegister(&quotaMetrics{s.quotas})
+	quotas := api.Quotas{Keeper: s.quotas}
 	auditor := api.Auditor{Audit: s.audit, Now: time.Now, Log: s.config.Log}
 	guard := api.Recovery{Log: s.config.Log, Of: "service"}
-	s.grpc = grpc.NewServer(
+	requests := telemetry.Requests{Log: s.config.Log}
+	s.grpc = grpc.NewServer(append(s.traced(),
 		grpc.ForceServerCodecV2(api.Codec{}), grpc.MaxRecvMsgSize(s.config.MaxMessage), grpc.MaxConcurrentStreams(s.config.MaxStreams),
 		grpc.ConnectionTimeout(10*time.Second),
-		grpc.ChainUnaryInterceptor(s.metrics.Unary, guard.Unary, gate.Unary, auditor.Unary, gate.PermitUnary, api.RefuseMalformed, api.RestrictBrowser),
-		grpc.ChainStreamInterceptor(s.metrics.Stream, guard.Stream, gate.Stream, auditor.Stream, gate.PermitStream, api.RefuseMalformedStream),
-	)
+		grpc.ChainUnaryInterceptor(requests.Unary, s.metrics.Unary, guard.Unary, gate.Unary, quotas.Unary, auditor.Unary, gate.PermitUnary, api.RefuseMalformed, api.RestrictBrowser),
+		grpc.ChainStreamInterceptor(requests.Stream, s.metrics.Stream, guard.Stream, gate.Stream, quotas.Stream, auditor.Stream, gate.PermitStream, api.RefuseMalformedStream),
+	)...)
 	server := &api.Server{Tenants: s.tenants, Keys: s.keys, Audit: s.audit, Now: time.Now, Log: s.config.Log}
 	server.Training = func(tenant string) (schedule.Status, bool) { return s.trains.Load().Status(tenant) }
 	server.Register(s.grpc)
@@ -200,7 +213,13 @@ func (s *Service) buildGRPC() {
 
 func (s *Service) serve(run func() error) {
 	s.servers++
-	go func() { s.ended <- run() }()
+	go func() {
+		err := run()
+		if errors.Is(err, grpc.ErrServerStopped) {
+			err = nil // stopped before it began
+		}
+		s.ended <- err
+	}()
 }
 
 // Addr is where gRPC is served, HTTPAddr where HTTP is; "" if it is not.
@@ -277,6 +296,9 @@ func (s *Service) close() error {
 		errs = append(errs, s.tenants.Close())
 	}
 	s.upkeep.stop()
+	if err := s.tracing.Close(); err != nil {
+		s.config.Log.Warn("traces lost", "error", err) // no fault of the service's
+	}
 	if s.store != nil {
 		errs = append(errs, s.store.Close())
 	}
