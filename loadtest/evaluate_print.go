@@ -38,7 +38,7 @@ func writeCompared(to output, r evaluate.Result) error {
 	if b := r.Beyond; b != nil {
 		fmt.Fprint(t, "\nlists of ten\tlabels apart\tvectors apart\tnovelty, bits\tpopularity\tGini\tfirst tenth\tcoverage\n")
 		row := func(name string, b *evaluate.Beyond, coverage float64) {
-			fmt.Fprintf(t, "%s\t%.3f\t%.3f\t%.2f\t%s\t%.3f\t%.1f%%\t%.1f%%\n", name, b.LabelDistance, b.VectorDistance, b.Novelty,
+			fmt.Fprintf(t, "%s\t%s\t%.3f\t%.2f\t%s\t%.3f\t%.1f%%\t%.1f%%\n", name, evaluate.Known(b.LabelDistance), b.VectorDistance, b.Novelty,
 				report.Number(b.Popularity), b.Gini, 100*b.Exposure[0], 100*coverage)
 		}
 		row(evaluate.EvaluatedName, b, r.Coverage)

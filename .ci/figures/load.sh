@@ -1,7 +1,8 @@
 #!/bin/sh
-# Serves the catalog and the log of a folder (amazon format) from a temporary store and puts load on it.
+# load.sh DIR [FLAGS...]: serves the catalog and the log of a folder (amazon format) from a temporary store, and puts load on it.
 set -eu
 data=$1
+shift
 dir=$(mktemp -d)
 go build -o "$dir/kindred" ./server
 go build -o "$dir/loadtest" ./loadtest
@@ -19,4 +20,4 @@ until "$dir/kindred" import --format amazon --data "$data" --addr "$addr" >&2; d
 	fi
 	sleep 1
 done
-"$dir/loadtest" load --addr "$addr" --format amazon --data "$data" --json
+"$dir/loadtest" load --addr "$addr" --format amazon --data "$data" --json "$@"

@@ -16,9 +16,9 @@ func dot(a, b []float32) float64 { return float64(vek32.Dot(a, b)) }
 type Beyond struct {
 	// LabelDistance and VectorDistance are means over lists of the mean over their pairs of
 	// one less the Jaccard index of labels (categories, tags, brand), and of one less the
-	// cosine of text vectors.
-	LabelDistance  float64 `json:"label_distance_at_10"`
-	VectorDistance float64 `json:"vector_distance_at_10"`
+	// cosine of text vectors. The first is absent where no item has a label.
+	LabelDistance  *float64 `json:"label_distance_at_10,omitempty"`
+	VectorDistance float64  `json:"vector_distance_at_10"`
 	// Novelty in bits: −log2 of the share of the users of training who met what is shown.
 	Novelty float64 `json:"novelty_at_10"`
 	// Popularity is the mean number of acts of training of what is shown.
@@ -67,12 +67,12 @@ func (t *traits) beyond(queries []dataset.Query, answers []answer) (Beyond, floa
 	exposure := metrics.NewExposure(t.acts)
 	var history, list [][]uint32
 	var items []uint32
-	miscalibration, calibrated := 0.0, 0
+	apart, miscalibration, calibrated := 0.0, 0.0, 0
 	for i := range answers {
 		shown := answers[i].list()
 		exposure.Add(shown)
 		labels, vectors := t.apart(shown)
-		b.LabelDistance += labels
+		apart += labels
 		b.VectorDistance += vectors
 		b.Novelty += metrics.Novelty(shown, t.met, t.users)
 		items = items[:0]
@@ -88,7 +88,10 @@ func (t *traits) beyond(queries []dataset.Query, answers []answer) (Beyond, floa
 		}
 	}
 	n := float64(max(1, len(answers)))
-	b.LabelDistance, b.VectorDistance, b.Novelty = b.LabelDistance/n, b.VectorDistance/n, b.Novelty/n
+	b.VectorDistance, b.Novelty = b.VectorDistance/n, b.Novelty/n
+	if apart /= n; t.labelled {
+		b.LabelDistance = &apart
+	}
 	b.Popularity, b.Gini, b.Exposure = exposure.Popularity(), exposure.Gini(), exposure.ByDecile()
 	if calibrated > 0 {
 		miscalibration /= float64(calibrated)

@@ -35,7 +35,7 @@ func (r Result) Page() report.Page {
 	}
 	if len(r.Variety) > 0 {
 		variety := r.VarietyPage()
-		p.Sections = append(p.Sections, variety.Sections...)
+		p.Facts, p.Sections = append(p.Facts, variety.Facts...), append(p.Sections, variety.Sections...)
 		p.Foot += " " + variety.Foot
 	}
 	return p
@@ -100,11 +100,8 @@ func (r Result) beyondTable() report.Section {
 	t := &report.Table{Head: []string{"", "coverage", "label distance", "vector distance", "novelty, bits", "popularity", "Gini", "first tenth", "miscalibration", "maker disparity", "activity gap"}}
 	for _, c := range r.contestants() {
 		b := c.beyond
-		row := []string{c.name, percent(c.cover), fmt.Sprintf("%.3f", b.LabelDistance), fmt.Sprintf("%.3f", b.VectorDistance), fmt.Sprintf("%.2f", b.Novelty),
-			report.Number(b.Popularity), fmt.Sprintf("%.3f", b.Gini), percent(b.Exposure[0]), "–", "–", fmt.Sprintf("%.4f", b.ActivityGap)}
-		if b.Miscalibration != nil {
-			row[8] = fmt.Sprintf("%.3f", *b.Miscalibration)
-		}
+		row := []string{c.name, percent(c.cover), Known(b.LabelDistance), fmt.Sprintf("%.3f", b.VectorDistance), fmt.Sprintf("%.2f", b.Novelty),
+			report.Number(b.Popularity), fmt.Sprintf("%.3f", b.Gini), percent(b.Exposure[0]), Known(b.Miscalibration), "–", fmt.Sprintf("%.4f", b.ActivityGap)}
 		if b.Makers != nil {
 			row[9] = fmt.Sprintf("%.3f of %d %ss", b.Makers.Disparity, b.Makers.Count, b.Makers.By)
 		}
@@ -149,6 +146,14 @@ func (r Result) windowTable() report.Section {
 			fmt.Sprintf("%.4f", w.HR10), fmt.Sprintf("%.4f", w.NDCG10), fmt.Sprintf("%.4f", w.MRR), percent(w.Coverage)})
 	}
 	return report.Section{Title: "Windows", Table: t, Wide: true}
+}
+
+// Known writes a figure that may be absent.
+func Known(v *float64) string {
+	if v == nil {
+		return "–"
+	}
+	return fmt.Sprintf("%.3f", *v)
 }
 
 func percent(share float64) string { return fmt.Sprintf("%.1f%%", 100*share) }

@@ -14,6 +14,7 @@ import (
 	"github.com/viterin/vek/vek32"
 
 	"github.com/kindred-rec/kindred/loadtest/dataset"
+	"github.com/kindred-rec/kindred/loadtest/metrics"
 	"github.com/kindred-rec/kindred/ranker"
 	"github.com/kindred-rec/kindred/ranker/conversion"
 	"github.com/kindred-rec/kindred/ranker/rerank"
@@ -181,7 +182,7 @@ func (t *tally) add(shown []uint32, took time.Duration) {
 		}
 		for _, other := range shown[:i] {
 			t.pairs++
-			t.categoryApart += 1 - overlap(leaves, t.leaves(other))
+			t.categoryApart += 1 - metrics.Jaccard(leaves, t.leaves(other))
 			a, b := t.world.Vectors.Vector(item), t.world.Vectors.Vector(other)
 			if len(a) > 0 && len(a) == len(b) {
 				t.vectorApart += 1 - float64(vek32.Dot(a, b))
@@ -194,20 +195,6 @@ func (t *tally) add(shown []uint32, took time.Duration) {
 }
 
 func (t *tally) leaves(item uint32) []uint32 { return t.world.Catalog.Row(item).Leaves }
-
-// overlap is the Jaccard index of two short sets, 0 for two that are empty.
-func overlap(a, b []uint32) float64 {
-	both := 0
-	for _, x := range a {
-		if slices.Contains(b, x) {
-			both++
-		}
-	}
-	if both == 0 {
-		return 0
-	}
-	return float64(both) / float64(len(a)+len(b)-both)
-}
 
 func (t *tally) write(v *Variety) {
 	v.Categories = float64(t.categories) / float64(max(1, t.lists))

@@ -17,8 +17,9 @@
 // test and the one before it the validation, and items of the history are hidden.
 // [GlobalTime]: the whole log is cut at one moment, so that nothing is trained on what came
 // after a question; [RollingWindows]: the same several times, trained anew for each.
-// Figures of two protocols do not compare: by time the questions are harder, since new users
-// and new items are among them and nobody else's future helps.
+// Figures of two protocols do not compare: they ask other questions of other users. By time
+// newcomers with short histories are asked, several questions each, about items that training
+// hardly met, and nobody else's future helps.
 //
 // Data that cannot be evaluated (an empty log, a single item, a cut that leaves no
 // questions) end in [ErrNoQuestions] or dataset.ErrProtocol before anything is trained.

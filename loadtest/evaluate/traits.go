@@ -13,6 +13,7 @@ import (
 type traits struct {
 	labels     [][]uint32 // categories, tags and brand
 	categories [][]uint32 // whole paths
+	labelled   bool       // some item has a label
 	maker      []uint32   // seller, or brand where no item has one
 	by         string     // "seller", "brand", or "" where there are neither
 	acts       []int      // of training
@@ -53,6 +54,7 @@ func newTraits(split *dataset.Split, texts *exact.Space) *traits {
 		if item.Brand != "" {
 			t.labels[i] = append(t.labels[i], code("brand", item.Brand))
 		}
+		t.labelled = t.labelled || len(t.labels[i]) > 0
 		maker := item.Brand
 		if t.by == "seller" {
 			maker = item.Seller

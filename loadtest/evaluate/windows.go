@@ -94,7 +94,12 @@ func together(outcomes []outcome, i int) entry {
 		all.coverage += share * e.coverage
 		all.micros += share * e.micros
 		b, from := &all.beyond, e.beyond
-		b.LabelDistance += share * from.LabelDistance
+		if from.LabelDistance != nil { // of the catalog, so of all windows or of none
+			if b.LabelDistance == nil {
+				b.LabelDistance = new(float64)
+			}
+			*b.LabelDistance += share * *from.LabelDistance
+		}
 		b.VectorDistance += share * from.VectorDistance
 		b.Novelty += share * from.Novelty
 		b.Popularity += share * from.Popularity
