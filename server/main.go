@@ -7,6 +7,7 @@
 //	go run ./server train     make a model of what people did
 //	go run ./server models    send, compare, promote and roll back trained models
 //	go run ./server config    show the settings of serve, or print a file of them
+//	go run ./server health    ask a running service whether it serves
 //	go run ./server keys      make, list, rotate and revoke API keys
 //	go run ./server audit     list who did what when
 //	go run ./server policies  say what is done to a ranked list before it is shown
@@ -43,6 +44,7 @@ type cli struct {
 	Train  trainCommand     `cmd:"" help:"Make a trained model of what people did, from a service's log or from files."`
 	Models modelsCommand    `cmd:"" help:"List, send, compare, promote and roll back trained models."`
 	Config configCommand    `cmd:"" help:"Show the settings of serve, or print a documented file of them."`
+	Health healthCommand    `cmd:"" help:"Ask a running service whether it serves, for probes."`
 	Keys   keysCommand      `cmd:"" help:"Make, list, rotate and revoke API keys."`
 	Audit  auditCommand     `cmd:"" help:"List who did what when: keys, settings, policies, models, exports."`
 
