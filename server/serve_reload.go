@@ -61,7 +61,7 @@ func (c *serveCommand) apply(s *service.Service, changes []config.Change, level 
 		return err
 	}
 	level.Set(c.level())
-	live := service.Live{RankingAge: c.rankingAge()}
+	live := service.Live{RankingAge: c.rankingAge(), TraceShare: c.TraceShare}
 	for _, change := range changes {
 		switch change.Name {
 		case "train-every", "train-after", "train-cores", "train-memory":

@@ -63,6 +63,7 @@ var (
 	lagDesc      = tenantDesc("log_lag", "Log entries that the serving state does not reflect yet.")
 	cachedDesc   = tenantDesc("cached_profiles", "Profiles in memory.")
 	droppedDesc  = tenantDesc("decisions_dropped_total", "Decisions that were not logged.")
+	profileDesc  = prometheus.NewDesc("kindred_tenant_profile_reads_total", "Profiles asked for, by where they were: memory or store.", []string{"tenant", "from"}, nil)
 	reusedDesc   = tenantDesc("rankings_reused_total", "Lists from a ranking that was made for an earlier request.")
 	recallDesc   = tenantDesc("index_recall", "Share of the exact nearest that the last self-check found; 1 for flat, which is exact. Absent until checked.")
 	checkedDesc  = tenantDesc("index_check_timestamp_seconds", "When the last self-check was. Absent if there was none.")
@@ -98,7 +99,7 @@ func (m *tenantMetrics) Describe(ch chan<- *prometheus.Desc) {
 		itemsDesc, encodedDesc, lagDesc, cachedDesc, droppedDesc, reusedDesc, tierDesc, recallDesc, checkedDesc, lowDesc, effortDesc,
 		indexedDesc, bytesDesc, mappedDesc, savedDesc, buildDesc, engineDesc,
 		queuedDesc, refusedDesc, textsDesc, keptDesc, failuresDesc, failingDesc, speedDesc, bridgedDesc,
-		modelFault, modelWaits, modelDesc,
+		modelFault, modelWaits, modelDesc, profileDesc,
 	} {
 		ch <- d
 	}
@@ -122,6 +123,8 @@ func (m *tenantMetrics) Collect(ch chan<- prometheus.Metric) {
 		}
 		ch <- prometheus.MustNewConstMetric(droppedDesc, prometheus.CounterValue, float64(st.DecisionsDropped), name)
 		ch <- prometheus.MustNewConstMetric(reusedDesc, prometheus.CounterValue, float64(st.RankingsReused), name)
+		ch <- prometheus.MustNewConstMetric(profileDesc, prometheus.CounterValue, float64(st.ProfileHits), name, "memory")
+		ch <- prometheus.MustNewConstMetric(profileDesc, prometheus.CounterValue, float64(st.ProfileMisses), name, "store")
 		for tier, n := range s.Tiers() {
 			ch <- prometheus.MustNewConstMetric(tierDesc, prometheus.CounterValue, float64(n), name, tier)
 		}

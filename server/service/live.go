@@ -11,6 +11,8 @@ import (
 type Live struct {
 	// RankingAge is shop.Config's.
 	RankingAge time.Duration
+	// TraceShare is telemetry.TraceConfig's; without a collector it says nothing.
+	TraceShare float64
 	// Training takes the place of Config.Training; nil: it goes on as it is. A child that
 	// trains is ended, and what it did is kept where it left checkpoints.
 	Training *schedule.Config
@@ -22,6 +24,7 @@ func (s *Service) Change(live Live) error {
 	if err := s.tenants.SetRankingAge(live.RankingAge); err != nil {
 		return err
 	}
+	s.tracing.SetShare(live.TraceShare)
 	if live.Training == nil {
 		return nil
 	}

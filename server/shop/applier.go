@@ -178,6 +178,9 @@ func (s *Shop) applyEvent(e *record.Stored) {
 	weight := types.weight(&e.Event)
 	s.clock.see(e.Time.UnixMicro())
 	s.events.Add(1)
+	if o := s.config.Outcomes; o != nil && e.RecommendationID != "" && e.Received.After(s.started) {
+		o.Acted(s.tenant, e.RecommendationID, e.Type, e.Received)
+	}
 	if e.ItemNumber == record.NoItem {
 		return
 	}

@@ -47,6 +47,8 @@ type Config struct {
 	// RankingAge is how long a ranking serves the same person and request, while no
 	// event of theirs arrives. Default 5 s; negative: each request is ranked.
 	RankingAge time.Duration
+	// Outcomes is told of lists that are served and of what comes of them. Nil: nobody is.
+	Outcomes Outcomes
 	// CheckpointEvery is the number of log entries after which the counters are
 	// saved, so that a restart reads only what came later. Default 200,000.
 	CheckpointEvery uint64

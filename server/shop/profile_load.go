@@ -23,8 +23,10 @@ func (s *Shop) load(p *profile, before uint64) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.loaded {
+		s.profiles.hits.Add(1)
 		return nil
 	}
+	s.profiles.misses.Add(1)
 	past, err := s.readPast(p.number, before, time.Time{})
 	if err != nil {
 		return err

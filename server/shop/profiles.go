@@ -3,6 +3,7 @@ package shop
 import (
 	"container/list"
 	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/kindred-rec/kindred/ranker"
@@ -96,6 +97,8 @@ const (
 // profiles is a cache of profiles, least recently used out first. What it drops
 // comes back from the store.
 type profiles struct {
+	hits, misses atomic.Int64 // profiles asked for that were in memory, and that were read
+
 	shards [profileShards]profileShard
 }
 

@@ -296,7 +296,8 @@ func (s *Shop) Status() Status {
 		Encoder: g.encoder.Info().Model, Dim: g.dim(), Engine: stats.Engine, Profiles: int64(profiles),
 		MemoryBytes: spaces + s.vectorBytes() +
 			s.texts.Stats().Bytes + int64(profiles)*int64(profileBytes(s.config.HistoryEvents, s.dim)),
-		Events: s.events.Load(), DecisionsDropped: s.decisions.dropped.Load(), RankingsReused: s.reused.Load(), Index: s.indexStatus(g), Encoding: s.encodingStatus(g),
+		Events: s.events.Load(), DecisionsDropped: s.decisions.dropped.Load(), RankingsReused: s.reused.Load(),
+		ProfileHits: s.profiles.hits.Load(), ProfileMisses: s.profiles.misses.Load(), Index: s.indexStatus(g), Encoding: s.encodingStatus(g),
 		Models: s.modelsStatus(),
 	}
 }

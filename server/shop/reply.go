@@ -124,6 +124,9 @@ func (c *call) log(d *record.Decision, row int) {
 	if !c.asOf {
 		c.shop.expose(d.Items, c.now)
 	}
+	if o := c.shop.config.Outcomes; o != nil && !c.asOf && d.Kind != record.DecisionBulk {
+		o.Served(c.shop.tenant, d.ID, d.Policy, c.begin)
+	}
 	logged := c.shop.decisions.put(d)
 	c.info.Logged = logged && (row == 0 || c.info.Logged)
 }

@@ -51,7 +51,7 @@ func TestAnEventOfNoRememberedListIsUnmatched(t *testing.T) {
 	o.Acted("a", "r1", "click", noon.Add(61*time.Minute)) // past the window
 	o.Acted("b", "r1", "click", noon)                     // of another tenant
 	o.Acted("a", "made up", "click", noon)
-	o.Acted("a", "", "click", noon)                    // names none
+	o.Acted("a", "", "click", noon)                     // names none
 	o.Acted("a", "r0", "click", noon.Add(-time.Second)) // from before the start
 	if n := testutil.ToFloat64(o.unmatched); n != 3 {
 		t.Errorf("%v unmatched, want 3", n)
