@@ -17,6 +17,7 @@ type policiesCommand struct {
 	List   policiesList   `cmd:"" help:"List policies."`
 	Get    policiesGet    `cmd:"" help:"Print a policy as a file that put takes."`
 	Put    policiesPut    `cmd:"" help:"Put a policy, or its next version, from a file."`
+	Try    policiesTry    `cmd:"" help:"Tell what a policy in a file would change, on logged requests."`
 	Delete policiesDelete `cmd:"" help:"Delete a policy that nothing names."`
 }
 

@@ -60,7 +60,7 @@ func Roles() map[string][]record.Role {
 	allow("RecommendationService", []string{"SimilarItems", "SearchItems", "RankItems", "Explain", "RecommendBulk"}, frontend, scientist)
 	allow("RecommendationService", []string{"Reproduce"}, scientist)
 	// Whoever may hide every item may say what is shown first.
-	allow("PolicyService", []string{"PutPolicy", "GetPolicy", "ListPolicies", "DeletePolicy"}, merchant, scientist)
+	allow("PolicyService", []string{"PutPolicy", "GetPolicy", "ListPolicies", "DeletePolicy", "TryPolicy"}, merchant, scientist)
 	allow("ExperimentService", []string{"PutExperiment", "GetExperiment", "ListExperiments", "DeleteExperiment"}, scientist)
 	allow("ProfileService", []string{"UpsertProfile", "MergeProfiles", "EraseProfile"}, frontend)
 	allow("ProfileService", []string{"GetProfile", "ListEvents", "ExportProfile"}, frontend, scientist)

@@ -120,6 +120,12 @@ func (r *reproducing) inputs(ctx context.Context, req *ranker.Request) bool {
 	if r.names(InputGone) != "" {
 		return false
 	}
+	return r.ask(req, p)
+}
+
+// ask makes the request that a person's list was made for, and reports whether all that it
+// needs is there.
+func (r *reproducing) ask(req *ranker.Request, p *person) bool {
 	*req = ranker.Request{
 		History: p.history, Impressions: p.passed, Surface: r.list.Surface, UserVector: p.vector(), Hidden: p.hidden,
 		Now: r.list.ClockTime().UnixMicro(), Limit: int(max(r.list.Limit, r.list.Ranked)), Seed: r.list.Seed,

@@ -1380,6 +1380,552 @@ func (*DeletePolicyResponse) Descriptor() ([]byte, []int) {
 	return file_kindred_v1_policy_proto_rawDescGZIP(), []int{19}
 }
 
+type TryPolicyRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. The policy to try.
+	Policy *Policy `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	// What it is compared with, "name" or "name/version". Empty: the last version of the
+	// policy that each request was served by.
+	Against string `protobuf:"bytes,2,opt,name=against,proto3" json:"against,omitempty"`
+	// Requests from then on. Not set: 7 days before until_time.
+	FromTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=from_time,json=fromTime,proto3" json:"from_time,omitempty"`
+	// Exclusive. Not set: now.
+	UntilTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=until_time,json=untilTime,proto3" json:"until_time,omitempty"`
+	// Requests of this surface alone. Empty: of all.
+	Surface string `protobuf:"bytes,5,opt,name=surface,proto3" json:"surface,omitempty"`
+	// Requests to draw, 1 to 5,000. 0: 500.
+	Requests int32 `protobuf:"varint,6,opt,name=requests,proto3" json:"requests,omitempty"`
+	// Draws them. 0: 1.
+	Seed          uint64 `protobuf:"varint,7,opt,name=seed,proto3" json:"seed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TryPolicyRequest) Reset() {
+	*x = TryPolicyRequest{}
+	mi := &file_kindred_v1_policy_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TryPolicyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TryPolicyRequest) ProtoMessage() {}
+
+func (x *TryPolicyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_v1_policy_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TryPolicyRequest.ProtoReflect.Descriptor instead.
+func (*TryPolicyRequest) Descriptor() ([]byte, []int) {
+	return file_kindred_v1_policy_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *TryPolicyRequest) GetPolicy() *Policy {
+	if x != nil {
+		return x.Policy
+	}
+	return nil
+}
+
+func (x *TryPolicyRequest) GetAgainst() string {
+	if x != nil {
+		return x.Against
+	}
+	return ""
+}
+
+func (x *TryPolicyRequest) GetFromTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.FromTime
+	}
+	return nil
+}
+
+func (x *TryPolicyRequest) GetUntilTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.UntilTime
+	}
+	return nil
+}
+
+func (x *TryPolicyRequest) GetSurface() string {
+	if x != nil {
+		return x.Surface
+	}
+	return ""
+}
+
+func (x *TryPolicyRequest) GetRequests() int32 {
+	if x != nil {
+		return x.Requests
+	}
+	return 0
+}
+
+func (x *TryPolicyRequest) GetSeed() uint64 {
+	if x != nil {
+		return x.Seed
+	}
+	return 0
+}
+
+type TryPolicyResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Requests looked at so far, and how many there are to look at.
+	Done  int32 `protobuf:"varint,1,opt,name=done,proto3" json:"done,omitempty"`
+	Total int32 `protobuf:"varint,2,opt,name=total,proto3" json:"total,omitempty"`
+	// In the last message alone.
+	Result        *PolicyTrial `protobuf:"bytes,3,opt,name=result,proto3" json:"result,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TryPolicyResponse) Reset() {
+	*x = TryPolicyResponse{}
+	mi := &file_kindred_v1_policy_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TryPolicyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TryPolicyResponse) ProtoMessage() {}
+
+func (x *TryPolicyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_v1_policy_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TryPolicyResponse.ProtoReflect.Descriptor instead.
+func (*TryPolicyResponse) Descriptor() ([]byte, []int) {
+	return file_kindred_v1_policy_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *TryPolicyResponse) GetDone() int32 {
+	if x != nil {
+		return x.Done
+	}
+	return 0
+}
+
+func (x *TryPolicyResponse) GetTotal() int32 {
+	if x != nil {
+		return x.Total
+	}
+	return 0
+}
+
+func (x *TryPolicyResponse) GetResult() *PolicyTrial {
+	if x != nil {
+		return x.Result
+	}
+	return nil
+}
+
+// What a policy changes, over the requests that could be ranked anew. They are ranked by
+// the models, vectors, counters and catalog of now, on the history of then.
+type PolicyTrial struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Lists of the window that may be drawn: first pages of Recommend and RecommendBulk.
+	Logged int64 `protobuf:"varint,1,opt,name=logged,proto3" json:"logged,omitempty"`
+	// Ranked anew.
+	Requests int32 `protobuf:"varint,2,opt,name=requests,proto3" json:"requests,omitempty"`
+	// Drawn and not ranked anew, by why.
+	Skipped map[string]int32 `protobuf:"bytes,3,rep,name=skipped,proto3" json:"skipped,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	// Share of the lists that differ, in items or in order, 0 to 1.
+	ChangedShare float64 `protobuf:"fixed64,4,opt,name=changed_share,json=changedShare,proto3" json:"changed_share,omitempty"`
+	// Mean number of items of a list that give way to others.
+	DisplacedMean float64 `protobuf:"fixed64,5,opt,name=displaced_mean,json=displacedMean,proto3" json:"displaced_mean,omitempty"`
+	// Mean number of slots that an item in both lists moves.
+	MovedMean float64    `protobuf:"fixed64,6,opt,name=moved_mean,json=movedMean,proto3" json:"moved_mean,omitempty"`
+	Base      *TrialSide `protobuf:"bytes,7,opt,name=base,proto3" json:"base,omitempty"`
+	Tried     *TrialSide `protobuf:"bytes,8,opt,name=tried,proto3" json:"tried,omitempty"`
+	// What gains and loses most places, at most 20 of each kind.
+	Items         []*ExposureShift `protobuf:"bytes,9,rep,name=items,proto3" json:"items,omitempty"`
+	Sellers       []*ExposureShift `protobuf:"bytes,10,rep,name=sellers,proto3" json:"sellers,omitempty"`
+	Brands        []*ExposureShift `protobuf:"bytes,11,rep,name=brands,proto3" json:"brands,omitempty"`
+	Categories    []*ExposureShift `protobuf:"bytes,12,rep,name=categories,proto3" json:"categories,omitempty"`
+	Effect        *TrialEffect     `protobuf:"bytes,13,opt,name=effect,proto3" json:"effect,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PolicyTrial) Reset() {
+	*x = PolicyTrial{}
+	mi := &file_kindred_v1_policy_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PolicyTrial) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PolicyTrial) ProtoMessage() {}
+
+func (x *PolicyTrial) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_v1_policy_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PolicyTrial.ProtoReflect.Descriptor instead.
+func (*PolicyTrial) Descriptor() ([]byte, []int) {
+	return file_kindred_v1_policy_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *PolicyTrial) GetLogged() int64 {
+	if x != nil {
+		return x.Logged
+	}
+	return 0
+}
+
+func (x *PolicyTrial) GetRequests() int32 {
+	if x != nil {
+		return x.Requests
+	}
+	return 0
+}
+
+func (x *PolicyTrial) GetSkipped() map[string]int32 {
+	if x != nil {
+		return x.Skipped
+	}
+	return nil
+}
+
+func (x *PolicyTrial) GetChangedShare() float64 {
+	if x != nil {
+		return x.ChangedShare
+	}
+	return 0
+}
+
+func (x *PolicyTrial) GetDisplacedMean() float64 {
+	if x != nil {
+		return x.DisplacedMean
+	}
+	return 0
+}
+
+func (x *PolicyTrial) GetMovedMean() float64 {
+	if x != nil {
+		return x.MovedMean
+	}
+	return 0
+}
+
+func (x *PolicyTrial) GetBase() *TrialSide {
+	if x != nil {
+		return x.Base
+	}
+	return nil
+}
+
+func (x *PolicyTrial) GetTried() *TrialSide {
+	if x != nil {
+		return x.Tried
+	}
+	return nil
+}
+
+func (x *PolicyTrial) GetItems() []*ExposureShift {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+func (x *PolicyTrial) GetSellers() []*ExposureShift {
+	if x != nil {
+		return x.Sellers
+	}
+	return nil
+}
+
+func (x *PolicyTrial) GetBrands() []*ExposureShift {
+	if x != nil {
+		return x.Brands
+	}
+	return nil
+}
+
+func (x *PolicyTrial) GetCategories() []*ExposureShift {
+	if x != nil {
+		return x.Categories
+	}
+	return nil
+}
+
+func (x *PolicyTrial) GetEffect() *TrialEffect {
+	if x != nil {
+		return x.Effect
+	}
+	return nil
+}
+
+// What the lists of one side are like.
+type TrialSide struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Places in all lists.
+	Places int64 `protobuf:"varint,1,opt,name=places,proto3" json:"places,omitempty"`
+	// Share of the places with items created in the last 30 days, 0 to 1.
+	NewShare float64 `protobuf:"fixed64,2,opt,name=new_share,json=newShare,proto3" json:"new_share,omitempty"`
+	// Mean number of different categories of a list.
+	CategoriesMean float64 `protobuf:"fixed64,3,opt,name=categories_mean,json=categoriesMean,proto3" json:"categories_mean,omitempty"`
+	// Different items in all lists.
+	Items         int64 `protobuf:"varint,4,opt,name=items,proto3" json:"items,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TrialSide) Reset() {
+	*x = TrialSide{}
+	mi := &file_kindred_v1_policy_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TrialSide) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TrialSide) ProtoMessage() {}
+
+func (x *TrialSide) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_v1_policy_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TrialSide.ProtoReflect.Descriptor instead.
+func (*TrialSide) Descriptor() ([]byte, []int) {
+	return file_kindred_v1_policy_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *TrialSide) GetPlaces() int64 {
+	if x != nil {
+		return x.Places
+	}
+	return 0
+}
+
+func (x *TrialSide) GetNewShare() float64 {
+	if x != nil {
+		return x.NewShare
+	}
+	return 0
+}
+
+func (x *TrialSide) GetCategoriesMean() float64 {
+	if x != nil {
+		return x.CategoriesMean
+	}
+	return 0
+}
+
+func (x *TrialSide) GetItems() int64 {
+	if x != nil {
+		return x.Items
+	}
+	return 0
+}
+
+type ExposureShift struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of an item, or a label.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Places under either policy.
+	Base          int64 `protobuf:"varint,2,opt,name=base,proto3" json:"base,omitempty"`
+	Tried         int64 `protobuf:"varint,3,opt,name=tried,proto3" json:"tried,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExposureShift) Reset() {
+	*x = ExposureShift{}
+	mi := &file_kindred_v1_policy_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExposureShift) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExposureShift) ProtoMessage() {}
+
+func (x *ExposureShift) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_v1_policy_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExposureShift.ProtoReflect.Descriptor instead.
+func (*ExposureShift) Descriptor() ([]byte, []int) {
+	return file_kindred_v1_policy_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *ExposureShift) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ExposureShift) GetBase() int64 {
+	if x != nil {
+		return x.Base
+	}
+	return 0
+}
+
+func (x *ExposureShift) GetTried() int64 {
+	if x != nil {
+		return x.Tried
+	}
+	return 0
+}
+
+// The effect on clicks, from lists that chance gave: each logged list that the policy makes
+// too counts by 1 over its logged probability, over the sum of these (SNIPS; Swaminathan
+// and Joachims, 2015).
+type TrialEffect struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Why there are no figures. Empty: there are.
+	Refusal string `protobuf:"bytes,1,opt,name=refusal,proto3" json:"refusal,omitempty"`
+	// Sampled lists that chance had a part in, and those of them that the policy makes too.
+	Lists  int32 `protobuf:"varint,2,opt,name=lists,proto3" json:"lists,omitempty"`
+	Shared int32 `protobuf:"varint,3,opt,name=shared,proto3" json:"shared,omitempty"`
+	// (sum of weights)^2 / sum of squared weights.
+	EffectiveSample float64 `protobuf:"fixed64,4,opt,name=effective_sample,json=effectiveSample,proto3" json:"effective_sample,omitempty"`
+	// Mean number of clicks of a list as it was logged, and as estimated.
+	LoggedClicks float64 `protobuf:"fixed64,5,opt,name=logged_clicks,json=loggedClicks,proto3" json:"logged_clicks,omitempty"`
+	TriedClicks  float64 `protobuf:"fixed64,6,opt,name=tried_clicks,json=triedClicks,proto3" json:"tried_clicks,omitempty"`
+	// Standard error of tried_clicks.
+	StandardError float64 `protobuf:"fixed64,7,opt,name=standard_error,json=standardError,proto3" json:"standard_error,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TrialEffect) Reset() {
+	*x = TrialEffect{}
+	mi := &file_kindred_v1_policy_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TrialEffect) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TrialEffect) ProtoMessage() {}
+
+func (x *TrialEffect) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_v1_policy_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TrialEffect.ProtoReflect.Descriptor instead.
+func (*TrialEffect) Descriptor() ([]byte, []int) {
+	return file_kindred_v1_policy_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *TrialEffect) GetRefusal() string {
+	if x != nil {
+		return x.Refusal
+	}
+	return ""
+}
+
+func (x *TrialEffect) GetLists() int32 {
+	if x != nil {
+		return x.Lists
+	}
+	return 0
+}
+
+func (x *TrialEffect) GetShared() int32 {
+	if x != nil {
+		return x.Shared
+	}
+	return 0
+}
+
+func (x *TrialEffect) GetEffectiveSample() float64 {
+	if x != nil {
+		return x.EffectiveSample
+	}
+	return 0
+}
+
+func (x *TrialEffect) GetLoggedClicks() float64 {
+	if x != nil {
+		return x.LoggedClicks
+	}
+	return 0
+}
+
+func (x *TrialEffect) GetTriedClicks() float64 {
+	if x != nil {
+		return x.TriedClicks
+	}
+	return 0
+}
+
+func (x *TrialEffect) GetStandardError() float64 {
+	if x != nil {
+		return x.StandardError
+	}
+	return 0
+}
+
 var File_kindred_v1_policy_proto protoreflect.FileDescriptor
 
 const file_kindred_v1_policy_proto_rawDesc = "" +
@@ -1468,7 +2014,58 @@ const file_kindred_v1_policy_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12.\n" +
 	"\x10expected_version\x18\x02 \x01(\x05H\x00R\x0fexpectedVersion\x88\x01\x01B\x13\n" +
 	"\x11_expected_version\"\x16\n" +
-	"\x14DeletePolicyResponse*h\n" +
+	"\x14DeletePolicyResponse\"\x96\x02\n" +
+	"\x10TryPolicyRequest\x12*\n" +
+	"\x06policy\x18\x01 \x01(\v2\x12.kindred.v1.PolicyR\x06policy\x12\x18\n" +
+	"\aagainst\x18\x02 \x01(\tR\aagainst\x127\n" +
+	"\tfrom_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\bfromTime\x129\n" +
+	"\n" +
+	"until_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tuntilTime\x12\x18\n" +
+	"\asurface\x18\x05 \x01(\tR\asurface\x12\x1a\n" +
+	"\brequests\x18\x06 \x01(\x05R\brequests\x12\x12\n" +
+	"\x04seed\x18\a \x01(\x04R\x04seed\"n\n" +
+	"\x11TryPolicyResponse\x12\x12\n" +
+	"\x04done\x18\x01 \x01(\x05R\x04done\x12\x14\n" +
+	"\x05total\x18\x02 \x01(\x05R\x05total\x12/\n" +
+	"\x06result\x18\x03 \x01(\v2\x17.kindred.v1.PolicyTrialR\x06result\"\x85\x05\n" +
+	"\vPolicyTrial\x12\x16\n" +
+	"\x06logged\x18\x01 \x01(\x03R\x06logged\x12\x1a\n" +
+	"\brequests\x18\x02 \x01(\x05R\brequests\x12>\n" +
+	"\askipped\x18\x03 \x03(\v2$.kindred.v1.PolicyTrial.SkippedEntryR\askipped\x12#\n" +
+	"\rchanged_share\x18\x04 \x01(\x01R\fchangedShare\x12%\n" +
+	"\x0edisplaced_mean\x18\x05 \x01(\x01R\rdisplacedMean\x12\x1d\n" +
+	"\n" +
+	"moved_mean\x18\x06 \x01(\x01R\tmovedMean\x12)\n" +
+	"\x04base\x18\a \x01(\v2\x15.kindred.v1.TrialSideR\x04base\x12+\n" +
+	"\x05tried\x18\b \x01(\v2\x15.kindred.v1.TrialSideR\x05tried\x12/\n" +
+	"\x05items\x18\t \x03(\v2\x19.kindred.v1.ExposureShiftR\x05items\x123\n" +
+	"\asellers\x18\n" +
+	" \x03(\v2\x19.kindred.v1.ExposureShiftR\asellers\x121\n" +
+	"\x06brands\x18\v \x03(\v2\x19.kindred.v1.ExposureShiftR\x06brands\x129\n" +
+	"\n" +
+	"categories\x18\f \x03(\v2\x19.kindred.v1.ExposureShiftR\n" +
+	"categories\x12/\n" +
+	"\x06effect\x18\r \x01(\v2\x17.kindred.v1.TrialEffectR\x06effect\x1a:\n" +
+	"\fSkippedEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x05R\x05value:\x028\x01\"\x7f\n" +
+	"\tTrialSide\x12\x16\n" +
+	"\x06places\x18\x01 \x01(\x03R\x06places\x12\x1b\n" +
+	"\tnew_share\x18\x02 \x01(\x01R\bnewShare\x12'\n" +
+	"\x0fcategories_mean\x18\x03 \x01(\x01R\x0ecategoriesMean\x12\x14\n" +
+	"\x05items\x18\x04 \x01(\x03R\x05items\"M\n" +
+	"\rExposureShift\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04base\x18\x02 \x01(\x03R\x04base\x12\x14\n" +
+	"\x05tried\x18\x03 \x01(\x03R\x05tried\"\xef\x01\n" +
+	"\vTrialEffect\x12\x18\n" +
+	"\arefusal\x18\x01 \x01(\tR\arefusal\x12\x14\n" +
+	"\x05lists\x18\x02 \x01(\x05R\x05lists\x12\x16\n" +
+	"\x06shared\x18\x03 \x01(\x05R\x06shared\x12)\n" +
+	"\x10effective_sample\x18\x04 \x01(\x01R\x0feffectiveSample\x12#\n" +
+	"\rlogged_clicks\x18\x05 \x01(\x01R\floggedClicks\x12!\n" +
+	"\ftried_clicks\x18\x06 \x01(\x01R\vtriedClicks\x12%\n" +
+	"\x0estandard_error\x18\a \x01(\x01R\rstandardError*h\n" +
 	"\bCapLabel\x12\x19\n" +
 	"\x15CAP_LABEL_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12CAP_LABEL_CATEGORY\x10\x01\x12\x13\n" +
@@ -1478,12 +2075,13 @@ const file_kindred_v1_policy_proto_rawDesc = "" +
 	"\x1bNEW_ITEM_METHOD_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15NEW_ITEM_METHOD_SCORE\x10\x01\x12\x1c\n" +
 	"\x18NEW_ITEM_METHOD_THOMPSON\x10\x02\x12\x17\n" +
-	"\x13NEW_ITEM_METHOD_UCB\x10\x032\xc9\x02\n" +
+	"\x13NEW_ITEM_METHOD_UCB\x10\x032\x95\x03\n" +
 	"\rPolicyService\x12H\n" +
 	"\tPutPolicy\x12\x1c.kindred.v1.PutPolicyRequest\x1a\x1d.kindred.v1.PutPolicyResponse\x12H\n" +
 	"\tGetPolicy\x12\x1c.kindred.v1.GetPolicyRequest\x1a\x1d.kindred.v1.GetPolicyResponse\x12Q\n" +
 	"\fListPolicies\x12\x1f.kindred.v1.ListPoliciesRequest\x1a .kindred.v1.ListPoliciesResponse\x12Q\n" +
-	"\fDeletePolicy\x12\x1f.kindred.v1.DeletePolicyRequest\x1a .kindred.v1.DeletePolicyResponseB;Z9github.com/kindred-rec/kindred/proto/kindred/v1;kindredv1b\x06proto3"
+	"\fDeletePolicy\x12\x1f.kindred.v1.DeletePolicyRequest\x1a .kindred.v1.DeletePolicyResponse\x12J\n" +
+	"\tTryPolicy\x12\x1c.kindred.v1.TryPolicyRequest\x1a\x1d.kindred.v1.TryPolicyResponse0\x01B;Z9github.com/kindred-rec/kindred/proto/kindred/v1;kindredv1b\x06proto3"
 
 var (
 	file_kindred_v1_policy_proto_rawDescOnce sync.Once
@@ -1498,7 +2096,7 @@ func file_kindred_v1_policy_proto_rawDescGZIP() []byte {
 }
 
 var file_kindred_v1_policy_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_kindred_v1_policy_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_kindred_v1_policy_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_kindred_v1_policy_proto_goTypes = []any{
 	(CapLabel)(0),                 // 0: kindred.v1.CapLabel
 	(NewItemMethod)(0),            // 1: kindred.v1.NewItemMethod
@@ -1522,47 +2120,68 @@ var file_kindred_v1_policy_proto_goTypes = []any{
 	(*ListPoliciesResponse)(nil),  // 19: kindred.v1.ListPoliciesResponse
 	(*DeletePolicyRequest)(nil),   // 20: kindred.v1.DeletePolicyRequest
 	(*DeletePolicyResponse)(nil),  // 21: kindred.v1.DeletePolicyResponse
-	(*timestamppb.Timestamp)(nil), // 22: google.protobuf.Timestamp
-	(SeenPolicy)(0),               // 23: kindred.v1.SeenPolicy
-	(*durationpb.Duration)(nil),   // 24: google.protobuf.Duration
+	(*TryPolicyRequest)(nil),      // 22: kindred.v1.TryPolicyRequest
+	(*TryPolicyResponse)(nil),     // 23: kindred.v1.TryPolicyResponse
+	(*PolicyTrial)(nil),           // 24: kindred.v1.PolicyTrial
+	(*TrialSide)(nil),             // 25: kindred.v1.TrialSide
+	(*ExposureShift)(nil),         // 26: kindred.v1.ExposureShift
+	(*TrialEffect)(nil),           // 27: kindred.v1.TrialEffect
+	nil,                           // 28: kindred.v1.PolicyTrial.SkippedEntry
+	(*timestamppb.Timestamp)(nil), // 29: google.protobuf.Timestamp
+	(SeenPolicy)(0),               // 30: kindred.v1.SeenPolicy
+	(*durationpb.Duration)(nil),   // 31: google.protobuf.Duration
 }
 var file_kindred_v1_policy_proto_depIdxs = []int32{
-	22, // 0: kindred.v1.Policy.create_time:type_name -> google.protobuf.Timestamp
-	23, // 1: kindred.v1.Policy.seen_policy:type_name -> kindred.v1.SeenPolicy
+	29, // 0: kindred.v1.Policy.create_time:type_name -> google.protobuf.Timestamp
+	30, // 1: kindred.v1.Policy.seen_policy:type_name -> kindred.v1.SeenPolicy
 	3,  // 2: kindred.v1.Policy.caps:type_name -> kindred.v1.PolicyCap
 	4,  // 3: kindred.v1.Policy.rules:type_name -> kindred.v1.PolicyRule
 	11, // 4: kindred.v1.Policy.exploration:type_name -> kindred.v1.Exploration
 	12, // 5: kindred.v1.Policy.new_items:type_name -> kindred.v1.NewItems
 	13, // 6: kindred.v1.Policy.fatigue:type_name -> kindred.v1.Fatigue
 	0,  // 7: kindred.v1.PolicyCap.label:type_name -> kindred.v1.CapLabel
-	22, // 8: kindred.v1.PolicyRule.from_time:type_name -> google.protobuf.Timestamp
-	22, // 9: kindred.v1.PolicyRule.until_time:type_name -> google.protobuf.Timestamp
+	29, // 8: kindred.v1.PolicyRule.from_time:type_name -> google.protobuf.Timestamp
+	29, // 9: kindred.v1.PolicyRule.until_time:type_name -> google.protobuf.Timestamp
 	5,  // 10: kindred.v1.PolicyRule.exclude:type_name -> kindred.v1.ExcludeAction
 	6,  // 11: kindred.v1.PolicyRule.daily_cap:type_name -> kindred.v1.DailyCapAction
 	7,  // 12: kindred.v1.PolicyRule.pin:type_name -> kindred.v1.PinAction
 	8,  // 13: kindred.v1.PolicyRule.reserve:type_name -> kindred.v1.ReserveAction
 	9,  // 14: kindred.v1.PolicyRule.boost:type_name -> kindred.v1.BoostAction
 	10, // 15: kindred.v1.PolicyRule.bury:type_name -> kindred.v1.BuryAction
-	24, // 16: kindred.v1.NewItems.max_age:type_name -> google.protobuf.Duration
+	31, // 16: kindred.v1.NewItems.max_age:type_name -> google.protobuf.Duration
 	1,  // 17: kindred.v1.NewItems.method:type_name -> kindred.v1.NewItemMethod
-	24, // 18: kindred.v1.Fatigue.half_life:type_name -> google.protobuf.Duration
+	31, // 18: kindred.v1.Fatigue.half_life:type_name -> google.protobuf.Duration
 	2,  // 19: kindred.v1.PutPolicyRequest.policy:type_name -> kindred.v1.Policy
 	2,  // 20: kindred.v1.PutPolicyResponse.policy:type_name -> kindred.v1.Policy
 	2,  // 21: kindred.v1.GetPolicyResponse.policy:type_name -> kindred.v1.Policy
 	2,  // 22: kindred.v1.ListPoliciesResponse.policies:type_name -> kindred.v1.Policy
-	14, // 23: kindred.v1.PolicyService.PutPolicy:input_type -> kindred.v1.PutPolicyRequest
-	16, // 24: kindred.v1.PolicyService.GetPolicy:input_type -> kindred.v1.GetPolicyRequest
-	18, // 25: kindred.v1.PolicyService.ListPolicies:input_type -> kindred.v1.ListPoliciesRequest
-	20, // 26: kindred.v1.PolicyService.DeletePolicy:input_type -> kindred.v1.DeletePolicyRequest
-	15, // 27: kindred.v1.PolicyService.PutPolicy:output_type -> kindred.v1.PutPolicyResponse
-	17, // 28: kindred.v1.PolicyService.GetPolicy:output_type -> kindred.v1.GetPolicyResponse
-	19, // 29: kindred.v1.PolicyService.ListPolicies:output_type -> kindred.v1.ListPoliciesResponse
-	21, // 30: kindred.v1.PolicyService.DeletePolicy:output_type -> kindred.v1.DeletePolicyResponse
-	27, // [27:31] is the sub-list for method output_type
-	23, // [23:27] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	2,  // 23: kindred.v1.TryPolicyRequest.policy:type_name -> kindred.v1.Policy
+	29, // 24: kindred.v1.TryPolicyRequest.from_time:type_name -> google.protobuf.Timestamp
+	29, // 25: kindred.v1.TryPolicyRequest.until_time:type_name -> google.protobuf.Timestamp
+	24, // 26: kindred.v1.TryPolicyResponse.result:type_name -> kindred.v1.PolicyTrial
+	28, // 27: kindred.v1.PolicyTrial.skipped:type_name -> kindred.v1.PolicyTrial.SkippedEntry
+	25, // 28: kindred.v1.PolicyTrial.base:type_name -> kindred.v1.TrialSide
+	25, // 29: kindred.v1.PolicyTrial.tried:type_name -> kindred.v1.TrialSide
+	26, // 30: kindred.v1.PolicyTrial.items:type_name -> kindred.v1.ExposureShift
+	26, // 31: kindred.v1.PolicyTrial.sellers:type_name -> kindred.v1.ExposureShift
+	26, // 32: kindred.v1.PolicyTrial.brands:type_name -> kindred.v1.ExposureShift
+	26, // 33: kindred.v1.PolicyTrial.categories:type_name -> kindred.v1.ExposureShift
+	27, // 34: kindred.v1.PolicyTrial.effect:type_name -> kindred.v1.TrialEffect
+	14, // 35: kindred.v1.PolicyService.PutPolicy:input_type -> kindred.v1.PutPolicyRequest
+	16, // 36: kindred.v1.PolicyService.GetPolicy:input_type -> kindred.v1.GetPolicyRequest
+	18, // 37: kindred.v1.PolicyService.ListPolicies:input_type -> kindred.v1.ListPoliciesRequest
+	20, // 38: kindred.v1.PolicyService.DeletePolicy:input_type -> kindred.v1.DeletePolicyRequest
+	22, // 39: kindred.v1.PolicyService.TryPolicy:input_type -> kindred.v1.TryPolicyRequest
+	15, // 40: kindred.v1.PolicyService.PutPolicy:output_type -> kindred.v1.PutPolicyResponse
+	17, // 41: kindred.v1.PolicyService.GetPolicy:output_type -> kindred.v1.GetPolicyResponse
+	19, // 42: kindred.v1.PolicyService.ListPolicies:output_type -> kindred.v1.ListPoliciesResponse
+	21, // 43: kindred.v1.PolicyService.DeletePolicy:output_type -> kindred.v1.DeletePolicyResponse
+	23, // 44: kindred.v1.PolicyService.TryPolicy:output_type -> kindred.v1.TryPolicyResponse
+	40, // [40:45] is the sub-list for method output_type
+	35, // [35:40] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_kindred_v1_policy_proto_init() }
@@ -1588,7 +2207,7 @@ func file_kindred_v1_policy_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kindred_v1_policy_proto_rawDesc), len(file_kindred_v1_policy_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   20,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

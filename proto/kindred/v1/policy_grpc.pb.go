@@ -23,6 +23,7 @@ const (
 	PolicyService_GetPolicy_FullMethodName    = "/kindred.v1.PolicyService/GetPolicy"
 	PolicyService_ListPolicies_FullMethodName = "/kindred.v1.PolicyService/ListPolicies"
 	PolicyService_DeletePolicy_FullMethodName = "/kindred.v1.PolicyService/DeletePolicy"
+	PolicyService_TryPolicy_FullMethodName    = "/kindred.v1.PolicyService/TryPolicy"
 )
 
 // PolicyServiceClient is the client API for PolicyService service.
@@ -48,6 +49,11 @@ type PolicyServiceClient interface {
 	ListPolicies(ctx context.Context, in *ListPoliciesRequest, opts ...grpc.CallOption) (*ListPoliciesResponse, error)
 	// FAILED_PRECONDITION: a surface or an experiment names it.
 	DeletePolicy(ctx context.Context, in *DeletePolicyRequest, opts ...grpc.CallOption) (*DeletePolicyResponse, error)
+	// Tries a policy, which need not be put, on logged requests: ranks a drawn sample of
+	// them anew under it and under the policy that serves, and tells what differs. Serves,
+	// logs and counts nothing, and yields to every other request. Messages with progress,
+	// then one with the result. Roles: merchant, scientist and admin.
+	TryPolicy(ctx context.Context, in *TryPolicyRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[TryPolicyResponse], error)
 }
 
 type policyServiceClient struct {
@@ -98,6 +104,25 @@ func (c *policyServiceClient) DeletePolicy(ctx context.Context, in *DeletePolicy
 	return out, nil
 }
 
+func (c *policyServiceClient) TryPolicy(ctx context.Context, in *TryPolicyRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[TryPolicyResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &PolicyService_ServiceDesc.Streams[0], PolicyService_TryPolicy_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[TryPolicyRequest, TryPolicyResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type PolicyService_TryPolicyClient = grpc.ServerStreamingClient[TryPolicyResponse]
+
 // PolicyServiceServer is the server API for PolicyService service.
 // All implementations must embed UnimplementedPolicyServiceServer
 // for forward compatibility.
@@ -121,6 +146,11 @@ type PolicyServiceServer interface {
 	ListPolicies(context.Context, *ListPoliciesRequest) (*ListPoliciesResponse, error)
 	// FAILED_PRECONDITION: a surface or an experiment names it.
 	DeletePolicy(context.Context, *DeletePolicyRequest) (*DeletePolicyResponse, error)
+	// Tries a policy, which need not be put, on logged requests: ranks a drawn sample of
+	// them anew under it and under the policy that serves, and tells what differs. Serves,
+	// logs and counts nothing, and yields to every other request. Messages with progress,
+	// then one with the result. Roles: merchant, scientist and admin.
+	TryPolicy(*TryPolicyRequest, grpc.ServerStreamingServer[TryPolicyResponse]) error
 	mustEmbedUnimplementedPolicyServiceServer()
 }
 
@@ -142,6 +172,9 @@ func (UnimplementedPolicyServiceServer) ListPolicies(context.Context, *ListPolic
 }
 func (UnimplementedPolicyServiceServer) DeletePolicy(context.Context, *DeletePolicyRequest) (*DeletePolicyResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeletePolicy not implemented")
+}
+func (UnimplementedPolicyServiceServer) TryPolicy(*TryPolicyRequest, grpc.ServerStreamingServer[TryPolicyResponse]) error {
+	return status.Error(codes.Unimplemented, "method TryPolicy not implemented")
 }
 func (UnimplementedPolicyServiceServer) mustEmbedUnimplementedPolicyServiceServer() {}
 func (UnimplementedPolicyServiceServer) testEmbeddedByValue()                       {}
@@ -236,6 +269,17 @@ func _PolicyService_DeletePolicy_Handler(srv interface{}, ctx context.Context, d
 	return interceptor(ctx, in, info, handler)
 }
 
+func _PolicyService_TryPolicy_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(TryPolicyRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(PolicyServiceServer).TryPolicy(m, &grpc.GenericServerStream[TryPolicyRequest, TryPolicyResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type PolicyService_TryPolicyServer = grpc.ServerStreamingServer[TryPolicyResponse]
+
 // PolicyService_ServiceDesc is the grpc.ServiceDesc for PolicyService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -260,6 +304,12 @@ var PolicyService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _PolicyService_DeletePolicy_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "TryPolicy",
+			Handler:       _PolicyService_TryPolicy_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "kindred/v1/policy.proto",
 }
