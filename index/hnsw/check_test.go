@@ -28,7 +28,7 @@ func TestCheckFileNamesAnAlteredFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for at := range good {
+	for at := 0; at < len(good); at += 1 + len(good)/64 {
 		bad := append([]byte(nil), good...)
 		bad[at] ^= 1
 		if err := os.WriteFile(path, bad, 0o600); err != nil {
