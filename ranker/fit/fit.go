@@ -16,6 +16,14 @@
 // few dozen features Newton's method gets there in a few steps, without a rate to
 // choose and without chance.
 //
+// That penalty counts weights alike, although features have different scales: of few samples it
+// lets a feature of a wide scale go anywhere, and holds one of a narrow scale whose part it then
+// takes. So the prior also counts as PriorSamples further choices, spread over the same
+// candidates and made with the probabilities that it gives. They measure what a change does to
+// probabilities, whatever the scales: the penalty is PriorSamples times the mean
+// Kullback-Leibler divergence of the model from the prior's. Of n samples, the prior has a say of
+// PriorSamples/(n+PriorSamples).
+//
 // Choices from a list that was shown are not those of candidates alone: what stands
 // further down is looked at less. Rows of such a list have ranker.Position set to minus
 // the logarithm of their slot, and its weight e is fitted with the others: slot k is then
@@ -65,11 +73,19 @@ type Options struct {
 	// Ridge is the strength of the pull to the prior, above 0: a weight one off the
 	// prior costs as much as half of Ridge in log likelihood. Default 1.
 	Ridge float64
+	// PriorSamples is how many choices the prior counts as, beside the samples: at most 1e9.
+	// Default [DefaultPriorSamples]; negative: none.
+	PriorSamples float64
 	// Passes over the samples at most. Default 30.
 	Passes int
 	// Fixed features keep their prior weight.
 	Fixed []ranker.Feature
 }
+
+// DefaultPriorSamples is what Options.PriorSamples is where nothing else is said. In simulated
+// shops, weights of 60 to 200 choices from random lists sold less than the prior's, and those of
+// a prior that counts as 200 did not.
+const DefaultPriorSamples = 200
 
 // Report says what a fit came to.
 type Report struct {
@@ -94,13 +110,20 @@ func Weights(ctx context.Context, samples []Sample, prior ranker.Weights, o Opti
 	if o.Passes == 0 {
 		o.Passes = 30
 	}
+	if o.PriorSamples == 0 {
+		o.PriorSamples = DefaultPriorSamples
+	}
 	if !(o.Ridge > 0 && o.Ridge < math.MaxInt32) || o.Passes < 1 {
 		return prior, Report{}, fmt.Errorf("fit: Ridge is %v and Passes %d; both must be above 0", o.Ridge, o.Passes)
+	}
+	if !(o.PriorSamples <= 1e9) {
+		return prior, Report{}, fmt.Errorf("fit: PriorSamples is %v; it must be at most 1e9", o.PriorSamples)
 	}
 	if err := check(samples, &prior, o.Fixed); err != nil {
 		return prior, Report{}, err
 	}
 	l := likelihood{samples: samples, prior: prior, ridge: o.Ridge}
+	l.expect(max(o.PriorSamples, 0))
 	for _, f := range o.Fixed {
 		l.fixed[f] = true
 	}
@@ -187,37 +210,45 @@ type likelihood struct {
 	prior   ranker.Weights
 	ridge   float64
 	fixed   [features]bool
+	// share is how many further choices a sample of weight 1 has from the prior, and expected
+	// the mean features of those; nil where share is 0.
+	share    float64
+	expected [][features]float64
 }
 
-// A place is what is known of the function at some weights.
-type place struct {
-	log, penalised, weight float64
-	gradient               [features]float64
-	curvature              [features][features]float64 // minus the second derivatives, lower half
-}
-
-// at sums over the samples.
-func (l *likelihood) at(w *ranker.Weights) place {
-	var p place
+// expect has the prior count as so many samples.
+func (l *likelihood) expect(priorSamples float64) {
+	if priorSamples == 0 {
+		return
+	}
+	weight := 0.0
+	for i := range l.samples {
+		weight += l.samples[i].weight()
+	}
+	l.share, l.expected = priorSamples/weight, make([][features]float64, len(l.samples))
 	var odds []float64
 	for i := range l.samples {
-		odds = p.add(&l.samples[i], w, odds)
+		s := &l.samples[i]
+		odds, _ = s.odds(&l.prior, odds)
+		for k, q := range odds {
+			for f, x := range s.Rows[k] {
+				l.expected[i][f] += q * float64(x)
+			}
+		}
 	}
-	p.penalised = p.log
-	for f := range features {
-		off := w[f] - l.prior[f]
-		p.penalised -= l.ridge / 2 * off * off
-		p.gradient[f] -= l.ridge * off
-		p.curvature[f][f] += l.ridge
-	}
-	return p
 }
 
-func (p *place) add(s *Sample, w *ranker.Weights, odds []float64) []float64 {
-	weight := s.Weight
-	if weight == 0 {
-		weight = 1
+// weight is the sample's.
+func (s *Sample) weight() float64 {
+	if s.Weight == 0 {
+		return 1
 	}
+	return s.Weight
+}
+
+// odds are the probabilities of the candidates, in odds' memory, and level the logarithm of
+// what exp(score) is divided by.
+func (s *Sample) odds(w *ranker.Weights, odds []float64) (_ []float64, level float64) {
 	odds = odds[:0]
 	top := math.Inf(-1)
 	for i := range s.Rows {
@@ -229,31 +260,78 @@ func (p *place) add(s *Sample, w *ranker.Weights, odds []float64) []float64 {
 		odds[i] = math.Exp(score - top)
 		sum += odds[i]
 	}
+	for i := range odds {
+		odds[i] /= sum
+	}
+	return odds, top + math.Log(sum)
+}
+
+// A place is what is known of the function at some weights.
+type place struct {
+	// log is the likelihood of the samples and weight theirs; penalised has the prior's too.
+	log, penalised, weight float64
+	gradient               [features]float64
+	curvature              [features][features]float64 // minus the second derivatives, lower half
+}
+
+// at sums over the samples.
+func (l *likelihood) at(w *ranker.Weights) place {
+	var p place
+	var odds []float64
+	for i := range l.samples {
+		odds = p.add(l, i, w, odds)
+	}
+	p.penalised += p.log
+	for f := range features {
+		off := w[f] - l.prior[f]
+		p.penalised -= l.ridge / 2 * off * off
+		p.gradient[f] -= l.ridge * off
+		p.curvature[f][f] += l.ridge
+	}
+	return p
+}
+
+// add adds a sample, and the choices that the prior makes beside it.
+func (p *place) add(l *likelihood, i int, w *ranker.Weights, odds []float64) []float64 {
+	s := &l.samples[i]
+	weight := s.weight()
+	odds, level := s.odds(w, odds)
 	var mean [features]float64
 	var second [features][features]float64
-	for i := range s.Rows {
-		q := odds[i] / sum
+	for k := range s.Rows {
+		q := odds[k]
 		if q < 1e-12 {
 			continue
 		}
-		for f, x := range s.Rows[i] {
+		for f, x := range s.Rows[k] {
 			if x == 0 {
 				continue
 			}
 			qx := q * float64(x)
 			mean[f] += qx
 			for g := range f + 1 {
-				second[f][g] += qx * float64(s.Rows[i][g])
+				second[f][g] += qx * float64(s.Rows[k][g])
 			}
 		}
 	}
+	chosen := &s.Rows[s.Chosen]
 	p.weight += weight
-	p.log += weight * math.Log(odds[s.Chosen]/sum)
+	p.log += weight * (w.ScoreOf(chosen) - level)
+	all := weight * (1 + l.share)
 	for f := range features {
-		p.gradient[f] += weight * (float64(s.Rows[s.Chosen][f]) - mean[f])
+		p.gradient[f] += weight * (float64(chosen[f]) - mean[f])
 		for g := range f + 1 {
-			p.curvature[f][g] += weight * (second[f][g] - mean[f]*mean[g])
+			p.curvature[f][g] += all * (second[f][g] - mean[f]*mean[g])
 		}
+	}
+	if l.share == 0 {
+		return odds
+	}
+	further := weight * l.share
+	p.penalised -= further * level
+	for f, x := range l.expected[i] {
+		p.penalised += further * w[f] * x
+		p.gradient[f] += further * (x - mean[f])
 	}
 	return odds
 }
