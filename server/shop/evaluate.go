@@ -32,12 +32,17 @@ type Comparison struct {
 	Candidate, Serving bundle.Hash // Serving empty: no model
 	Cases              int
 	// Unseen: the items to be found are later than all that the candidate was trained on.
-	Unseen    bool
-	Overlap   float64 // mean share of items that both lists have, 0 to 1
-	Of        Figures // the candidate's
-	Now       Figures // of what serves
-	BuildTime time.Duration
-	Time      time.Duration // of comparing
+	Unseen  bool
+	Overlap float64 // mean share of items that both lists have, 0 to 1
+	Of      Figures // the candidate's
+	Now     Figures // of what serves
+	// Untrained are the figures of no model; nil: that is what serves.
+	Untrained *Figures
+	// Gain is how much the candidate's NDCG is above that of what serves, over the cases, and
+	// GainUntrained above that of no model.
+	Gain, GainUntrained Paired
+	BuildTime           time.Duration
+	Time                time.Duration // of comparing
 }
 
 // Figures say how good the lists of one side are.
@@ -49,7 +54,9 @@ type Figures struct {
 }
 
 // Evaluate builds a candidate beside what serves and compares the two on what people did
-// lately: each case is a person's history without its last item, which is to be found.
+// lately: each case is a person's history without its last item, which is to be found. Items
+// that a person came to by themselves are asked for where there are enough of them: those
+// that a list showed speak for the model that made the list, whatever its worth.
 // Both rank with counts of the last acts in which no answer was counted.
 // One comparison runs at a time: ErrOverloaded. Errors beside it: *InputError, ErrUnfit,
 // bundle.ErrDamaged, record.ErrNotFound.
@@ -98,6 +105,11 @@ func (s *Shop) Evaluate(ctx context.Context, q *EvaluationQuery) (*Comparison, e
 	}
 	items := s.CatalogItems()
 	out.Of, out.Now = c.sides[0].figures(len(cases), items), c.sides[1].figures(len(cases), items)
+	out.Gain = difference(c.sides[0].gains, c.sides[1].gains)
+	if len(c.sides) > 2 {
+		f := c.sides[2].figures(len(cases), items)
+		out.Untrained, out.GainUntrained = &f, difference(c.sides[0].gains, c.sides[2].gains)
+	}
 	return out, nil
 }
 
@@ -140,12 +152,15 @@ const (
 	// fewUnseen is how many cases later than the training there must be, for the others
 	// to be left out.
 	fewUnseen = 20
+	// fewOwn is how many cases there must be that no list led to, for the others to be left out.
+	fewOwn = 50
 )
 
 var errWindow = errors.New("the window is read")
 
 // cases draws persons from the last part of the log. Those who went on after the
-// candidate was trained come alone, where they are enough.
+// candidate was trained come alone, where they are enough; of these, the items that a person
+// came to without a list, where they are enough.
 func (s *Shop) cases(ctx context.Context, q *EvaluationQuery, data bundle.DataRange) (drawn []testCase, unseen bool, err error) {
 	most := q.Cases
 	if most == 0 {
@@ -154,26 +169,17 @@ func (s *Shop) cases(ctx context.Context, q *EvaluationQuery, data bundle.DataRa
 	head := s.log.Head().Seq
 	from := head - min(head, evaluationWindow)
 	for _, after := range []uint64{max(from, data.LogHead), from} {
-		persons, err := s.lateActors(ctx, after, head)
+		led, err := s.led(ctx, after, head)
 		if err != nil {
 			return nil, false, err
 		}
-		drawn = drawn[:0]
-		r := rand.New(rand.NewPCG(max(1, q.Seed), 0))
-		r.Shuffle(len(persons), func(i, j int) { persons[i], persons[j] = persons[j], persons[i] })
-		for _, number := range persons {
-			if len(drawn) == most {
-				break
-			}
-			if err := ctx.Err(); err != nil {
+		own, err := s.draw(ctx, most, q.Seed, after, led)
+		if err != nil {
+			return nil, false, err
+		}
+		if drawn = own; len(own) < min(fewOwn, most) && len(led) > 0 {
+			if drawn, err = s.draw(ctx, most, q.Seed, after, nil); err != nil {
 				return nil, false, err
-			}
-			touches, optOut, err := s.readProfile(number, 0, time.Time{})
-			if err != nil {
-				return nil, false, err
-			}
-			if k, ok := s.split(number, touches, after); ok && !optOut {
-				drawn = append(drawn, k)
 			}
 		}
 		if unseen = data.LogHead > 0 && after >= data.LogHead; !unseen || len(drawn) >= min(fewUnseen, most) {
@@ -181,6 +187,50 @@ func (s *Shop) cases(ctx context.Context, q *EvaluationQuery, data bundle.DataRa
 		}
 	}
 	return drawn, false, nil
+}
+
+// draw draws persons with a case after a place whose answer is not in led.
+func (s *Shop) draw(ctx context.Context, most int, seed, after uint64, led map[uint64]struct{}) (drawn []testCase, err error) {
+	persons, err := s.lateActors(ctx, after, s.log.Head().Seq)
+	if err != nil {
+		return nil, err
+	}
+	r := rand.New(rand.NewPCG(max(1, seed), 0))
+	r.Shuffle(len(persons), func(i, j int) { persons[i], persons[j] = persons[j], persons[i] })
+	for _, number := range persons {
+		if len(drawn) == most {
+			break
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		touches, optOut, err := s.readProfile(number, 0, time.Time{})
+		if err != nil {
+			return nil, err
+		}
+		if k, ok := s.split(number, touches, after, led); ok && !optOut {
+			drawn = append(drawn, k)
+		}
+	}
+	return drawn, nil
+}
+
+// led are the events after a place that a list led to, by their places.
+func (s *Shop) led(ctx context.Context, after, head uint64) (map[uint64]struct{}, error) {
+	led := map[uint64]struct{}{}
+	err := s.log.ScanLog(after, func(e record.Entry) error {
+		if e.Seq > head {
+			return errWindow
+		}
+		if e.Stored != nil && e.Event.RecommendationID != "" {
+			led[e.Seq] = struct{}{}
+		}
+		return ctx.Err()
+	})
+	if errors.Is(err, errWindow) {
+		err = nil
+	}
+	return led, err
 }
 
 // lateActors returns the persons who acted on an item after a place, in the order of the
@@ -209,12 +259,15 @@ func (s *Shop) lateActors(ctx context.Context, after, head uint64) ([]uint64, er
 	return slices.Compact(persons), err
 }
 
-// split takes the last item that a person liked, which must be later than a place and in
-// the catalog, off their history.
-func (s *Shop) split(number uint64, touches []touch, after uint64) (testCase, bool) {
+// split takes the last item that a person liked, which must be later than a place, not in led
+// and in the catalog, off their history.
+func (s *Shop) split(number uint64, touches []touch, after uint64, led map[uint64]struct{}) (testCase, bool) {
 	for i := len(touches) - 1; i > 0 && touches[i].seq > after; i-- {
 		t := &touches[i]
 		if t.weight <= 0 || s.table.Row(t.item) == nil {
+			continue
+		}
+		if _, ok := led[t.seq]; ok {
 			continue
 		}
 		// What was touched before is no news, and what follows is not known yet.
@@ -226,14 +279,14 @@ func (s *Shop) split(number uint64, touches []touch, after uint64) (testCase, bo
 	return testCase{}, false
 }
 
-// comparison runs the cases through two generations.
+// comparison runs the cases through generations.
 type comparison struct {
 	shop    *Shop
-	sides   [2]*side
+	sides   []*side // the candidate, what serves and, where that is a model, none
 	overlap float64
 }
 
-// side is one of the two.
+// side is one of them.
 type side struct {
 	gen        *generation
 	person     person
@@ -241,7 +294,8 @@ type side struct {
 	list       []uint32
 	shown      map[uint32]struct{}
 	times      []time.Duration
-	hits, gain float64
+	hits, gain float64   // sums
+	gains      []float64 // NDCG by case
 }
 
 func newSide(g *generation) *side { return &side{gen: g, shown: map[uint32]struct{}{}} }
@@ -249,9 +303,9 @@ func newSide(g *generation) *side { return &side{gen: g, shown: map[uint32]struc
 // add runs one case. The side that goes first changes, so that neither finds the caches
 // warm each time.
 func (c *comparison) add(k testCase) error {
-	first := len(c.sides[0].times) % 2
-	for _, i := range []int{first, 1 - first} {
-		if err := c.sides[i].run(c.shop, k); err != nil {
+	first := len(c.sides[0].times)
+	for i := range c.sides {
+		if err := c.sides[(first+i)%len(c.sides)].run(c.shop, k); err != nil {
 			return err
 		}
 	}
@@ -288,14 +342,17 @@ func (d *side) run(s *Shop, k testCase) error {
 	}
 	d.times = append(d.times, time.Since(begin))
 	d.list = d.list[:0]
+	gain := 0.0
 	for i, it := range d.response.Items {
 		d.list = append(d.list, it.Item)
 		d.shown[it.Item] = struct{}{}
 		if it.Item == k.next {
 			d.hits++
-			d.gain += 1 / math.Log2(float64(i)+2)
+			gain = 1 / math.Log2(float64(i)+2)
 		}
 	}
+	d.gain += gain
+	d.gains = append(d.gains, gain)
 	return nil
 }
 

@@ -8,15 +8,19 @@ import (
 	"github.com/kindred-rec/kindred/ranker/covisit"
 )
 
-// sidesWithout makes both sides of a comparison over counts in which no case's answer, nor
+// sidesWithout makes the sides of a comparison over counts in which no case's answer, nor
 // what followed it, has been counted. What serves counts all; ranked by that, the side
 // that leans on counts most would be told the answers.
-func (s *Shop) sidesWithout(ctx context.Context, cases []testCase, candidate *model, now *generation) (sides [2]*side, err error) {
+func (s *Shop) sidesWithout(ctx context.Context, cases []testCase, candidate *model, now *generation) (sides []*side, err error) {
 	held, err := s.countsWithout(ctx, cases)
 	if err != nil {
 		return sides, fmt.Errorf("counting without the cases: %w", err)
 	}
-	for i, m := range []*model{candidate, now.model} {
+	models := []*model{candidate, now.model}
+	if now.model != nil {
+		models = append(models, nil) // what the defaults do
+	}
+	for _, m := range models {
 		apart, err := s.newGeneration(now.encoder, now.bridge, now.space)
 		if err != nil {
 			return sides, err
@@ -24,7 +28,7 @@ func (s *Shop) sidesWithout(ctx context.Context, cases []testCase, candidate *mo
 		if err := s.assembleOver(apart, m, held); err != nil {
 			return sides, err
 		}
-		sides[i] = newSide(apart)
+		sides = append(sides, newSide(apart))
 	}
 	return sides, nil
 }

@@ -85,7 +85,11 @@ func (s *Shop) Promote(ctx context.Context, q *PromoteQuery) (*PromoteReply, err
 	q.Evaluation.Hash = string(hash)
 	switch reply.Comparison, err = s.Evaluate(ctx, &q.Evaluation); {
 	case err == nil:
-		checks = q.Thresholds.check(reply.Comparison)
+		history, err := s.log.Promotions(maxHistory)
+		if err != nil {
+			return nil, err
+		}
+		checks = q.Thresholds.check(reply.Comparison, keptOf(history, string(before.hash)))
 	case !q.Force || ctx.Err() != nil:
 		return nil, err
 	default:
