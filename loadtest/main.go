@@ -7,6 +7,7 @@
 //	go run ./loadtest load       open-loop load on a live server: latency, saturation, durable events
 //	go run ./loadtest compare    two repeated load tests: which figures differ beyond the noise
 //	go run ./loadtest experiment an experiment that runs on a server: variants side by side, at any time
+//	go run ./loadtest faults     a server broken on purpose: what callers got, whether data survived, how fast it was back
 //	go run ./loadtest plan       memory, disk, cores and replicas for a number of items, users and requests
 //	go run ./loadtest index      recall and speed of an index engine on files of vectors
 //	go run ./loadtest encode     speed and vectors of a text encoder
@@ -28,6 +29,8 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/kindred-rec/kindred/loadtest/faults"
 )
 
 // cli is the command line.
@@ -43,12 +46,14 @@ type cli struct {
 	Dataset  datasetCommand  `cmd:"" help:"Check and convert catalogs and logs in files, and export those of a server."`
 
 	Plan       planCommand       `cmd:"" help:"Say what memory, disk and cores a number of items, users and requests takes, from measured costs."`
+	Faults     faultsCommand     `cmd:"" help:"Break a running service on purpose, and check what it promises."`
 	Experiment experimentCommand `cmd:"" help:"Read an experiment out of a server's logs, with verdicts that hold at every look."`
 
 	Sentiment sentimentCommand `cmd:"" help:"Cross-validate how well a comment's feeling is told from its words."`
 }
 
 func main() {
+	faults.Launch()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
