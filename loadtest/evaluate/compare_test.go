@@ -158,7 +158,11 @@ func TestTheLogIsCutByTime(t *testing.T) {
 	if r.Protocol != GlobalTime || r.Cases != 20 || len(r.Windows) != 1 || r.Windows[0].TrainEvents != 140 || r.HR10 < 0.9 {
 		t.Errorf("%+v", r)
 	}
-	o.Protocol, o.Windows, o.Cut.PerUser = Rolling, 2, 0
+	o.Split = Valid
+	if v := run(t, o); v.Windows[0].From != v.Windows[0].TrainedUntil || v.Windows[0].Until != r.Windows[0].From || v.Cases != 20 {
+		t.Errorf("validation: %+v", v)
+	}
+	o.Protocol, o.Windows, o.Cut.PerUser, o.Split = Rolling, 2, 0, Test
 	o.Compare = contenders(t, "knn=itemknn")
 	r = run(t, o)
 	if r.Protocol != RollingWindows || len(r.Windows) != 2 || r.Windows[0].TrainEvents >= r.Windows[1].TrainEvents ||

@@ -42,7 +42,11 @@ func (o Options) join(outcomes []outcome) (Result, error) {
 		queries = append(queries, w.queries...)
 		if w.window.Until != 0 {
 			own := w.entries[0]
-			result.Windows = append(result.Windows, Window{TrainedUntil: at(w.window.ValidFrom), From: at(w.window.From), Until: at(w.window.Until),
+			from, until := w.window.From, w.window.Until
+			if o.Split == Valid {
+				from, until = w.window.ValidFrom, w.window.From
+			}
+			result.Windows = append(result.Windows, Window{TrainedUntil: at(w.window.ValidFrom), From: at(from), Until: at(until),
 				TrainEvents: w.window.TrainEvents, Figures: figures(own.answers, everyAnswer), Coverage: own.coverage})
 		}
 	}
