@@ -26,6 +26,8 @@ lint: tools ## buf lint, gofmt, vet, staticcheck
 	go vet ./...
 	$(BIN)/staticcheck ./...
 
+include .ci/release.mk
+
 # The figures of the README, each a target, so that one can be taken again. They need ../shared (or
 # DATA and MODELS), an idle machine, and time. On two cores that others kept busy scan took 38 s, movies-counts 15 s,
 # demo 32 s with its build, and training on movielens-small (movies, movies-compare) nine minutes; all of office, beauty and
