@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/kindred-rec/kindred/loadtest/load"
 	"github.com/kindred-rec/kindred/loadtest/simulate"
+	kindredv1 "github.com/kindred-rec/kindred/proto/kindred/v1"
 )
 
 // simulateCommand is `loadtest simulate`.
@@ -31,6 +34,7 @@ type simulateCommand struct {
 	TrainEvery int           `name:"train-every-days" default:"0" placeholder:"N" help:"Train on the server's log at the end of the history and after every N days, and promote; 0: never."`
 	TrainDim   int           `default:"64" help:"Components of the trained model, 32 to 512, a multiple of 32 (${default})."`
 	Epochs     int           `default:"20" help:"Passes of training over the log, at most (${default})."`
+	Policy     string        `placeholder:"FILE.json" help:"A policy of the server, kindred.v1.Policy in the JSON form of protobuf, by which kindred shows its lists."`
 
 	Write    string `placeholder:"DIR" help:"Write the world into files instead: catalog, events under random lists, decisions with propensities, truth."`
 	Format   string `enum:"jsonl" default:"jsonl" help:"Form of the files: jsonl."`
@@ -119,7 +123,7 @@ func (c *simulateCommand) write(ctx context.Context, to output) error {
 		flag  string
 		given bool
 	}{{"--addr", c.Addr != ""}, {"--self", c.Self}, {"--policies", len(c.Policies) > 0}, {"--seeds", c.Seeds != 1}, {"--logs", c.Logs != ""},
-		{"--report", c.Report != ""}, {"--train-every-days", c.TrainEvery != 0}} {
+		{"--report", c.Report != ""}, {"--train-every-days", c.TrainEvery != 0}, {"--policy", c.Policy != ""}} {
 		if x.given {
 			return fmt.Errorf("%s does not go with --write: that writes files of one world and compares nothing", x.flag)
 		}
@@ -157,6 +161,16 @@ func (c *simulateCommand) options() (simulate.Options, error) {
 	o.Seeds, o.Window = c.Seeds, c.Window
 	o.Server.Surface, o.Server.Parallel, o.Server.MaxWait, o.Server.RetryFor = c.Surface, c.Parallel, c.MaxWait, c.RetryFor
 	o.Server.TrainEvery, o.Server.TrainDim, o.Server.Epochs = c.TrainEvery, c.TrainDim, c.Epochs
+	if c.Policy != "" {
+		if !c.Self && c.Addr == "" {
+			return o, fmt.Errorf("--policy %s: a server shows lists by it; give --self or --addr", c.Policy)
+		}
+		policy, err := readPolicy(c.Policy)
+		if err != nil {
+			return o, err
+		}
+		o.Server.Policy = policy
+	}
 	switch {
 	case c.Self:
 		o.Connect = simulate.Self
@@ -175,6 +189,19 @@ func (c *simulateCommand) options() (simulate.Options, error) {
 		}
 	}
 	return o, nil
+}
+
+// readPolicy reads a file; a field that is not known is an error.
+func readPolicy(path string) (*kindredv1.Policy, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("--policy: %w", err)
+	}
+	policy := &kindredv1.Policy{}
+	if err := protojson.Unmarshal(text, policy); err != nil {
+		return nil, fmt.Errorf("--policy %s: %w", path, err)
+	}
+	return policy, nil
 }
 
 func (c *simulateCommand) connect(ctx context.Context, _ uint64) (grpc.ClientConnInterface, func() error, error) {

@@ -25,10 +25,38 @@ func TestSimulateComparesAgainstAServerOfItsOwn(t *testing.T) {
 	}
 }
 
+func TestSimulateShowsListsByAPolicy(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "policy.json")
+	share := func(policy string) float64 {
+		if err := os.WriteFile(path, []byte(policy), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		code, out, log := call(t, "simulate", "--self", "--policies", "kindred", "--items", "200", "--users", "30", "--days", "3",
+			"--history-days", "2", "--json", "--policy", path)
+		if code != 0 {
+			t.Fatalf("code %d, %s", code, log)
+		}
+		figures := lastObject(t, out)["policies"].([]any)[0].(map[string]any)["figures"].(map[string]any)
+		return figures["new_item_share"].(map[string]any)["value"].(float64)
+	}
+	plain, most := share(`{"name": "plain"}`), share(`{"name": "new", "newItems": {"share": 0.9, "maxAge": "604800s"}}`)
+	if most < plain+0.3 {
+		t.Errorf("new items have %v of the slots, and %v where nine tenths are theirs", plain, most)
+	}
+	if err := os.WriteFile(path, []byte(`{"name": "x", "colour": 1}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, log := call(t, "simulate", "--self", "--policy", path); code != 1 || !strings.Contains(log, "colour") {
+		t.Errorf("code %d, %q; want the unknown field named", code, log)
+	}
+}
+
 func TestSimulateRefusesWhatDoesNotGoTogether(t *testing.T) {
 	for want, args := range map[string][]string{
 		"--self does not go with --write": {"--write", t.TempDir(), "--self"},
 		"needs a server":                  {"--policies", "kindred"},
+		"--policy does not go with":       {"--write", t.TempDir(), "--policy", "x.json"},
+		"a server shows lists by it":      {"--policy", "x.json"},
 		"--seeds 2 with --addr":           {"--addr", "127.0.0.1:1", "--seeds", "2"},
 		`policy "best"`:                   {"--policies", "best"},
 		"no server answers":               {"--addr", "127.0.0.1:1", "--policies", "kindred"},

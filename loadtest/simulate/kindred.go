@@ -44,6 +44,9 @@ type ServerOptions struct {
 	TrainEvery int
 	TrainDim   int // components, 32 to 512, a multiple of 32
 	Epochs     int // at most, 1 to 1,000
+
+	// Policy, if not nil, is put into the tenant and serves the lists; its name is required.
+	Policy *kindredv1.Policy
 }
 
 // DefaultServerOptions train nothing.
@@ -65,6 +68,8 @@ func (o ServerOptions) validate() error {
 		return bad("training dimension %d: must be a multiple of 32 from 32 to 512", o.TrainDim)
 	case o.Epochs < 1 || o.Epochs > 1000:
 		return bad("epochs %d: must be 1 to 1,000", o.Epochs)
+	case o.Policy != nil && o.Policy.Name == "":
+		return bad("the policy has no name: it serves by its name, such as \"explore\"")
 	}
 	return nil
 }
@@ -84,6 +89,12 @@ func newKindred(ctx context.Context, w *World, conn grpc.ClientConnInterface, o 
 		Clock: kindredv1.Clock_CLOCK_LOG, Retention: durationpb.New(100 * 365 * 24 * time.Hour)}})
 	if err != nil {
 		return nil, fmt.Errorf("simulate: %w: let the tenant's clock follow the simulated days (the key must be of role admin): %w", ErrServer, err)
+	}
+	if o.Policy != nil {
+		// Its rules are checked here, before days pass.
+		if _, err := kindredv1.NewPolicyServiceClient(conn).PutPolicy(ctx, &kindredv1.PutPolicyRequest{Policy: o.Policy}); err != nil {
+			return nil, fmt.Errorf("simulate: %w: put policy %q: %w", ErrServer, o.Policy.Name, err)
+		}
 	}
 	return &kindred{w: w, o: o, conn: conn, recommend: kindredv1.NewRecommendationServiceClient(conn), events: kindredv1.NewEventServiceClient(conn),
 		catalog: kindredv1.NewCatalogServiceClient(conn), tiers: map[string]int{}}, nil
@@ -136,7 +147,7 @@ func (k *kindred) Show(ctx context.Context, asks []Ask) ([]Shown, error) {
 			d := keyed(k.w.Seed, forAsk, a.Visit.key(), 0)
 			request := &kindredv1.RecommendRequest{
 				Subject: &kindredv1.Subject{UserId: UserID(a.Visit.User)}, Surface: k.o.Surface, Limit: int32(k.w.Limit),
-				Seed: d.bits() | 1, MinWriteToken: k.token, MaxWait: durationpb.New(k.o.MaxWait),
+				Seed: d.bits() | 1, MinWriteToken: k.token, MaxWait: durationpb.New(k.o.MaxWait), Policy: k.o.Policy.GetName(),
 			}
 			replies[i], err = again(groupCtx, k.o.RetryFor, func(ctx context.Context) (*kindredv1.RecommendResponse, error) {
 				return k.recommend.Recommend(ctx, request)
