@@ -24,6 +24,7 @@ type limitFlags struct {
 	Drain      time.Duration `default:"10s" min:"1ms" max:"1h" group:"Stopping" help:"How long calls under way may take to end at a stop; then they are cut off."`
 
 	Permits        int           `default:"0" zero:"" min:"1" max:"1000000" group:"Limits of requests" help:"Requests of a tenant that are ranked at once; those beyond are answered from the popular tier. 0: 64 for each thread of GOMAXPROCS."`
+	TargetLatency  time.Duration `default:"0s" zero:"" min:"1ms" max:"10s" group:"Limits of requests" help:"Permits adapt to it: they fall, to a sixteenth at least, while more than a tenth of the requests take longer, and rise again up to permits. 0: there are always as many."`
 	Bound          int           `default:"0" zero:"" min:"1" max:"10000000" group:"Limits of requests" help:"Requests of a tenant under way at once; those beyond are refused. At least permits. 0: 16 times permits."`
 	FilterBytes    config.Size   `default:"4KiB" min:"1B" max:"1MiB" group:"Limits of requests" help:"Text of one filter."`
 	FilterNodes    int           `default:"1024" min:"1" max:"1048576" group:"Limits of requests" help:"Fields, literals and operators of one filter together."`
@@ -125,7 +126,7 @@ func (l *limitFlags) check() error {
 func (l *limitFlags) put(c *service.Config) {
 	c.MaxMessage, c.MaxStreams, c.MaxConnections = int(l.MaxMessage), l.MaxStreams, l.MaxConnections
 	c.Drain, c.DrainDelay = l.Drain, l.DrainDelay
-	c.Shop.Permits, c.Shop.Bound = l.Permits, l.Bound
+	c.Shop.Permits, c.Shop.Bound, c.Shop.TargetLatency = l.Permits, l.Bound, l.TargetLatency
 	c.Shop.HistoryEvents, c.Shop.SearchEncodeTimeout = l.HistoryEvents, l.SearchEncoding
 	c.Shop.MaxItems, c.Shop.DecisionQueue = l.MaxItems, l.DecisionQueue
 	c.Shop.Encoding.Batch, c.Shop.Encoding.Lanes = l.EncodeBatch, l.EncodeLanes

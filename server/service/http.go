@@ -64,6 +64,8 @@ var (
 	cachedDesc   = tenantDesc("cached_profiles", "Profiles in memory.")
 	droppedDesc  = tenantDesc("decisions_dropped_total", "Decisions that were not logged.")
 	profileDesc  = prometheus.NewDesc("kindred_tenant_profile_reads_total", "Profiles asked for, by where they were: memory or store.", []string{"tenant", "from"}, nil)
+	permitsDesc  = tenantDesc("permits", "Requests that may be ranked at once; those beyond are answered from the popular tier.")
+	permitDesc   = tenantDesc("under_permit", "Requests that are being ranked.")
 	reusedDesc   = tenantDesc("rankings_reused_total", "Lists from a ranking that was made for an earlier request.")
 	recallDesc   = tenantDesc("index_recall", "Share of the exact nearest that the last self-check found; 1 for flat, which is exact. Absent until checked.")
 	checkedDesc  = tenantDesc("index_check_timestamp_seconds", "When the last self-check was. Absent if there was none.")
@@ -99,7 +101,7 @@ func (m *tenantMetrics) Describe(ch chan<- *prometheus.Desc) {
 		itemsDesc, encodedDesc, lagDesc, cachedDesc, droppedDesc, reusedDesc, tierDesc, recallDesc, checkedDesc, lowDesc, effortDesc,
 		indexedDesc, bytesDesc, mappedDesc, savedDesc, buildDesc, engineDesc,
 		queuedDesc, refusedDesc, textsDesc, keptDesc, failuresDesc, failingDesc, speedDesc, bridgedDesc,
-		modelFault, modelWaits, modelDesc, profileDesc,
+		modelFault, modelWaits, modelDesc, profileDesc, permitsDesc, permitDesc,
 	} {
 		ch <- d
 	}
@@ -115,6 +117,8 @@ func (m *tenantMetrics) Collect(ch chan<- prometheus.Metric) {
 		gauge(itemsDesc, float64(st.Items))
 		gauge(encodedDesc, float64(st.Encoded))
 		gauge(lagDesc, float64(st.Head.Seq-st.Applied.Seq))
+		gauge(permitsDesc, float64(st.Permits))
+		gauge(permitDesc, float64(st.UnderPermit))
 		gauge(cachedDesc, float64(st.Profiles))
 		collectIndex(ch, name, &st.Index)
 		collectModel(ch, name, &st.Models)

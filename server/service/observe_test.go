@@ -43,7 +43,9 @@ func TestTheMetricsTellStagesCachesAndWhatCameOfLists(t *testing.T) {
 	s := start(t, func(c *service.Config) { c.HTTP = "127.0.0.1:0" })
 	s.upsert(shelf()...)
 	s.applied(s.write(view("1", "u", "pen-1")).WriteToken)
-	lists := func() string { return s.metric(`kindred_online_lists_total{outcome="served",policy="default",tenant="default"}`) }
+	lists := func() string {
+		return s.metric(`kindred_online_lists_total{outcome="served",policy="default",tenant="default"}`)
+	}
 	before := lists()
 	list := s.recommend(&kindredv1.RecommendRequest{Subject: user("u")})
 	if after := lists(); after == before || after == "" {

@@ -23,7 +23,7 @@ type call struct {
 	applied uint64 // place in the log, before anything was read
 	made    making // by request
 	degrade ranker.Degradation
-	release func()
+	release func(took time.Duration)
 
 	context, exclude, items []uint32
 	asked                   int      // how many of exclude the request names
@@ -57,7 +57,7 @@ func (s *Shop) open(ctx context.Context, subject Subject, asOf time.Time, fresh 
 func (s *Shop) openIdle(subject Subject, seed uint64) *call {
 	now := s.now()
 	c := s.begin(time.Now(), subject, now, seed)
-	c.degrade, c.release, c.asOf = ranker.NotDegraded, func() {}, false
+	c.degrade, c.release, c.asOf = ranker.NotDegraded, func(time.Duration) {}, false
 	c.know(now)
 	return c
 }
@@ -100,9 +100,10 @@ func (c *call) close() {
 	c.context, c.exclude, c.items, c.unknown = c.context[:0], c.exclude[:0], c.items[:0], c.unknown[:0]
 	c.asked, c.groups, c.made, c.subject = 0, c.groups[:0], making{}, Subject{}
 	release, shop := c.release, c.shop
+	took := time.Since(c.begin) - time.Duration(c.info.Times.Wait)*time.Microsecond
 	c.gen = nil
 	shop.calls.put(c)
-	release()
+	release(took)
 }
 
 // enter refuses a request past the bound, before work is done.
@@ -116,17 +117,15 @@ func (s *Shop) enter() error {
 
 // admit gives a permit to a request that entered. Without one it is answered from the
 // popular tier.
-func (s *Shop) admit() (ranker.Degradation, func()) {
-	select {
-	case s.permits <- struct{}{}:
+func (s *Shop) admit() (ranker.Degradation, func(time.Duration)) {
+	if s.permits.Acquire() {
 		return ranker.NotDegraded, s.releasePermit
-	default:
-		return ranker.Overloaded, s.releaseBound
 	}
+	return ranker.Overloaded, s.releaseBound
 }
 
-func (s *Shop) releasePermit() { <-s.permits; s.underWay.Add(-1) }
-func (s *Shop) releaseBound()  { s.underWay.Add(-1) }
+func (s *Shop) releasePermit(took time.Duration) { s.permits.Release(took); s.underWay.Add(-1) }
+func (s *Shop) releaseBound(time.Duration)       { s.underWay.Add(-1) }
 
 // await waits for the token, if there is one, and returns by how far the reply lags.
 // Whoever waits holds no permit: those are for ranking. A token of another epoch, or

@@ -39,6 +39,9 @@ type Config struct {
 	// Permits is how many requests are ranked at once; those beyond it are answered
 	// from the popular tier. Default 64 for each of GOMAXPROCS.
 	Permits int
+	// TargetLatency has Permits adapt: they fall, to a sixteenth at least, while more than a
+	// tenth of the requests take longer, and rise again. 0: there are always as many.
+	TargetLatency time.Duration
 	// Bound is how many requests are under way at once before they are refused.
 	// Default 16 times Permits.
 	Bound int
@@ -99,6 +102,8 @@ func (c Config) validate() error {
 		return fmt.Errorf("shop.Config.SearchEncodeTimeout is %v: give more than 0", c.SearchEncodeTimeout)
 	case c.Permits < 1 || c.Bound < c.Permits:
 		return fmt.Errorf("shop.Config.Permits is %d and Bound %d: give Permits of at least 1 and Bound of at least Permits", c.Permits, c.Bound)
+	case c.TargetLatency < 0:
+		return fmt.Errorf("shop.Config.TargetLatency is %s: give more than 0, or 0 for a fixed number of permits", c.TargetLatency)
 	case c.RankingAge > maxRankingAge:
 		return fmt.Errorf("shop.Config.RankingAge is %s: give at most a minute, or less than 0 to rank each request", c.RankingAge)
 	case c.DecisionQueue < 1:

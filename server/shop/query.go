@@ -239,6 +239,8 @@ type Status struct {
 	Events           int64
 	DecisionsDropped int64
 	RankingsReused   int64 // lists since the start
+	Permits          int   // requests that may be ranked at once now
+	UnderPermit      int   // and those that are
 	ProfileHits      int64 // profiles asked for that were in memory, since the start
 	ProfileMisses    int64 // and that were read from the store
 	Index            IndexStatus

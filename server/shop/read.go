@@ -297,6 +297,7 @@ func (s *Shop) Status() Status {
 		MemoryBytes: spaces + s.vectorBytes() +
 			s.texts.Stats().Bytes + int64(profiles)*int64(profileBytes(s.config.HistoryEvents, s.dim)),
 		Events: s.events.Load(), DecisionsDropped: s.decisions.dropped.Load(), RankingsReused: s.reused.Load(),
+		Permits: s.permits.Now(), UnderPermit: s.permits.UnderWay(),
 		ProfileHits: s.profiles.hits.Load(), ProfileMisses: s.profiles.misses.Load(), Index: s.indexStatus(g), Encoding: s.encodingStatus(g),
 		Models: s.modelsStatus(),
 	}

@@ -72,7 +72,7 @@ func (s *Shop) Reproduce(ctx context.Context, id string) (*ReproduceReply, error
 	if err := s.enter(); err != nil {
 		return nil, err
 	}
-	defer s.releaseBound()
+	defer s.releaseBound(0)
 	s.decisions.flush()
 	d, err := s.log.Decision(id)
 	if err != nil {

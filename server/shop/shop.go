@@ -16,6 +16,7 @@ import (
 	"github.com/kindred-rec/kindred/ranker/exposure"
 	"github.com/kindred-rec/kindred/ranker/filter"
 	"github.com/kindred-rec/kindred/ranker/popularity"
+	"github.com/kindred-rec/kindred/server/limit"
 	"github.com/kindred-rec/kindred/server/record"
 )
 
@@ -89,7 +90,7 @@ type Shop struct {
 	stop       func()
 
 	calls     pool[call]
-	permits   chan struct{}
+	permits   *limit.Limiter
 	underWay  atomic.Int64
 	bulkTurn  chan struct{} // held by the bulk call that runs
 	bulkCalls atomic.Int64  // running or waiting
@@ -114,7 +115,7 @@ func Open(ctx context.Context, config Config, tenant record.Tenant, log Log, sec
 	s := &Shop{
 		tenant: tenant.Name, tenantNumber: tenant.Number, config: config, log: log, persist: persist, secret: secret,
 		dim: config.Encoder.Info().Dim, applied: newAppliedMark(),
-		permits: make(chan struct{}, config.Permits), bulkTurn: make(chan struct{}, 1),
+		permits: limit.New(limit.Config{Most: config.Permits, Target: config.TargetLatency}), bulkTurn: make(chan struct{}, 1),
 		upkept: make(chan struct{}), outgrown: make(chan struct{}, 1), tasted: make(chan struct{}),
 		replaced: make(chan struct{}, 1), swept: make(chan struct{}),
 	}
