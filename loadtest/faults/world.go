@@ -31,7 +31,6 @@ type world struct {
 	root    string // temporary; data is below it
 	data    string
 	args    []string // of the server beside its directory and ports
-	seed    uint64
 
 	server     *process
 	grpc, http string

@@ -87,6 +87,7 @@ var codesOf = map[string]struct {
 	"record.ErrLimit":      {record.ErrLimit, codes.ResourceExhausted},
 	"record.ErrOverloaded": {record.ErrOverloaded, codes.ResourceExhausted},
 	"record.ErrDiskFull":   {record.ErrDiskFull, codes.Unavailable},
+	"record.ErrStopped":    {record.ErrStopped, codes.Unavailable},
 	"record.ErrClosed":     {record.ErrClosed, codes.Unavailable},
 	"record.ErrCorrupt":    {record.ErrCorrupt, codes.DataLoss},
 	"record.ErrHeld":       {record.ErrHeld, codes.Unavailable},

@@ -21,6 +21,9 @@ var (
 	ErrOverloaded = errors.New("overloaded")
 	// ErrDiskFull: the disk refused the write; nothing was acknowledged.
 	ErrDiskFull = errors.New("no space left on the disk")
+	// ErrStopped: a write failed, and the store takes no more until it is opened
+	// again; reads go on.
+	ErrStopped = errors.New("the store takes no more writes until the service is started again, since one failed; its log has the cause")
 	// ErrClosed: the store is shut.
 	ErrClosed = errors.New("closed")
 	// ErrCorrupt: a stored value fails its checksum or cannot be read.

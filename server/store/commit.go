@@ -139,7 +139,7 @@ func (s *Store) plan(t *Tenant, w *writer) *plan {
 // known, and what the committer remembers may be ahead of it, so that the store
 // takes no more writes until it is opened anew. Reads go on.
 func (s *Store) fail(err error, group []*request) {
-	err = fmt.Errorf("%w; the store takes no more writes until it is opened again", err)
+	err = fmt.Errorf("%w: %w", record.ErrStopped, err)
 	s.failure.CompareAndSwap(nil, &err)
 	s.options.Logger.Error("store: write failed", "dir", s.dir, "err", err)
 	for _, r := range group {
