@@ -28,8 +28,6 @@ type Operations struct {
 	*Server
 	Backups backup.Source
 	Keeper  Keeper
-	// EraseWithin is the time within which what was erased leaves the disk.
-	EraseWithin time.Duration
 }
 
 type operationsService struct {

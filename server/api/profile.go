@@ -3,6 +3,8 @@ package api
 import (
 	"context"
 
+	"google.golang.org/protobuf/types/known/durationpb"
+
 	kindredv1 "github.com/kindred-rec/kindred/proto/kindred/v1"
 	"github.com/kindred-rec/kindred/server/record"
 	"github.com/kindred-rec/kindred/server/shop"
@@ -157,8 +159,13 @@ func (s *profileService) EraseProfile(ctx context.Context, req *kindredv1.EraseP
 	if err != nil {
 		return nil, s.statusOf(ctx, err)
 	}
+	learned, err := sh.LearnedFrom(receipt)
+	if err != nil {
+		return nil, s.statusOf(ctx, err)
+	}
 	return &kindredv1.EraseProfileResponse{
 		Events: receipt.Events, Decisions: receipt.Decisions, Profile: receipt.Profile, WriteToken: sh.FormatToken(token),
+		Lists: receipt.Lists, Sessions: receipt.Sessions, ModelHashes: learned, DiskWithin: durationpb.New(s.EraseWithin),
 	}, nil
 }
 

@@ -24,6 +24,8 @@ type Server struct {
 	Audit   *audit.Log
 	Now     func() time.Time
 	Log     *slog.Logger
+	// EraseWithin is the time within which what was erased leaves the disk.
+	EraseWithin time.Duration
 	// Training says how scheduled training of a tenant goes; false: nothing is trained.
 	Training func(tenant string) (schedule.Status, bool)
 }

@@ -71,7 +71,31 @@ type Outcome struct {
 type Receipt struct {
 	Events    int64
 	Decisions int64
+	Lists     int64 // page lists
+	Sessions  int64 // merged into the user, or named beside them alone
 	Profile   bool
+	// FirstPlace is the lowest place in the log of the events; 0: there were none. First
+	// and Last are the times of the earliest and the latest.
+	FirstPlace  uint64
+	First, Last time.Time
+}
+
+// SawEvent counts an event that went, by its place in the log and its time; zero: it could
+// not be read.
+func (r *Receipt) SawEvent(place uint64, at time.Time) {
+	r.Events++
+	if r.FirstPlace == 0 || place < r.FirstPlace {
+		r.FirstPlace = place
+	}
+	if at.IsZero() {
+		return
+	}
+	if r.First.IsZero() || at.Before(r.First) {
+		r.First = at
+	}
+	if at.After(r.Last) {
+		r.Last = at
+	}
 }
 
 // Entry is one mutation in the log, with what the store resolved.

@@ -74,8 +74,9 @@ func (u *upkeep) stop() {
 
 // addOperations registers OperationsService.
 func (s *Service) addOperations(server *api.Server) {
+	server.EraseWithin = s.config.EraseWithin
 	api.RegisterOperations(s.grpc, &api.Operations{
-		Server: server, Keeper: s.store, EraseWithin: s.config.EraseWithin,
+		Server: server, Keeper: s.store,
 		Backups: backup.Local{Store: s.store, Models: s.config.Shop.Models.Dir},
 	})
 }

@@ -100,7 +100,7 @@ func (p *plan) wipe(w *writer, number uint64) error {
 // other use.
 func (p *plan) wipeEvent(w *writer, r row, seen words, event *eventRow) error {
 	log := numberKey(p.tenant, kindLog, ^lastNumber(r.key))
-	value := r.value
+	value, at := r.value, time.Time{}
 	if len(value) == 0 {
 		var err error
 		if value, err = w.get(log); err != nil {
@@ -113,6 +113,7 @@ func (p *plan) wipeEvent(w *writer, r row, seen words, event *eventRow) error {
 			// it holds a hash alone.
 			p.store.options.Logger.Error("store: erasing an event that cannot be read", "err", err)
 		} else {
+			at = event.Time
 			hash := duplicateHash(&p.store.hashKey, event.ID)
 			if err := w.remove(append(prefixKey(p.tenant, kindDuplicate), hash[:]...)); err != nil {
 				return err
@@ -124,7 +125,8 @@ func (p *plan) wipeEvent(w *writer, r row, seen words, event *eventRow) error {
 			}
 		}
 	}
-	p.count(func(r *record.Receipt) { r.Events++ })
+	place := ^lastNumber(r.key)
+	p.count(func(r *record.Receipt) { r.SawEvent(place, at) })
 	if err := w.remove(log); err != nil {
 		return err
 	}
@@ -143,6 +145,7 @@ func (p *plan) wipeSession(w *writer, number uint64) error {
 		return err
 	}
 	w.touch(p.owner)
+	p.count(func(r *record.Receipt) { r.Sessions++ })
 	return p.forget(who.key, number)
 }
 
@@ -169,6 +172,7 @@ func (p *plan) wipeMerged(w *writer, r row) error {
 	}
 	if who.known {
 		w.touch(p.owner)
+		p.count(func(r *record.Receipt) { r.Sessions++ })
 		if err := p.forget(who.key, session); err != nil {
 			return err
 		}
@@ -205,6 +209,7 @@ func (p *plan) wipeOwned(w *writer, number uint64) error {
 		if kind == kindDecision {
 			err = p.wipeWindow(w, number, windowAt(r.key))
 		} else {
+			p.count(func(r *record.Receipt) { r.Lists++ })
 			err = w.remove(append(prefixKey(p.tenant, kind), rest...))
 		}
 		if err != nil {

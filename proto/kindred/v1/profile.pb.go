@@ -9,6 +9,7 @@ package kindredv1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
@@ -566,10 +567,20 @@ func (x *EraseProfileRequest) GetSubject() *Subject {
 type EraseProfileResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What went, by kind.
-	Events        int64  `protobuf:"varint,1,opt,name=events,proto3" json:"events,omitempty"`
-	Decisions     int64  `protobuf:"varint,2,opt,name=decisions,proto3" json:"decisions,omitempty"`
-	Profile       bool   `protobuf:"varint,3,opt,name=profile,proto3" json:"profile,omitempty"`
-	WriteToken    string `protobuf:"bytes,4,opt,name=write_token,json=writeToken,proto3" json:"write_token,omitempty"`
+	Events     int64  `protobuf:"varint,1,opt,name=events,proto3" json:"events,omitempty"`
+	Decisions  int64  `protobuf:"varint,2,opt,name=decisions,proto3" json:"decisions,omitempty"`
+	Profile    bool   `protobuf:"varint,3,opt,name=profile,proto3" json:"profile,omitempty"`
+	WriteToken string `protobuf:"bytes,4,opt,name=write_token,json=writeToken,proto3" json:"write_token,omitempty"`
+	// Page lists.
+	Lists int64 `protobuf:"varint,5,opt,name=lists,proto3" json:"lists,omitempty"`
+	// Sessions that were merged into the user, or named beside them alone.
+	Sessions int64 `protobuf:"varint,6,opt,name=sessions,proto3" json:"sessions,omitempty"`
+	// Hashes of the models that are kept and were trained when events of the person were in
+	// the log. Erasing does not change them: train anew and delete them where that matters.
+	ModelHashes []string `protobuf:"bytes,7,rep,name=model_hashes,json=modelHashes,proto3" json:"model_hashes,omitempty"`
+	// Within which time of the call its bytes leave the disk of the service. Backups keep
+	// theirs until they are removed; a restore of one erases the person again.
+	DiskWithin    *durationpb.Duration `protobuf:"bytes,8,opt,name=disk_within,json=diskWithin,proto3" json:"disk_within,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -630,6 +641,34 @@ func (x *EraseProfileResponse) GetWriteToken() string {
 		return x.WriteToken
 	}
 	return ""
+}
+
+func (x *EraseProfileResponse) GetLists() int64 {
+	if x != nil {
+		return x.Lists
+	}
+	return 0
+}
+
+func (x *EraseProfileResponse) GetSessions() int64 {
+	if x != nil {
+		return x.Sessions
+	}
+	return 0
+}
+
+func (x *EraseProfileResponse) GetModelHashes() []string {
+	if x != nil {
+		return x.ModelHashes
+	}
+	return nil
+}
+
+func (x *EraseProfileResponse) GetDiskWithin() *durationpb.Duration {
+	if x != nil {
+		return x.DiskWithin
+	}
+	return nil
 }
 
 type ExportProfileRequest struct {
@@ -766,7 +805,7 @@ var File_kindred_v1_profile_proto protoreflect.FileDescriptor
 const file_kindred_v1_profile_proto_rawDesc = "" +
 	"\n" +
 	"\x18kindred/v1/profile.proto\x12\n" +
-	"kindred.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16kindred/v1/event.proto\x1a\x16kindred/v1/types.proto\"\xcf\x02\n" +
+	"kindred.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16kindred/v1/event.proto\x1a\x16kindred/v1/types.proto\"\xcf\x02\n" +
 	"\aProfile\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\tR\x06userId\x12C\n" +
 	"\n" +
@@ -809,13 +848,18 @@ const file_kindred_v1_profile_proto_rawDesc = "" +
 	"\vwrite_token\x18\x01 \x01(\tR\n" +
 	"writeToken\"D\n" +
 	"\x13EraseProfileRequest\x12-\n" +
-	"\asubject\x18\x01 \x01(\v2\x13.kindred.v1.SubjectR\asubject\"\x8d\x01\n" +
+	"\asubject\x18\x01 \x01(\v2\x13.kindred.v1.SubjectR\asubject\"\x98\x02\n" +
 	"\x14EraseProfileResponse\x12\x16\n" +
 	"\x06events\x18\x01 \x01(\x03R\x06events\x12\x1c\n" +
 	"\tdecisions\x18\x02 \x01(\x03R\tdecisions\x12\x18\n" +
 	"\aprofile\x18\x03 \x01(\bR\aprofile\x12\x1f\n" +
 	"\vwrite_token\x18\x04 \x01(\tR\n" +
-	"writeTokenJ\x04\b\x05\x10\t\"E\n" +
+	"writeToken\x12\x14\n" +
+	"\x05lists\x18\x05 \x01(\x03R\x05lists\x12\x1a\n" +
+	"\bsessions\x18\x06 \x01(\x03R\bsessions\x12!\n" +
+	"\fmodel_hashes\x18\a \x03(\tR\vmodelHashes\x12:\n" +
+	"\vdisk_within\x18\b \x01(\v2\x19.google.protobuf.DurationR\n" +
+	"diskWithin\"E\n" +
 	"\x14ExportProfileRequest\x12-\n" +
 	"\asubject\x18\x01 \x01(\v2\x13.kindred.v1.SubjectR\asubject\"{\n" +
 	"\x15ExportProfileResponse\x12/\n" +
@@ -863,7 +907,8 @@ var file_kindred_v1_profile_proto_goTypes = []any{
 	(*timestamppb.Timestamp)(nil), // 14: google.protobuf.Timestamp
 	(*Subject)(nil),               // 15: kindred.v1.Subject
 	(*Event)(nil),                 // 16: kindred.v1.Event
-	(*Value)(nil),                 // 17: kindred.v1.Value
+	(*durationpb.Duration)(nil),   // 17: google.protobuf.Duration
+	(*Value)(nil),                 // 18: kindred.v1.Value
 }
 var file_kindred_v1_profile_proto_depIdxs = []int32{
 	13, // 0: kindred.v1.Profile.attributes:type_name -> kindred.v1.Profile.AttributesEntry
@@ -875,27 +920,28 @@ var file_kindred_v1_profile_proto_depIdxs = []int32{
 	15, // 6: kindred.v1.ListEventsRequest.subject:type_name -> kindred.v1.Subject
 	16, // 7: kindred.v1.ListEventsResponse.events:type_name -> kindred.v1.Event
 	15, // 8: kindred.v1.EraseProfileRequest.subject:type_name -> kindred.v1.Subject
-	15, // 9: kindred.v1.ExportProfileRequest.subject:type_name -> kindred.v1.Subject
-	0,  // 10: kindred.v1.ExportProfileResponse.profile:type_name -> kindred.v1.Profile
-	16, // 11: kindred.v1.ExportProfileResponse.event:type_name -> kindred.v1.Event
-	17, // 12: kindred.v1.Profile.AttributesEntry.value:type_name -> kindred.v1.Value
-	1,  // 13: kindred.v1.ProfileService.UpsertProfile:input_type -> kindred.v1.UpsertProfileRequest
-	3,  // 14: kindred.v1.ProfileService.GetProfile:input_type -> kindred.v1.GetProfileRequest
-	5,  // 15: kindred.v1.ProfileService.ListEvents:input_type -> kindred.v1.ListEventsRequest
-	7,  // 16: kindred.v1.ProfileService.MergeProfiles:input_type -> kindred.v1.MergeProfilesRequest
-	9,  // 17: kindred.v1.ProfileService.EraseProfile:input_type -> kindred.v1.EraseProfileRequest
-	11, // 18: kindred.v1.ProfileService.ExportProfile:input_type -> kindred.v1.ExportProfileRequest
-	2,  // 19: kindred.v1.ProfileService.UpsertProfile:output_type -> kindred.v1.UpsertProfileResponse
-	4,  // 20: kindred.v1.ProfileService.GetProfile:output_type -> kindred.v1.GetProfileResponse
-	6,  // 21: kindred.v1.ProfileService.ListEvents:output_type -> kindred.v1.ListEventsResponse
-	8,  // 22: kindred.v1.ProfileService.MergeProfiles:output_type -> kindred.v1.MergeProfilesResponse
-	10, // 23: kindred.v1.ProfileService.EraseProfile:output_type -> kindred.v1.EraseProfileResponse
-	12, // 24: kindred.v1.ProfileService.ExportProfile:output_type -> kindred.v1.ExportProfileResponse
-	19, // [19:25] is the sub-list for method output_type
-	13, // [13:19] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	17, // 9: kindred.v1.EraseProfileResponse.disk_within:type_name -> google.protobuf.Duration
+	15, // 10: kindred.v1.ExportProfileRequest.subject:type_name -> kindred.v1.Subject
+	0,  // 11: kindred.v1.ExportProfileResponse.profile:type_name -> kindred.v1.Profile
+	16, // 12: kindred.v1.ExportProfileResponse.event:type_name -> kindred.v1.Event
+	18, // 13: kindred.v1.Profile.AttributesEntry.value:type_name -> kindred.v1.Value
+	1,  // 14: kindred.v1.ProfileService.UpsertProfile:input_type -> kindred.v1.UpsertProfileRequest
+	3,  // 15: kindred.v1.ProfileService.GetProfile:input_type -> kindred.v1.GetProfileRequest
+	5,  // 16: kindred.v1.ProfileService.ListEvents:input_type -> kindred.v1.ListEventsRequest
+	7,  // 17: kindred.v1.ProfileService.MergeProfiles:input_type -> kindred.v1.MergeProfilesRequest
+	9,  // 18: kindred.v1.ProfileService.EraseProfile:input_type -> kindred.v1.EraseProfileRequest
+	11, // 19: kindred.v1.ProfileService.ExportProfile:input_type -> kindred.v1.ExportProfileRequest
+	2,  // 20: kindred.v1.ProfileService.UpsertProfile:output_type -> kindred.v1.UpsertProfileResponse
+	4,  // 21: kindred.v1.ProfileService.GetProfile:output_type -> kindred.v1.GetProfileResponse
+	6,  // 22: kindred.v1.ProfileService.ListEvents:output_type -> kindred.v1.ListEventsResponse
+	8,  // 23: kindred.v1.ProfileService.MergeProfiles:output_type -> kindred.v1.MergeProfilesResponse
+	10, // 24: kindred.v1.ProfileService.EraseProfile:output_type -> kindred.v1.EraseProfileResponse
+	12, // 25: kindred.v1.ProfileService.ExportProfile:output_type -> kindred.v1.ExportProfileResponse
+	20, // [20:26] is the sub-list for method output_type
+	14, // [14:20] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_kindred_v1_profile_proto_init() }
