@@ -1,0 +1,128 @@
+package soak
+
+import (
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+)
+
+// series is noise around a level that rises by a share of it over the time.
+func series(seed uint64, n int, rise, noise float64) []float64 {
+	rng := rand.New(rand.NewPCG(seed, 1))
+	v := make([]float64, n)
+	for i := range v {
+		v[i] = 100 * (1 + rise*float64(i)/float64(n-1) + noise*rng.NormFloat64())
+	}
+	return v
+}
+
+func TestTrendFindsALeakAndNotNoise(t *testing.T) {
+	wrong, missed := 0, 0
+	for seed := range uint64(400) {
+		if judge(series(seed, 240, 0, 0.2)).Rising {
+			wrong++
+		}
+		if !judge(series(seed, 240, 0.2, 0.1)).Rising {
+			missed++
+		}
+	}
+	if wrong > 12 { // 1% of 400 is 4
+		t.Errorf("%d of 400 flat series are said to rise", wrong)
+	}
+	if missed > 4 {
+		t.Errorf("%d of 400 rising series are missed", missed)
+	}
+	for name, v := range map[string][]float64{
+		"constant": series(1, 100, 0, 0), "falling": series(1, 100, -0.5, 0.01), "a percent": series(1, 100, 0.01, 0), "none": nil, "few": {1, 2, 3},
+	} {
+		if judge(v).Rising {
+			t.Errorf("%s is said to rise: %+v", name, judge(v))
+		}
+	}
+}
+
+func TestMannKendallOfASortedSeries(t *testing.T) {
+	// n = 5, S = 10, variance 5*4*15/18: z = 9/sqrt(16.67) = 2.204, and its one-sided probability 0.01375.
+	if p := mannKendall([]float64{1, 2, 3, 4, 5}); math.Abs(p-0.01375) > 2e-5 {
+		t.Errorf("p = %v", p)
+	}
+	if s := theilSen([]float64{1, 3, 5, 100, 9}); s != 2 {
+		t.Errorf("slope %v, want 2 in spite of the outlier", s)
+	}
+}
+
+const page = `# HELP x y
+kindred_rpc_seconds_bucket{method="/a/Recommend",le="0.01"} %
+kindred_rpc_seconds_bucket{method="/a/Recommend",le="0.02"} 190
+kindred_rpc_seconds_bucket{method="/a/Recommend",le="+Inf"} 200
+kindred_rpc_seconds_bucket{method="/a/Other",le="0.01"} 7
+go_goroutines 34
+process_resident_memory_bytes 1.5e+08
+`
+
+func TestQuantileIsOfTheWindow(t *testing.T) {
+	reading := func(first string) metrics {
+		m, err := parse(strings.NewReader(strings.ReplaceAll(page, "%", first)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	m := reading("100")
+	if m["go_goroutines"] != 34 || m["process_resident_memory_bytes"] != 1.5e8 {
+		t.Errorf("read %v", m)
+	}
+	b := m.buckets("kindred_rpc_seconds", "/a/Recommend")
+	if len(b) != 3 || !math.IsInf(b[2].le, 1) {
+		t.Fatalf("buckets %v", b)
+	}
+	if q := quantile(0.5, nil, b); q != 0.01 {
+		t.Errorf("median %v", q)
+	}
+	if q := quantile(0.725, nil, b); math.Abs(q-0.015) > 1e-9 {
+		t.Errorf("in the middle of the second bucket: %v", q)
+	}
+	if q := quantile(0.99, nil, b); q != 0.02 {
+		t.Errorf("past the last bound: %v", q)
+	}
+	if q := quantile(0.99, b, b); q != 0 {
+		t.Errorf("an empty window: %v", q)
+	}
+	if _, err := parse(strings.NewReader("novalue\n")); err == nil {
+		t.Error("a line without a value is taken")
+	}
+}
+
+func TestEachFaultOfASoakHasItsVerdict(t *testing.T) {
+	flat := func() *Result {
+		r := &Result{Windows: []Window{{P99MS: 9}, {P99MS: 5}, {P99MS: 5}, {P99MS: 5}, {P99MS: 5.5}, {P99MS: 5.5}}}
+		for range 90 {
+			r.Samples = append(r.Samples, Sample{RSSMB: 100, Goroutines: 40, Descriptors: 20})
+		}
+		return r
+	}
+	if r := flat(); r.conclude() != nil {
+		t.Errorf("flat: %v", r.conclude())
+	}
+	for name, spoil := range map[string]func(*Result){
+		"memory":      func(r *Result) { grow(r, func(s *Sample, by float64) { s.RSSMB *= by }) },
+		"goroutines":  func(r *Result) { grow(r, func(s *Sample, by float64) { s.Goroutines *= by }) },
+		"descriptors": func(r *Result) { grow(r, func(s *Sample, by float64) { s.Descriptors *= by }) },
+		"p99":         func(r *Result) { r.Windows[4].P99MS, r.Windows[5].P99MS = 8, 8 },
+		"errors":      func(r *Result) { r.Errors = map[string]int64{"Internal": 1} },
+		"process":     func(r *Result) { r.Ended = "panic: no" },
+	} {
+		r := flat()
+		spoil(r)
+		if err := r.conclude(); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func grow(r *Result, by func(*Sample, float64)) {
+	for i := range r.Samples {
+		by(&r.Samples[i], 1+float64(i)/100)
+	}
+}
