@@ -13,6 +13,7 @@
 //	go run ./server policies  say what is done to a ranked list before it is shown
 //	go run ./server experiments  show different people different policies
 //	go run ./server bulk      write lists for many users to a file
+//	go run ./server catalog   exposure and health of the catalog, and its way back
 //	go run ./server reproduce make the list of a logged decision again
 //	go run ./server backup    copy the store and its models; restore makes a store of that
 //	go run ./server verify    check every checksum and every row of a store
@@ -48,6 +49,7 @@ type cli struct {
 	Keys   keysCommand      `cmd:"" help:"Make, list, rotate and revoke API keys."`
 	Audit  auditCommand     `cmd:"" help:"List who did what when: keys, settings, policies, models, exports."`
 
+	Catalog     catalogCommand     `cmd:"" help:"Tell exposure and health of the catalog, or roll it back."`
 	Policies    policiesCommand    `cmd:"" help:"List, get, put and delete policies of re-ranking."`
 	Experiments experimentsCommand `cmd:"" help:"List, get, put, stop and delete experiments."`
 	Bulk        bulkCommand        `cmd:"" help:"Write lists for many users to a file."`

@@ -55,7 +55,7 @@ func Roles() map[string][]record.Role {
 		}
 	}
 	allow("CatalogService", []string{"UpsertItems", "ImportItems", "PatchItems", "DeleteItems", "RollbackCatalog"}, merchant)
-	allow("CatalogService", []string{"GetItem", "ListItems"}, merchant, scientist)
+	allow("CatalogService", []string{"GetItem", "ListItems", "GetExposure", "CatalogHealth"}, merchant, scientist)
 	allow("EventService", []string{"StreamEvents"}, frontend)
 	allow("EventService", []string{"WriteEvents"}, frontend, browser)
 	allow("RecommendationService", []string{"Recommend"}, frontend, scientist, browser)

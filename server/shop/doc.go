@@ -119,6 +119,13 @@
 // replace.go for what a crash leaves. [Shop.RollbackCatalog] is the way back, one step. A
 // dry run ranks for a sample of those who acted last with and without what would go.
 //
+// # What merchants ask
+//
+// [Shop.TryPolicy] ranks logged requests anew under a policy before it is put;
+// [Shop.Exposure] counts what was shown, clicked and purchased, from the logs, and
+// [Shop.CatalogHealth] looks at every item. They wait as bulk calls do, read bounded parts
+// of the logs, and say what they left out.
+//
 // # Many at once
 //
 // [Shop.Bulk] makes lists for subjects or for a segment on one goroutine a tenant. Before

@@ -77,6 +77,62 @@ func (ImportMode) EnumDescriptor() ([]byte, []int) {
 	return file_kindred_v1_catalog_proto_rawDescGZIP(), []int{0}
 }
 
+type ExposureBy int32
+
+const (
+	ExposureBy_EXPOSURE_BY_UNSPECIFIED ExposureBy = 0
+	ExposureBy_EXPOSURE_BY_ITEM        ExposureBy = 1
+	ExposureBy_EXPOSURE_BY_SELLER      ExposureBy = 2
+	ExposureBy_EXPOSURE_BY_BRAND       ExposureBy = 3
+	// The first category path of an item.
+	ExposureBy_EXPOSURE_BY_CATEGORY ExposureBy = 4
+)
+
+// Enum value maps for ExposureBy.
+var (
+	ExposureBy_name = map[int32]string{
+		0: "EXPOSURE_BY_UNSPECIFIED",
+		1: "EXPOSURE_BY_ITEM",
+		2: "EXPOSURE_BY_SELLER",
+		3: "EXPOSURE_BY_BRAND",
+		4: "EXPOSURE_BY_CATEGORY",
+	}
+	ExposureBy_value = map[string]int32{
+		"EXPOSURE_BY_UNSPECIFIED": 0,
+		"EXPOSURE_BY_ITEM":        1,
+		"EXPOSURE_BY_SELLER":      2,
+		"EXPOSURE_BY_BRAND":       3,
+		"EXPOSURE_BY_CATEGORY":    4,
+	}
+)
+
+func (x ExposureBy) Enum() *ExposureBy {
+	p := new(ExposureBy)
+	*p = x
+	return p
+}
+
+func (x ExposureBy) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ExposureBy) Descriptor() protoreflect.EnumDescriptor {
+	return file_kindred_v1_catalog_proto_enumTypes[1].Descriptor()
+}
+
+func (ExposureBy) Type() protoreflect.EnumType {
+	return &file_kindred_v1_catalog_proto_enumTypes[1]
+}
+
+func (x ExposureBy) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ExposureBy.Descriptor instead.
+func (ExposureBy) EnumDescriptor() ([]byte, []int) {
+	return file_kindred_v1_catalog_proto_rawDescGZIP(), []int{1}
+}
+
 type UpsertItemsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// 1 to 1,000.
@@ -1370,12 +1426,552 @@ func (x *DeleteItemsResponse) GetWriteToken() string {
 	return ""
 }
 
+type GetExposureRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Default ITEM.
+	By ExposureBy `protobuf:"varint,1,opt,name=by,proto3,enum=kindred.v1.ExposureBy" json:"by,omitempty"`
+	// Item ids, sellers, brands or whole category paths, at most 1,000. Empty: those shown
+	// most.
+	Names []string `protobuf:"bytes,2,rep,name=names,proto3" json:"names,omitempty"`
+	// Not set: 7 days before until_time.
+	FromTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=from_time,json=fromTime,proto3" json:"from_time,omitempty"`
+	// Exclusive. Not set: now.
+	UntilTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=until_time,json=untilTime,proto3" json:"until_time,omitempty"`
+	// Lists of this surface alone. Empty: of all.
+	Surface string `protobuf:"bytes,5,opt,name=surface,proto3" json:"surface,omitempty"`
+	// Rows where names is empty, 1 to 1,000. 0: 100.
+	Limit int32 `protobuf:"varint,6,opt,name=limit,proto3" json:"limit,omitempty"`
+	// Why this item is or is not shown, over a drawn sample of the range's requests, ranked
+	// anew. Empty: nothing is explained.
+	ExplainItemId string `protobuf:"bytes,7,opt,name=explain_item_id,json=explainItemId,proto3" json:"explain_item_id,omitempty"`
+	// How many requests to draw for that, 1 to 1,000. 0: 100.
+	ExplainRequests int32 `protobuf:"varint,8,opt,name=explain_requests,json=explainRequests,proto3" json:"explain_requests,omitempty"`
+	// Draws them. 0: 1.
+	Seed          uint64 `protobuf:"varint,9,opt,name=seed,proto3" json:"seed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetExposureRequest) Reset() {
+	*x = GetExposureRequest{}
+	mi := &file_kindred_v1_catalog_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetExposureRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetExposureRequest) ProtoMessage() {}
+
+func (x *GetExposureRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_v1_catalog_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetExposureRequest.ProtoReflect.Descriptor instead.
+func (*GetExposureRequest) Descriptor() ([]byte, []int) {
+	return file_kindred_v1_catalog_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *GetExposureRequest) GetBy() ExposureBy {
+	if x != nil {
+		return x.By
+	}
+	return ExposureBy_EXPOSURE_BY_UNSPECIFIED
+}
+
+func (x *GetExposureRequest) GetNames() []string {
+	if x != nil {
+		return x.Names
+	}
+	return nil
+}
+
+func (x *GetExposureRequest) GetFromTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.FromTime
+	}
+	return nil
+}
+
+func (x *GetExposureRequest) GetUntilTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.UntilTime
+	}
+	return nil
+}
+
+func (x *GetExposureRequest) GetSurface() string {
+	if x != nil {
+		return x.Surface
+	}
+	return ""
+}
+
+func (x *GetExposureRequest) GetLimit() int32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *GetExposureRequest) GetExplainItemId() string {
+	if x != nil {
+		return x.ExplainItemId
+	}
+	return ""
+}
+
+func (x *GetExposureRequest) GetExplainRequests() int32 {
+	if x != nil {
+		return x.ExplainRequests
+	}
+	return 0
+}
+
+func (x *GetExposureRequest) GetSeed() uint64 {
+	if x != nil {
+		return x.Seed
+	}
+	return 0
+}
+
+type GetExposureResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Those shown most first; those of names in their order, with zeros where nothing was.
+	Rows []*Exposure `protobuf:"bytes,1,rep,name=rows,proto3" json:"rows,omitempty"`
+	// Lists and places in the range.
+	Lists  int64 `protobuf:"varint,2,opt,name=lists,proto3" json:"lists,omitempty"`
+	Places int64 `protobuf:"varint,3,opt,name=places,proto3" json:"places,omitempty"`
+	// What was not read, past the bounds of 1,000,000 lists and 2,000,000 log entries.
+	// Empty: all was.
+	Omitted string `protobuf:"bytes,4,opt,name=omitted,proto3" json:"omitted,omitempty"`
+	// With explain_item_id, the most frequent first.
+	Verdicts      []*VerdictCount `protobuf:"bytes,5,rep,name=verdicts,proto3" json:"verdicts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetExposureResponse) Reset() {
+	*x = GetExposureResponse{}
+	mi := &file_kindred_v1_catalog_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetExposureResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetExposureResponse) ProtoMessage() {}
+
+func (x *GetExposureResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_v1_catalog_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetExposureResponse.ProtoReflect.Descriptor instead.
+func (*GetExposureResponse) Descriptor() ([]byte, []int) {
+	return file_kindred_v1_catalog_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *GetExposureResponse) GetRows() []*Exposure {
+	if x != nil {
+		return x.Rows
+	}
+	return nil
+}
+
+func (x *GetExposureResponse) GetLists() int64 {
+	if x != nil {
+		return x.Lists
+	}
+	return 0
+}
+
+func (x *GetExposureResponse) GetPlaces() int64 {
+	if x != nil {
+		return x.Places
+	}
+	return 0
+}
+
+func (x *GetExposureResponse) GetOmitted() string {
+	if x != nil {
+		return x.Omitted
+	}
+	return ""
+}
+
+func (x *GetExposureResponse) GetVerdicts() []*VerdictCount {
+	if x != nil {
+		return x.Verdicts
+	}
+	return nil
+}
+
+type Exposure struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of an item, or a label.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Places in lists that were answered.
+	Shown int64 `protobuf:"varint,2,opt,name=shown,proto3" json:"shown,omitempty"`
+	// Clicks that name the list.
+	Clicked int64 `protobuf:"varint,3,opt,name=clicked,proto3" json:"clicked,omitempty"`
+	// All purchases, of lists or not.
+	Purchased int64 `protobuf:"varint,4,opt,name=purchased,proto3" json:"purchased,omitempty"`
+	// Mean slot, from 1. 0: never shown.
+	SlotMean      float64 `protobuf:"fixed64,5,opt,name=slot_mean,json=slotMean,proto3" json:"slot_mean,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Exposure) Reset() {
+	*x = Exposure{}
+	mi := &file_kindred_v1_catalog_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Exposure) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Exposure) ProtoMessage() {}
+
+func (x *Exposure) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_v1_catalog_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Exposure.ProtoReflect.Descriptor instead.
+func (*Exposure) Descriptor() ([]byte, []int) {
+	return file_kindred_v1_catalog_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *Exposure) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Exposure) GetShown() int64 {
+	if x != nil {
+		return x.Shown
+	}
+	return 0
+}
+
+func (x *Exposure) GetClicked() int64 {
+	if x != nil {
+		return x.Clicked
+	}
+	return 0
+}
+
+func (x *Exposure) GetPurchased() int64 {
+	if x != nil {
+		return x.Purchased
+	}
+	return 0
+}
+
+func (x *Exposure) GetSlotMean() float64 {
+	if x != nil {
+		return x.SlotMean
+	}
+	return 0
+}
+
+type VerdictCount struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Verdict Verdict                `protobuf:"varint,1,opt,name=verdict,proto3,enum=kindred.v1.Verdict" json:"verdict,omitempty"`
+	// In words.
+	Text string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	// Requests.
+	Requests      int32 `protobuf:"varint,3,opt,name=requests,proto3" json:"requests,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VerdictCount) Reset() {
+	*x = VerdictCount{}
+	mi := &file_kindred_v1_catalog_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VerdictCount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VerdictCount) ProtoMessage() {}
+
+func (x *VerdictCount) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_v1_catalog_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VerdictCount.ProtoReflect.Descriptor instead.
+func (*VerdictCount) Descriptor() ([]byte, []int) {
+	return file_kindred_v1_catalog_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *VerdictCount) GetVerdict() Verdict {
+	if x != nil {
+		return x.Verdict
+	}
+	return Verdict_VERDICT_UNSPECIFIED
+}
+
+func (x *VerdictCount) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *VerdictCount) GetRequests() int32 {
+	if x != nil {
+		return x.Requests
+	}
+	return 0
+}
+
+type CatalogHealthRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Of what was shown. Not set: 7 days before until_time.
+	FromTime *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=from_time,json=fromTime,proto3" json:"from_time,omitempty"`
+	// Exclusive. Not set: now.
+	UntilTime     *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=until_time,json=untilTime,proto3" json:"until_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CatalogHealthRequest) Reset() {
+	*x = CatalogHealthRequest{}
+	mi := &file_kindred_v1_catalog_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CatalogHealthRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CatalogHealthRequest) ProtoMessage() {}
+
+func (x *CatalogHealthRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_v1_catalog_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CatalogHealthRequest.ProtoReflect.Descriptor instead.
+func (*CatalogHealthRequest) Descriptor() ([]byte, []int) {
+	return file_kindred_v1_catalog_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *CatalogHealthRequest) GetFromTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.FromTime
+	}
+	return nil
+}
+
+func (x *CatalogHealthRequest) GetUntilTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.UntilTime
+	}
+	return nil
+}
+
+type CatalogHealthResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Items int64                  `protobuf:"varint,1,opt,name=items,proto3" json:"items,omitempty"`
+	// All checks, those that found nothing among them.
+	Checks []*CatalogCheck `protobuf:"bytes,2,rep,name=checks,proto3" json:"checks,omitempty"`
+	// As in GetExposureResponse.
+	Omitted       string `protobuf:"bytes,3,opt,name=omitted,proto3" json:"omitted,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CatalogHealthResponse) Reset() {
+	*x = CatalogHealthResponse{}
+	mi := &file_kindred_v1_catalog_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CatalogHealthResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CatalogHealthResponse) ProtoMessage() {}
+
+func (x *CatalogHealthResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_v1_catalog_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CatalogHealthResponse.ProtoReflect.Descriptor instead.
+func (*CatalogHealthResponse) Descriptor() ([]byte, []int) {
+	return file_kindred_v1_catalog_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *CatalogHealthResponse) GetItems() int64 {
+	if x != nil {
+		return x.Items
+	}
+	return 0
+}
+
+func (x *CatalogHealthResponse) GetChecks() []*CatalogCheck {
+	if x != nil {
+		return x.Checks
+	}
+	return nil
+}
+
+func (x *CatalogHealthResponse) GetOmitted() string {
+	if x != nil {
+		return x.Omitted
+	}
+	return ""
+}
+
+type CatalogCheck struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// untitled, unencoded, never_shown, out_of_stock, withheld, uncategorised,
+	// duplicate_titles.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Items found, and their share of the catalog, 0 to 1.
+	Items int64   `protobuf:"varint,2,opt,name=items,proto3" json:"items,omitempty"`
+	Share float64 `protobuf:"fixed64,3,opt,name=share,proto3" json:"share,omitempty"`
+	// The first 20 by number.
+	Sample []string `protobuf:"bytes,4,rep,name=sample,proto3" json:"sample,omitempty"`
+	// What it means, and what to do.
+	Text          string `protobuf:"bytes,5,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CatalogCheck) Reset() {
+	*x = CatalogCheck{}
+	mi := &file_kindred_v1_catalog_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CatalogCheck) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CatalogCheck) ProtoMessage() {}
+
+func (x *CatalogCheck) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_v1_catalog_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CatalogCheck.ProtoReflect.Descriptor instead.
+func (*CatalogCheck) Descriptor() ([]byte, []int) {
+	return file_kindred_v1_catalog_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *CatalogCheck) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *CatalogCheck) GetItems() int64 {
+	if x != nil {
+		return x.Items
+	}
+	return 0
+}
+
+func (x *CatalogCheck) GetShare() float64 {
+	if x != nil {
+		return x.Share
+	}
+	return 0
+}
+
+func (x *CatalogCheck) GetSample() []string {
+	if x != nil {
+		return x.Sample
+	}
+	return nil
+}
+
+func (x *CatalogCheck) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
 var File_kindred_v1_catalog_proto protoreflect.FileDescriptor
 
 const file_kindred_v1_catalog_proto_rawDesc = "" +
 	"\n" +
 	"\x18kindred/v1/catalog.proto\x12\n" +
-	"kindred.v1\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16kindred/v1/types.proto\"U\n" +
+	"kindred.v1\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fkindred/v1/recommendation.proto\x1a\x16kindred/v1/types.proto\"U\n" +
 	"\x12UpsertItemsRequest\x12&\n" +
 	"\x05items\x18\x01 \x03(\v2\x10.kindred.v1.ItemR\x05items\x12\x17\n" +
 	"\adry_run\x18\x02 \x01(\bR\x06dryRun\"\x93\x01\n" +
@@ -1476,12 +2072,60 @@ const file_kindred_v1_catalog_proto_rawDesc = "" +
 	"\x06counts\x18\x01 \x01(\v2\x15.kindred.v1.RowCountsR\x06counts\x12,\n" +
 	"\x06errors\x18\x02 \x03(\v2\x14.kindred.v1.RowErrorR\x06errors\x12\x1f\n" +
 	"\vwrite_token\x18\x03 \x01(\tR\n" +
-	"writeToken*Y\n" +
+	"writeToken\"\xdd\x02\n" +
+	"\x12GetExposureRequest\x12&\n" +
+	"\x02by\x18\x01 \x01(\x0e2\x16.kindred.v1.ExposureByR\x02by\x12\x14\n" +
+	"\x05names\x18\x02 \x03(\tR\x05names\x127\n" +
+	"\tfrom_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\bfromTime\x129\n" +
+	"\n" +
+	"until_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tuntilTime\x12\x18\n" +
+	"\asurface\x18\x05 \x01(\tR\asurface\x12\x14\n" +
+	"\x05limit\x18\x06 \x01(\x05R\x05limit\x12&\n" +
+	"\x0fexplain_item_id\x18\a \x01(\tR\rexplainItemId\x12)\n" +
+	"\x10explain_requests\x18\b \x01(\x05R\x0fexplainRequests\x12\x12\n" +
+	"\x04seed\x18\t \x01(\x04R\x04seed\"\xbd\x01\n" +
+	"\x13GetExposureResponse\x12(\n" +
+	"\x04rows\x18\x01 \x03(\v2\x14.kindred.v1.ExposureR\x04rows\x12\x14\n" +
+	"\x05lists\x18\x02 \x01(\x03R\x05lists\x12\x16\n" +
+	"\x06places\x18\x03 \x01(\x03R\x06places\x12\x18\n" +
+	"\aomitted\x18\x04 \x01(\tR\aomitted\x124\n" +
+	"\bverdicts\x18\x05 \x03(\v2\x18.kindred.v1.VerdictCountR\bverdicts\"\x89\x01\n" +
+	"\bExposure\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05shown\x18\x02 \x01(\x03R\x05shown\x12\x18\n" +
+	"\aclicked\x18\x03 \x01(\x03R\aclicked\x12\x1c\n" +
+	"\tpurchased\x18\x04 \x01(\x03R\tpurchased\x12\x1b\n" +
+	"\tslot_mean\x18\x05 \x01(\x01R\bslotMean\"m\n" +
+	"\fVerdictCount\x12-\n" +
+	"\averdict\x18\x01 \x01(\x0e2\x13.kindred.v1.VerdictR\averdict\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\x12\x1a\n" +
+	"\brequests\x18\x03 \x01(\x05R\brequests\"\x8a\x01\n" +
+	"\x14CatalogHealthRequest\x127\n" +
+	"\tfrom_time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\bfromTime\x129\n" +
+	"\n" +
+	"until_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\tuntilTime\"y\n" +
+	"\x15CatalogHealthResponse\x12\x14\n" +
+	"\x05items\x18\x01 \x01(\x03R\x05items\x120\n" +
+	"\x06checks\x18\x02 \x03(\v2\x18.kindred.v1.CatalogCheckR\x06checks\x12\x18\n" +
+	"\aomitted\x18\x03 \x01(\tR\aomitted\"z\n" +
+	"\fCatalogCheck\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05items\x18\x02 \x01(\x03R\x05items\x12\x14\n" +
+	"\x05share\x18\x03 \x01(\x01R\x05share\x12\x16\n" +
+	"\x06sample\x18\x04 \x03(\tR\x06sample\x12\x12\n" +
+	"\x04text\x18\x05 \x01(\tR\x04text*Y\n" +
 	"\n" +
 	"ImportMode\x12\x1b\n" +
 	"\x17IMPORT_MODE_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11IMPORT_MODE_MERGE\x10\x01\x12\x17\n" +
-	"\x13IMPORT_MODE_REPLACE\x10\x022\xb9\x04\n" +
+	"\x13IMPORT_MODE_REPLACE\x10\x02*\x88\x01\n" +
+	"\n" +
+	"ExposureBy\x12\x1b\n" +
+	"\x17EXPOSURE_BY_UNSPECIFIED\x10\x00\x12\x14\n" +
+	"\x10EXPOSURE_BY_ITEM\x10\x01\x12\x16\n" +
+	"\x12EXPOSURE_BY_SELLER\x10\x02\x12\x15\n" +
+	"\x11EXPOSURE_BY_BRAND\x10\x03\x12\x18\n" +
+	"\x14EXPOSURE_BY_CATEGORY\x10\x042\xdf\x05\n" +
 	"\x0eCatalogService\x12N\n" +
 	"\vUpsertItems\x12\x1e.kindred.v1.UpsertItemsRequest\x1a\x1f.kindred.v1.UpsertItemsResponse\x12P\n" +
 	"\vImportItems\x12\x1e.kindred.v1.ImportItemsRequest\x1a\x1f.kindred.v1.ImportItemsResponse(\x01\x12Z\n" +
@@ -1490,6 +2134,8 @@ const file_kindred_v1_catalog_proto_rawDesc = "" +
 	"PatchItems\x12\x1d.kindred.v1.PatchItemsRequest\x1a\x1e.kindred.v1.PatchItemsResponse\x12B\n" +
 	"\aGetItem\x12\x1a.kindred.v1.GetItemRequest\x1a\x1b.kindred.v1.GetItemResponse\x12H\n" +
 	"\tListItems\x12\x1c.kindred.v1.ListItemsRequest\x1a\x1d.kindred.v1.ListItemsResponse\x12N\n" +
+	"\vGetExposure\x12\x1e.kindred.v1.GetExposureRequest\x1a\x1f.kindred.v1.GetExposureResponse\x12T\n" +
+	"\rCatalogHealth\x12 .kindred.v1.CatalogHealthRequest\x1a!.kindred.v1.CatalogHealthResponse\x12N\n" +
 	"\vDeleteItems\x12\x1e.kindred.v1.DeleteItemsRequest\x1a\x1f.kindred.v1.DeleteItemsResponseB;Z9github.com/kindred-rec/kindred/proto/kindred/v1;kindredv1b\x06proto3"
 
 var (
@@ -1504,82 +2150,104 @@ func file_kindred_v1_catalog_proto_rawDescGZIP() []byte {
 	return file_kindred_v1_catalog_proto_rawDescData
 }
 
-var file_kindred_v1_catalog_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_kindred_v1_catalog_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_kindred_v1_catalog_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_kindred_v1_catalog_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_kindred_v1_catalog_proto_goTypes = []any{
 	(ImportMode)(0),                 // 0: kindred.v1.ImportMode
-	(*UpsertItemsRequest)(nil),      // 1: kindred.v1.UpsertItemsRequest
-	(*UpsertItemsResponse)(nil),     // 2: kindred.v1.UpsertItemsResponse
-	(*ImportItemsRequest)(nil),      // 3: kindred.v1.ImportItemsRequest
-	(*ImportOptions)(nil),           // 4: kindred.v1.ImportOptions
-	(*ItemBatch)(nil),               // 5: kindred.v1.ItemBatch
-	(*ImportItemsResponse)(nil),     // 6: kindred.v1.ImportItemsResponse
-	(*ImportImpact)(nil),            // 7: kindred.v1.ImportImpact
-	(*ImpactItem)(nil),              // 8: kindred.v1.ImpactItem
-	(*RollbackCatalogRequest)(nil),  // 9: kindred.v1.RollbackCatalogRequest
-	(*RollbackCatalogResponse)(nil), // 10: kindred.v1.RollbackCatalogResponse
-	(*PatchItemsRequest)(nil),       // 11: kindred.v1.PatchItemsRequest
-	(*ItemPatch)(nil),               // 12: kindred.v1.ItemPatch
-	(*PatchItemsResponse)(nil),      // 13: kindred.v1.PatchItemsResponse
-	(*GetItemRequest)(nil),          // 14: kindred.v1.GetItemRequest
-	(*GetItemResponse)(nil),         // 15: kindred.v1.GetItemResponse
-	(*ListItemsRequest)(nil),        // 16: kindred.v1.ListItemsRequest
-	(*ListItemsResponse)(nil),       // 17: kindred.v1.ListItemsResponse
-	(*DeleteItemsRequest)(nil),      // 18: kindred.v1.DeleteItemsRequest
-	(*DeleteItemsResponse)(nil),     // 19: kindred.v1.DeleteItemsResponse
-	(*Item)(nil),                    // 20: kindred.v1.Item
-	(*RowCounts)(nil),               // 21: kindred.v1.RowCounts
-	(*RowError)(nil),                // 22: kindred.v1.RowError
-	(*timestamppb.Timestamp)(nil),   // 23: google.protobuf.Timestamp
-	(*fieldmaskpb.FieldMask)(nil),   // 24: google.protobuf.FieldMask
-	(*Money)(nil),                   // 25: kindred.v1.Money
+	(ExposureBy)(0),                 // 1: kindred.v1.ExposureBy
+	(*UpsertItemsRequest)(nil),      // 2: kindred.v1.UpsertItemsRequest
+	(*UpsertItemsResponse)(nil),     // 3: kindred.v1.UpsertItemsResponse
+	(*ImportItemsRequest)(nil),      // 4: kindred.v1.ImportItemsRequest
+	(*ImportOptions)(nil),           // 5: kindred.v1.ImportOptions
+	(*ItemBatch)(nil),               // 6: kindred.v1.ItemBatch
+	(*ImportItemsResponse)(nil),     // 7: kindred.v1.ImportItemsResponse
+	(*ImportImpact)(nil),            // 8: kindred.v1.ImportImpact
+	(*ImpactItem)(nil),              // 9: kindred.v1.ImpactItem
+	(*RollbackCatalogRequest)(nil),  // 10: kindred.v1.RollbackCatalogRequest
+	(*RollbackCatalogResponse)(nil), // 11: kindred.v1.RollbackCatalogResponse
+	(*PatchItemsRequest)(nil),       // 12: kindred.v1.PatchItemsRequest
+	(*ItemPatch)(nil),               // 13: kindred.v1.ItemPatch
+	(*PatchItemsResponse)(nil),      // 14: kindred.v1.PatchItemsResponse
+	(*GetItemRequest)(nil),          // 15: kindred.v1.GetItemRequest
+	(*GetItemResponse)(nil),         // 16: kindred.v1.GetItemResponse
+	(*ListItemsRequest)(nil),        // 17: kindred.v1.ListItemsRequest
+	(*ListItemsResponse)(nil),       // 18: kindred.v1.ListItemsResponse
+	(*DeleteItemsRequest)(nil),      // 19: kindred.v1.DeleteItemsRequest
+	(*DeleteItemsResponse)(nil),     // 20: kindred.v1.DeleteItemsResponse
+	(*GetExposureRequest)(nil),      // 21: kindred.v1.GetExposureRequest
+	(*GetExposureResponse)(nil),     // 22: kindred.v1.GetExposureResponse
+	(*Exposure)(nil),                // 23: kindred.v1.Exposure
+	(*VerdictCount)(nil),            // 24: kindred.v1.VerdictCount
+	(*CatalogHealthRequest)(nil),    // 25: kindred.v1.CatalogHealthRequest
+	(*CatalogHealthResponse)(nil),   // 26: kindred.v1.CatalogHealthResponse
+	(*CatalogCheck)(nil),            // 27: kindred.v1.CatalogCheck
+	(*Item)(nil),                    // 28: kindred.v1.Item
+	(*RowCounts)(nil),               // 29: kindred.v1.RowCounts
+	(*RowError)(nil),                // 30: kindred.v1.RowError
+	(*timestamppb.Timestamp)(nil),   // 31: google.protobuf.Timestamp
+	(*fieldmaskpb.FieldMask)(nil),   // 32: google.protobuf.FieldMask
+	(*Money)(nil),                   // 33: kindred.v1.Money
+	(Verdict)(0),                    // 34: kindred.v1.Verdict
 }
 var file_kindred_v1_catalog_proto_depIdxs = []int32{
-	20, // 0: kindred.v1.UpsertItemsRequest.items:type_name -> kindred.v1.Item
-	21, // 1: kindred.v1.UpsertItemsResponse.counts:type_name -> kindred.v1.RowCounts
-	22, // 2: kindred.v1.UpsertItemsResponse.errors:type_name -> kindred.v1.RowError
-	4,  // 3: kindred.v1.ImportItemsRequest.options:type_name -> kindred.v1.ImportOptions
-	5,  // 4: kindred.v1.ImportItemsRequest.items:type_name -> kindred.v1.ItemBatch
+	28, // 0: kindred.v1.UpsertItemsRequest.items:type_name -> kindred.v1.Item
+	29, // 1: kindred.v1.UpsertItemsResponse.counts:type_name -> kindred.v1.RowCounts
+	30, // 2: kindred.v1.UpsertItemsResponse.errors:type_name -> kindred.v1.RowError
+	5,  // 3: kindred.v1.ImportItemsRequest.options:type_name -> kindred.v1.ImportOptions
+	6,  // 4: kindred.v1.ImportItemsRequest.items:type_name -> kindred.v1.ItemBatch
 	0,  // 5: kindred.v1.ImportOptions.mode:type_name -> kindred.v1.ImportMode
-	20, // 6: kindred.v1.ItemBatch.items:type_name -> kindred.v1.Item
-	21, // 7: kindred.v1.ImportItemsResponse.counts:type_name -> kindred.v1.RowCounts
-	22, // 8: kindred.v1.ImportItemsResponse.errors:type_name -> kindred.v1.RowError
-	7,  // 9: kindred.v1.ImportItemsResponse.impact:type_name -> kindred.v1.ImportImpact
-	8,  // 10: kindred.v1.ImportImpact.leaving:type_name -> kindred.v1.ImpactItem
-	8,  // 11: kindred.v1.ImportImpact.entering:type_name -> kindred.v1.ImpactItem
-	23, // 12: kindred.v1.RollbackCatalogResponse.import_time:type_name -> google.protobuf.Timestamp
-	21, // 13: kindred.v1.RollbackCatalogResponse.counts:type_name -> kindred.v1.RowCounts
-	12, // 14: kindred.v1.PatchItemsRequest.patches:type_name -> kindred.v1.ItemPatch
-	24, // 15: kindred.v1.ItemPatch.update_mask:type_name -> google.protobuf.FieldMask
-	25, // 16: kindred.v1.ItemPatch.price:type_name -> kindred.v1.Money
-	23, // 17: kindred.v1.ItemPatch.available_from:type_name -> google.protobuf.Timestamp
-	23, // 18: kindred.v1.ItemPatch.available_until:type_name -> google.protobuf.Timestamp
-	23, // 19: kindred.v1.ItemPatch.source_time:type_name -> google.protobuf.Timestamp
-	21, // 20: kindred.v1.PatchItemsResponse.counts:type_name -> kindred.v1.RowCounts
-	22, // 21: kindred.v1.PatchItemsResponse.errors:type_name -> kindred.v1.RowError
-	20, // 22: kindred.v1.GetItemResponse.item:type_name -> kindred.v1.Item
-	20, // 23: kindred.v1.ListItemsResponse.items:type_name -> kindred.v1.Item
-	21, // 24: kindred.v1.DeleteItemsResponse.counts:type_name -> kindred.v1.RowCounts
-	22, // 25: kindred.v1.DeleteItemsResponse.errors:type_name -> kindred.v1.RowError
-	1,  // 26: kindred.v1.CatalogService.UpsertItems:input_type -> kindred.v1.UpsertItemsRequest
-	3,  // 27: kindred.v1.CatalogService.ImportItems:input_type -> kindred.v1.ImportItemsRequest
-	9,  // 28: kindred.v1.CatalogService.RollbackCatalog:input_type -> kindred.v1.RollbackCatalogRequest
-	11, // 29: kindred.v1.CatalogService.PatchItems:input_type -> kindred.v1.PatchItemsRequest
-	14, // 30: kindred.v1.CatalogService.GetItem:input_type -> kindred.v1.GetItemRequest
-	16, // 31: kindred.v1.CatalogService.ListItems:input_type -> kindred.v1.ListItemsRequest
-	18, // 32: kindred.v1.CatalogService.DeleteItems:input_type -> kindred.v1.DeleteItemsRequest
-	2,  // 33: kindred.v1.CatalogService.UpsertItems:output_type -> kindred.v1.UpsertItemsResponse
-	6,  // 34: kindred.v1.CatalogService.ImportItems:output_type -> kindred.v1.ImportItemsResponse
-	10, // 35: kindred.v1.CatalogService.RollbackCatalog:output_type -> kindred.v1.RollbackCatalogResponse
-	13, // 36: kindred.v1.CatalogService.PatchItems:output_type -> kindred.v1.PatchItemsResponse
-	15, // 37: kindred.v1.CatalogService.GetItem:output_type -> kindred.v1.GetItemResponse
-	17, // 38: kindred.v1.CatalogService.ListItems:output_type -> kindred.v1.ListItemsResponse
-	19, // 39: kindred.v1.CatalogService.DeleteItems:output_type -> kindred.v1.DeleteItemsResponse
-	33, // [33:40] is the sub-list for method output_type
-	26, // [26:33] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	28, // 6: kindred.v1.ItemBatch.items:type_name -> kindred.v1.Item
+	29, // 7: kindred.v1.ImportItemsResponse.counts:type_name -> kindred.v1.RowCounts
+	30, // 8: kindred.v1.ImportItemsResponse.errors:type_name -> kindred.v1.RowError
+	8,  // 9: kindred.v1.ImportItemsResponse.impact:type_name -> kindred.v1.ImportImpact
+	9,  // 10: kindred.v1.ImportImpact.leaving:type_name -> kindred.v1.ImpactItem
+	9,  // 11: kindred.v1.ImportImpact.entering:type_name -> kindred.v1.ImpactItem
+	31, // 12: kindred.v1.RollbackCatalogResponse.import_time:type_name -> google.protobuf.Timestamp
+	29, // 13: kindred.v1.RollbackCatalogResponse.counts:type_name -> kindred.v1.RowCounts
+	13, // 14: kindred.v1.PatchItemsRequest.patches:type_name -> kindred.v1.ItemPatch
+	32, // 15: kindred.v1.ItemPatch.update_mask:type_name -> google.protobuf.FieldMask
+	33, // 16: kindred.v1.ItemPatch.price:type_name -> kindred.v1.Money
+	31, // 17: kindred.v1.ItemPatch.available_from:type_name -> google.protobuf.Timestamp
+	31, // 18: kindred.v1.ItemPatch.available_until:type_name -> google.protobuf.Timestamp
+	31, // 19: kindred.v1.ItemPatch.source_time:type_name -> google.protobuf.Timestamp
+	29, // 20: kindred.v1.PatchItemsResponse.counts:type_name -> kindred.v1.RowCounts
+	30, // 21: kindred.v1.PatchItemsResponse.errors:type_name -> kindred.v1.RowError
+	28, // 22: kindred.v1.GetItemResponse.item:type_name -> kindred.v1.Item
+	28, // 23: kindred.v1.ListItemsResponse.items:type_name -> kindred.v1.Item
+	29, // 24: kindred.v1.DeleteItemsResponse.counts:type_name -> kindred.v1.RowCounts
+	30, // 25: kindred.v1.DeleteItemsResponse.errors:type_name -> kindred.v1.RowError
+	1,  // 26: kindred.v1.GetExposureRequest.by:type_name -> kindred.v1.ExposureBy
+	31, // 27: kindred.v1.GetExposureRequest.from_time:type_name -> google.protobuf.Timestamp
+	31, // 28: kindred.v1.GetExposureRequest.until_time:type_name -> google.protobuf.Timestamp
+	23, // 29: kindred.v1.GetExposureResponse.rows:type_name -> kindred.v1.Exposure
+	24, // 30: kindred.v1.GetExposureResponse.verdicts:type_name -> kindred.v1.VerdictCount
+	34, // 31: kindred.v1.VerdictCount.verdict:type_name -> kindred.v1.Verdict
+	31, // 32: kindred.v1.CatalogHealthRequest.from_time:type_name -> google.protobuf.Timestamp
+	31, // 33: kindred.v1.CatalogHealthRequest.until_time:type_name -> google.protobuf.Timestamp
+	27, // 34: kindred.v1.CatalogHealthResponse.checks:type_name -> kindred.v1.CatalogCheck
+	2,  // 35: kindred.v1.CatalogService.UpsertItems:input_type -> kindred.v1.UpsertItemsRequest
+	4,  // 36: kindred.v1.CatalogService.ImportItems:input_type -> kindred.v1.ImportItemsRequest
+	10, // 37: kindred.v1.CatalogService.RollbackCatalog:input_type -> kindred.v1.RollbackCatalogRequest
+	12, // 38: kindred.v1.CatalogService.PatchItems:input_type -> kindred.v1.PatchItemsRequest
+	15, // 39: kindred.v1.CatalogService.GetItem:input_type -> kindred.v1.GetItemRequest
+	17, // 40: kindred.v1.CatalogService.ListItems:input_type -> kindred.v1.ListItemsRequest
+	21, // 41: kindred.v1.CatalogService.GetExposure:input_type -> kindred.v1.GetExposureRequest
+	25, // 42: kindred.v1.CatalogService.CatalogHealth:input_type -> kindred.v1.CatalogHealthRequest
+	19, // 43: kindred.v1.CatalogService.DeleteItems:input_type -> kindred.v1.DeleteItemsRequest
+	3,  // 44: kindred.v1.CatalogService.UpsertItems:output_type -> kindred.v1.UpsertItemsResponse
+	7,  // 45: kindred.v1.CatalogService.ImportItems:output_type -> kindred.v1.ImportItemsResponse
+	11, // 46: kindred.v1.CatalogService.RollbackCatalog:output_type -> kindred.v1.RollbackCatalogResponse
+	14, // 47: kindred.v1.CatalogService.PatchItems:output_type -> kindred.v1.PatchItemsResponse
+	16, // 48: kindred.v1.CatalogService.GetItem:output_type -> kindred.v1.GetItemResponse
+	18, // 49: kindred.v1.CatalogService.ListItems:output_type -> kindred.v1.ListItemsResponse
+	22, // 50: kindred.v1.CatalogService.GetExposure:output_type -> kindred.v1.GetExposureResponse
+	26, // 51: kindred.v1.CatalogService.CatalogHealth:output_type -> kindred.v1.CatalogHealthResponse
+	20, // 52: kindred.v1.CatalogService.DeleteItems:output_type -> kindred.v1.DeleteItemsResponse
+	44, // [44:53] is the sub-list for method output_type
+	35, // [35:44] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_kindred_v1_catalog_proto_init() }
@@ -1587,6 +2255,7 @@ func file_kindred_v1_catalog_proto_init() {
 	if File_kindred_v1_catalog_proto != nil {
 		return
 	}
+	file_kindred_v1_recommendation_proto_init()
 	file_kindred_v1_types_proto_init()
 	file_kindred_v1_catalog_proto_msgTypes[2].OneofWrappers = []any{
 		(*ImportItemsRequest_Options)(nil),
@@ -1599,8 +2268,8 @@ func file_kindred_v1_catalog_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kindred_v1_catalog_proto_rawDesc), len(file_kindred_v1_catalog_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   19,
+			NumEnums:      2,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

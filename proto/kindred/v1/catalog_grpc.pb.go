@@ -25,6 +25,8 @@ const (
 	CatalogService_PatchItems_FullMethodName      = "/kindred.v1.CatalogService/PatchItems"
 	CatalogService_GetItem_FullMethodName         = "/kindred.v1.CatalogService/GetItem"
 	CatalogService_ListItems_FullMethodName       = "/kindred.v1.CatalogService/ListItems"
+	CatalogService_GetExposure_FullMethodName     = "/kindred.v1.CatalogService/GetExposure"
+	CatalogService_CatalogHealth_FullMethodName   = "/kindred.v1.CatalogService/CatalogHealth"
 	CatalogService_DeleteItems_FullMethodName     = "/kindred.v1.CatalogService/DeleteItems"
 )
 
@@ -53,6 +55,14 @@ type CatalogServiceClient interface {
 	GetItem(ctx context.Context, in *GetItemRequest, opts ...grpc.CallOption) (*GetItemResponse, error)
 	// Items in the order of their ids.
 	ListItems(ctx context.Context, in *ListItemsRequest, opts ...grpc.CallOption) (*ListItemsResponse, error)
+	// What was shown, clicked and purchased in a time range, by item, seller, brand or
+	// category, and why an item is not shown. One at a time a tenant with other work that
+	// may wait, such as RecommendBulk; others wait, and RESOURCE_EXHAUSTED past two.
+	// Roles: merchant, scientist and admin.
+	GetExposure(ctx context.Context, in *GetExposureRequest, opts ...grpc.CallOption) (*GetExposureResponse, error)
+	// What in the catalog keeps items from being found, and what to do about it. Waits as
+	// GetExposure does. Roles: merchant, scientist and admin.
+	CatalogHealth(ctx context.Context, in *CatalogHealthRequest, opts ...grpc.CallOption) (*CatalogHealthResponse, error)
 	// Removes up to 1,000 items. Their past events stay. Unknown ids are listed as errors.
 	DeleteItems(ctx context.Context, in *DeleteItemsRequest, opts ...grpc.CallOption) (*DeleteItemsResponse, error)
 }
@@ -128,6 +138,26 @@ func (c *catalogServiceClient) ListItems(ctx context.Context, in *ListItemsReque
 	return out, nil
 }
 
+func (c *catalogServiceClient) GetExposure(ctx context.Context, in *GetExposureRequest, opts ...grpc.CallOption) (*GetExposureResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetExposureResponse)
+	err := c.cc.Invoke(ctx, CatalogService_GetExposure_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *catalogServiceClient) CatalogHealth(ctx context.Context, in *CatalogHealthRequest, opts ...grpc.CallOption) (*CatalogHealthResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CatalogHealthResponse)
+	err := c.cc.Invoke(ctx, CatalogService_CatalogHealth_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *catalogServiceClient) DeleteItems(ctx context.Context, in *DeleteItemsRequest, opts ...grpc.CallOption) (*DeleteItemsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(DeleteItemsResponse)
@@ -163,6 +193,14 @@ type CatalogServiceServer interface {
 	GetItem(context.Context, *GetItemRequest) (*GetItemResponse, error)
 	// Items in the order of their ids.
 	ListItems(context.Context, *ListItemsRequest) (*ListItemsResponse, error)
+	// What was shown, clicked and purchased in a time range, by item, seller, brand or
+	// category, and why an item is not shown. One at a time a tenant with other work that
+	// may wait, such as RecommendBulk; others wait, and RESOURCE_EXHAUSTED past two.
+	// Roles: merchant, scientist and admin.
+	GetExposure(context.Context, *GetExposureRequest) (*GetExposureResponse, error)
+	// What in the catalog keeps items from being found, and what to do about it. Waits as
+	// GetExposure does. Roles: merchant, scientist and admin.
+	CatalogHealth(context.Context, *CatalogHealthRequest) (*CatalogHealthResponse, error)
 	// Removes up to 1,000 items. Their past events stay. Unknown ids are listed as errors.
 	DeleteItems(context.Context, *DeleteItemsRequest) (*DeleteItemsResponse, error)
 	mustEmbedUnimplementedCatalogServiceServer()
@@ -192,6 +230,12 @@ func (UnimplementedCatalogServiceServer) GetItem(context.Context, *GetItemReques
 }
 func (UnimplementedCatalogServiceServer) ListItems(context.Context, *ListItemsRequest) (*ListItemsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListItems not implemented")
+}
+func (UnimplementedCatalogServiceServer) GetExposure(context.Context, *GetExposureRequest) (*GetExposureResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetExposure not implemented")
+}
+func (UnimplementedCatalogServiceServer) CatalogHealth(context.Context, *CatalogHealthRequest) (*CatalogHealthResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CatalogHealth not implemented")
 }
 func (UnimplementedCatalogServiceServer) DeleteItems(context.Context, *DeleteItemsRequest) (*DeleteItemsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteItems not implemented")
@@ -314,6 +358,42 @@ func _CatalogService_ListItems_Handler(srv interface{}, ctx context.Context, dec
 	return interceptor(ctx, in, info, handler)
 }
 
+func _CatalogService_GetExposure_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetExposureRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CatalogServiceServer).GetExposure(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: CatalogService_GetExposure_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CatalogServiceServer).GetExposure(ctx, req.(*GetExposureRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _CatalogService_CatalogHealth_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CatalogHealthRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CatalogServiceServer).CatalogHealth(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: CatalogService_CatalogHealth_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CatalogServiceServer).CatalogHealth(ctx, req.(*CatalogHealthRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _CatalogService_DeleteItems_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(DeleteItemsRequest)
 	if err := dec(in); err != nil {
@@ -358,6 +438,14 @@ var CatalogService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListItems",
 			Handler:    _CatalogService_ListItems_Handler,
+		},
+		{
+			MethodName: "GetExposure",
+			Handler:    _CatalogService_GetExposure_Handler,
+		},
+		{
+			MethodName: "CatalogHealth",
+			Handler:    _CatalogService_CatalogHealth_Handler,
 		},
 		{
 			MethodName: "DeleteItems",
