@@ -29,7 +29,7 @@ const (
 // nobody received.
 var reads = map[string][]string{
 	"kindred.v1.RecommendationService": {"Recommend", "SimilarItems", "SearchItems", "RankItems", "Explain", "Reproduce"},
-	"kindred.v1.CatalogService":        {"GetItem", "ListItems"},
+	"kindred.v1.CatalogService":        {"GetItem", "ListItems", "GetExposure", "CatalogHealth"},
 	"kindred.v1.ProfileService":        {"GetProfile", "ListEvents"},
 	"kindred.v1.PolicyService":         {"GetPolicy", "ListPolicies"},
 	"kindred.v1.ExperimentService":     {"GetExperiment", "ListExperiments"},
