@@ -9,10 +9,14 @@ if [ ! -x "$bin/cyclonedx-gomod" ]; then
   mkdir -p "$bin"
   go build -C .ci/supply -o "$bin/" github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
 fi
-# No serial number and no time: equal binaries have equal lists.
+# No serial number, and the commit's time in place of now: equal binaries have equal lists.
 "$bin/cyclonedx-gomod" bin -json -std -noserial -version "$("$binary" --version | cut -d, -f1 | cut -d' ' -f2)" \
   -output "$out" "$binary" 2>"$out.log" || { cat "$out.log" >&2; exit 1; }
 rm -f "$out.log"
+built=$(go version -m "$binary" | sed -n 's/^\tbuild\tvcs.time=//p')
+if [ -n "$built" ]; then
+  sed -i 's/"timestamp": "[^"]*"/"timestamp": "'"$built"'"/' "$out"
+fi
 modules=$(go version -m "$binary" | grep -c '^	dep	')
 listed=$(grep -c '"purl": "pkg:golang/' "$out")
 if [ "$listed" -lt "$modules" ]; then
