@@ -61,7 +61,9 @@ func (c *serveCommand) apply(s *service.Service, changes []config.Change, level 
 		return err
 	}
 	level.Set(c.level())
-	live := service.Live{RankingAge: c.rankingAge(), TraceShare: c.TraceShare}
+	var access service.Config
+	c.accessFlags.put(&access)
+	live := service.Live{RankingAge: c.rankingAge(), TraceShare: c.TraceShare, Quotas: access.Quotas, Origins: access.Origins}
 	for _, change := range changes {
 		switch change.Name {
 		case "train-every", "train-after", "train-cores", "train-memory":

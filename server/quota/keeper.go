@@ -46,14 +46,21 @@ func (e *Exceeded) Error() string {
 
 // Keeper counts.
 type Keeper struct {
-	settings Settings
+	settings atomic.Pointer[Settings]
 	now      func() time.Time
 	tenants  sync.Map // of *meter, by name
 	keys     sync.Map // of *meter, by id
 }
 
 // New returns a Keeper that has counted nothing.
-func New(settings Settings) *Keeper { return &Keeper{settings: settings, now: time.Now} }
+func New(settings Settings) *Keeper {
+	k := &Keeper{now: time.Now}
+	k.Change(settings)
+	return k
+}
+
+// Change has further calls counted by other settings. What was counted stays.
+func (k *Keeper) Change(settings Settings) { k.settings.Store(&settings) }
 
 // meter counts what one tenant or one key takes.
 type meter struct {
@@ -87,7 +94,8 @@ func orElse(q, other record.Quota) record.Quota {
 }
 
 func (k *Keeper) ofTenant(name string) record.Quota {
-	return orElse(k.settings.Tenants[name], k.settings.Tenant)
+	s := k.settings.Load()
+	return orElse(s.Tenants[name], s.Tenant)
 }
 
 func (k *Keeper) ofKey(p auth.Principal) record.Quota {
@@ -95,9 +103,9 @@ func (k *Keeper) ofKey(p auth.Principal) record.Quota {
 		return record.Quota{}
 	}
 	if p.Role == record.RoleBrowser {
-		return orElse(p.Quota, k.settings.Browser)
+		return orElse(p.Quota, k.settings.Load().Browser)
 	}
-	return orElse(p.Quota, k.settings.Key)
+	return orElse(p.Quota, k.settings.Load().Key)
 }
 
 // CountsBytes reports whether the bytes of a caller are bounded, which take time to count.

@@ -105,9 +105,7 @@ func (c Config) withDefaults() Config {
 		c.EraseWithin = defaultEraseWithin
 	}
 	c.EraseWithin = max(c.EraseWithin, time.Second)
-	if c.Quotas.Browser == (record.Quota{}) {
-		c.Quotas.Browser = DefaultBrowserQuota
-	}
+	c.Quotas = withBrowser(c.Quotas)
 	if c.OnlineWindow == 0 {
 		c.OnlineWindow = 30 * time.Minute
 	}

@@ -24,7 +24,7 @@ func (s *Service) routes(metrics bool) (http.Handler, error) {
 	if metrics {
 		s.addMetrics(mux)
 	}
-	return cors(s.config.Origins, s.patience(mux)), nil
+	return cors(s.liveOrigins, s.patience(mux)), nil
 }
 
 // opsRoutes are the pages of the port for operators.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/kindred-rec/kindred/server/quota"
+	"github.com/kindred-rec/kindred/server/record"
 	"github.com/kindred-rec/kindred/server/training/schedule"
 )
 
@@ -13,6 +15,9 @@ type Live struct {
 	RankingAge time.Duration
 	// TraceShare is telemetry.TraceConfig's; without a collector it says nothing.
 	TraceShare float64
+	// Quotas and Origins are those of Config.
+	Quotas  quota.Settings
+	Origins []string
 	// Training takes the place of Config.Training; nil: it goes on as it is. A child that
 	// trains is ended, and what it did is kept where it left checkpoints.
 	Training *schedule.Config
@@ -25,6 +30,8 @@ func (s *Service) Change(live Live) error {
 		return err
 	}
 	s.tracing.SetShare(live.TraceShare)
+	s.quotas.Change(withBrowser(live.Quotas))
+	s.origins.Store(&live.Origins)
 	if live.Training == nil {
 		return nil
 	}
@@ -37,4 +44,20 @@ func (s *Service) Change(live Live) error {
 		return fmt.Errorf("the schedule of training, which is off now: %w", err)
 	}
 	return nil
+}
+
+// withBrowser gives keys of role browser their default where they have none.
+func withBrowser(q quota.Settings) quota.Settings {
+	if q.Browser == (record.Quota{}) {
+		q.Browser = DefaultBrowserQuota
+	}
+	return q
+}
+
+// liveOrigins are the web origins that may call now.
+func (s *Service) liveOrigins() []string {
+	if changed := s.origins.Load(); changed != nil {
+		return *changed
+	}
+	return s.config.Origins
 }

@@ -13,6 +13,8 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	kindredv1 "github.com/kindred-rec/kindred/proto/kindred/v1"
+	"github.com/kindred-rec/kindred/server/quota"
+	"github.com/kindred-rec/kindred/server/record"
 	"github.com/kindred-rec/kindred/server/service"
 )
 
@@ -105,7 +107,7 @@ func TestHealthIsToldByNameOfService(t *testing.T) {
 }
 
 func TestSettingsChangeWhileTheServiceRuns(t *testing.T) {
-	s := start(t, func(c *service.Config) { c.Shop.RankingAge = time.Minute })
+	s := start(t, func(c *service.Config) { c.Shop.RankingAge, c.HTTP = time.Minute, "127.0.0.1:0" })
 	s.upsert(shelf()...)
 	s.applied(s.write(view("1", "u", "pen-1")).WriteToken)
 	tenant, err := s.service.Tenants().Get("default")
@@ -122,6 +124,7 @@ func TestSettingsChangeWhileTheServiceRuns(t *testing.T) {
 	if !reused() {
 		t.Fatal("with a ranking age of a minute nothing is reused")
 	}
+	live := service.Live{RankingAge: -1, Origins: []string{"https://shop.example"}, Quotas: quota.Settings{Tenant: record.Quota{Requests: 0.001}}}
 	if err := s.service.Change(service.Live{RankingAge: -1}); err != nil {
 		t.Fatal(err)
 	}
@@ -131,4 +134,35 @@ func TestSettingsChangeWhileTheServiceRuns(t *testing.T) {
 	if err := s.service.Change(service.Live{RankingAge: time.Hour}); err == nil {
 		t.Error("a ranking age of an hour is taken")
 	}
+	if got := preflight(t, s.service.HTTPAddr()); got != http.StatusForbidden {
+		t.Errorf("a page of an origin that may not call: %d", got)
+	}
+	if err := s.service.Change(live); err != nil {
+		t.Fatal(err)
+	}
+	if got := preflight(t, s.service.HTTPAddr()); got != http.StatusNoContent {
+		t.Errorf("a page of an origin that may call now: %d", got)
+	}
+	_, err = s.Recommend(ctx(t), &kindredv1.RecommendRequest{Subject: user("u")}) // the last there is for a long time
+	if err == nil {
+		_, err = s.Recommend(ctx(t), &kindredv1.RecommendRequest{Subject: user("u")})
+	}
+	code(t, err, codes.ResourceExhausted)
+}
+
+// preflight asks as a page of a shop does, and returns the status.
+func preflight(t *testing.T, addr string) int {
+	t.Helper()
+	req, err := http.NewRequest(http.MethodOptions, "http://"+addr+"/kindred.v1.RecommendationService/Recommend", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Origin", "https://shop.example")
+	req.Header.Set("Access-Control-Request-Method", "POST")
+	reply, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reply.Body.Close()
+	return reply.StatusCode
 }

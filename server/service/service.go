@@ -45,6 +45,7 @@ type Service struct {
 	metrics *telemetry.Metrics
 	tracing *telemetry.Tracing // nil: nothing is traced
 	health  *health.Server
+	origins atomic.Pointer[[]string]           // Config.Origins until Change; nil: those
 	leaving atomic.Bool                        // readiness has ended
 	trains  atomic.Pointer[schedule.Scheduler] // nil: nothing is trained
 	keyless bool                               // no call needs a key

@@ -75,7 +75,7 @@ var (
 // cors lets pages of the origins call next, and refuses all others. Without a key a service
 // lets everybody on the machine in: a page that a browser there has open must not be one of
 // them, whatever name it gives the machine.
-func cors(origins []string, next http.Handler) http.Handler {
+func cors(origins func() []string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		origin := r.Header.Get("Origin")
 		if origin == "" {
@@ -83,7 +83,7 @@ func cors(origins []string, next http.Handler) http.Handler {
 			return
 		}
 		w.Header().Add("Vary", "Origin")
-		if !slices.Contains(origins, origin) {
+		if !slices.Contains(origins(), origin) {
 			http.Error(w, fmt.Sprintf("pages of origin %.253q may not call this service; the service's setting cors-origin names those that may", origin), http.StatusForbidden)
 			return
 		}
