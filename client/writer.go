@@ -33,7 +33,7 @@ type WriterOptions struct {
 	// Lost is told of each event that was taken and will not be in the service: refused by
 	// it as malformed (err is a *RowFault), or never answered (err is the last failure; the
 	// event may have arrived all the same, its id tells). Called by the writer's one
-	// goroutine, which waits for it. Nil: the first such error is what Flush and Close return.
+	// goroutine, which waits for it: it must not call Add, Flush or Close. Nil: the first such error is what Flush and Close return.
 	Lost func(e *kindredv1.Event, err error)
 }
 
