@@ -3,6 +3,7 @@ package service
 import (
 	"io"
 	"net/http"
+	"sync/atomic"
 	"time"
 )
 
@@ -24,6 +25,9 @@ func (s *Service) patience(next http.Handler) http.Handler {
 		}
 		r.Body = body
 		next.ServeHTTP(&patientWriter{ResponseWriter: w, control: control, part: part}, r)
+		if body.late.Load() {
+			panic(http.ErrAbortHandler) // how net/http is told to end the connection: half a request is in it
+		}
 	})
 }
 
@@ -32,7 +36,8 @@ type patientBody struct {
 	io.ReadCloser
 	control *http.ResponseController
 	part    time.Duration
-	end     time.Time // of the whole; zero: none
+	end     time.Time   // of the whole; zero: none
+	late    atomic.Bool // a read was not done in time, or failed otherwise
 }
 
 // Read reads before the deadline. Afterwards there is none: the server's own watch for a
@@ -48,6 +53,8 @@ func (b *patientBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if err == nil || err == io.EOF {
 		b.control.SetReadDeadline(time.Time{}) // fails only on a connection that is gone
+	} else {
+		b.late.Store(true)
 	}
 	return n, err
 }
