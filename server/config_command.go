@@ -2,10 +2,14 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
 	"os"
 
 	"github.com/alecthomas/kong"
 
+	"github.com/kindred-rec/kindred/server/api"
 	"github.com/kindred-rec/kindred/server/config"
 )
 
@@ -51,7 +55,20 @@ func (configExample) Run() error {
 	if err != nil {
 		return err
 	}
-	return config.Example(os.Stdout, flags)
+	if err := config.Example(os.Stdout, flags); err != nil {
+		return err
+	}
+	return fixedLimits(os.Stdout)
+}
+
+// fixedLimits writes, as comments, the bounds that no setting changes.
+func fixedLimits(w io.Writer) error {
+	_, err := fmt.Fprint(w, "\n# ---- Limits of the wire contract, which no setting changes ----\n#\n")
+	for _, l := range api.FixedLimits() {
+		_, e := fmt.Fprintf(w, "# %s: %s\n", l.What, l.Bound)
+		err = errors.Join(err, e)
+	}
+	return err
 }
 
 // serveFlags are those of serve.

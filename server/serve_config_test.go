@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"math"
 	"os"
 	"path/filepath"
@@ -55,8 +56,11 @@ func TestTheDocumentedFileIsTheDefaultsOfServe(t *testing.T) {
 		}
 	}
 	var out bytes.Buffer
-	if err := config.Example(&out, flags); err != nil {
+	if err := errors.Join(config.Example(&out, flags), fixedLimits(&out)); err != nil {
 		t.Fatal(err)
+	}
+	if !strings.Contains(out.String(), "# a title: 1024 bytes\n") {
+		t.Error("the limits of the wire contract are not told")
 	}
 	for line := range strings.Lines(out.String()) {
 		if text, ok := strings.CutPrefix(line, "#"); ok && text[0] != ' ' && text != "\n" {
