@@ -62,59 +62,84 @@ func (d damage) inject(ctx context.Context, w *world, row *Row) error {
 	if err := os.CopyFS(copied, os.DirFS(w.data)); err != nil {
 		return fmt.Errorf("faults: copy the store: %w", err)
 	}
-	at, err := flip(found)
-	if err != nil {
-		return err
-	}
 	relative, _ := filepath.Rel(w.data, found) // found is below data
-	row.Way = fmt.Sprintf("the server is %s, 16 bytes at %d of %s are inverted, the server is started; then it gets its copy of before back",
-		either(d.crash, "killed", "stopped"), at, relative)
-	if err := d.observe(ctx, w, row); err != nil {
-		return err
+	row.Way = fmt.Sprintf("the server is %s, 16 bytes of %s are inverted, the server is started; it gets its copy of before back; so at each of %d places",
+		either(d.crash, "killed", "stopped"), relative, len(places))
+	verdict := Pass
+	var seen []string
+	for _, place := range places {
+		at, err := flip(found, place)
+		if err != nil {
+			return err
+		}
+		cell, err := d.observe(ctx, w, row)
+		if err != nil {
+			return err
+		}
+		w.server.kill()
+		row.note("at byte %d: %s; verify: %s", at, cell.Text, verified(ctx, w))
+		seen = append(seen, cell.Text)
+		if cell.Verdict == Fail {
+			verdict = Fail
+		}
+		if err := errors.Join(os.RemoveAll(w.data), os.CopyFS(w.data, os.DirFS(copied))); err != nil {
+			return fmt.Errorf("faults: give the copy back: %w", err)
+		}
 	}
-	w.server.kill()
-	if err := errors.Join(os.RemoveAll(w.data), os.Rename(copied, w.data)); err != nil {
-		return err
-	}
+	row.Process = Cell{verdict, strings.Join(sortedUnique(seen), "; ")}
 	row.over = time.Now()
 	return w.start(ctx)
 }
 
+// places of a file that are damaged, one after another, as shares of its length: what a flipped bit does depends on where it is.
+var places = []float64{0.1, 0.3, 0.5, 0.7, 0.9}
+
+// verified is what the command verify says of the store, in a line.
+func verified(ctx context.Context, w *world) string {
+	out, err := exec.CommandContext(ctx, w.options.Server, "verify", "--data", w.data).CombinedOutput()
+	text := strings.TrimSpace(string(out))
+	text = text[strings.LastIndexByte(text, '\n')+1:]
+	var exit *exec.ExitError
+	switch {
+	case errors.As(err, &exit):
+		return "finds it: " + text
+	case err != nil:
+		return err.Error()
+	}
+	return "finds nothing"
+}
+
 // observe starts the server on the damaged store. To refuse is right where the file is the truth; to serve is right where
 // nothing is lost; to serve with less and not say so is wrong.
-func (d damage) observe(ctx context.Context, w *world, row *Row) error {
+func (d damage) observe(ctx context.Context, w *world, row *Row) (Cell, error) {
 	err := w.start(ctx)
-	said := w.server.log.last()
 	if line := w.server.log.panicked(); line != "" {
-		row.Process = failed("panics at the start: " + line)
-		return nil
+		return failed("panics at the start: " + line), nil
 	}
 	var refused refusedStart
 	switch {
 	case errors.As(err, &refused):
-		row.Process = judged(!d.derived, "refuses to start: "+said)
-		return nil
+		return judged(!d.derived, "refuses to start: "+strings.ReplaceAll(w.server.log.last(), w.root, "")), nil
 	case err != nil:
-		return err
+		return Cell{}, err
 	}
-	row.note("it starts in %.2f s, and says: %s", w.started.Seconds(), warnings(w.server.log.String()))
+	if said := warnings(w.server.log.String()); said != "" {
+		row.note("it starts in %.2f s, and says: %s", w.started.Seconds(), strings.ReplaceAll(said, w.root, ""))
+	}
 	reading, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	stored, err := w.stored(reading)
 	if err != nil {
-		row.Process = passed("serves, and says that the log cannot be read: " + err.Error())
-		return nil
+		return passed("serves, and says that the log cannot be read: " + err.Error()), nil
 	}
 	seen := w.ledger.check(stored)
 	switch {
 	case seen.Missing == 0:
-		row.Process = passed("serves, nothing is missing")
+		return passed("serves, nothing is missing"), nil
 	case strings.Contains(w.server.log.String(), "level=ERROR"):
-		row.Process = passed(fmt.Sprintf("serves without %d events, and says so", seen.Missing))
-	default:
-		row.Process = failed(fmt.Sprintf("serves, and does not say that %d of %d acknowledged events are missing", seen.Missing, seen.Acknowledged))
+		return passed("serves without some events, and says so"), nil
 	}
-	return nil
+	return failed(fmt.Sprintf("serves, and does not say that %d of %d acknowledged events are missing", seen.Missing, seen.Acknowledged)), nil
 }
 
 // warnings are the lines of a log that warn, joined.
@@ -125,9 +150,6 @@ func warnings(log string) string {
 			_, text, _ := strings.Cut(line, "msg=")
 			lines = append(lines, strings.TrimSpace(text))
 		}
-	}
-	if len(lines) == 0 {
-		return "nothing"
 	}
 	return strings.Join(lines[:min(3, len(lines))], " | ")
 }
@@ -156,8 +178,8 @@ func largest(pattern string) (string, error) {
 
 const flipped = 16 // bytes
 
-// flip inverts bytes in the middle of what is written of a file, and says where.
-func flip(path string) (at int, err error) {
+// flip inverts bytes at a place of what is written of a file, a share of it, and says where.
+func flip(path string, place float64) (at int, err error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return 0, err
@@ -166,7 +188,7 @@ func flip(path string) (at int, err error) {
 	for end > 0 && b[end-1] == 0 { // a log has room before it
 		end--
 	}
-	at = max(0, min(end/2, end-flipped))
+	at = max(0, min(int(place*float64(end)), end-flipped))
 	for i := at; i < min(at+flipped, len(b)); i++ {
 		b[i] ^= 0xff
 	}

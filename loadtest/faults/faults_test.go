@@ -157,7 +157,7 @@ func TestFlipChangesWhatIsWrittenAndNotTheRoomBehindIt(t *testing.T) {
 	if err := os.WriteFile(path, content, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	at, err := flip(path)
+	at, err := flip(path, 0.5)
 	if err != nil {
 		t.Fatal(err)
 	}

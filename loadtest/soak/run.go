@@ -55,6 +55,10 @@ func (o *Options) check() error {
 // inFlight bounds the calls under way.
 const inFlight = 1024
 
+// memtable of the server: a small one, for memory counts when it is first written to, so that one of the default size would
+// rise for as long as it takes to fill.
+const memtable = "8MiB"
+
 // mix is what is offered, beside the churn of the catalog.
 var mix = load.Mix{load.KindRecommend: 0.77, load.KindEvent: 0.2, load.KindPatch: 0.03}
 
@@ -69,7 +73,7 @@ func Run(ctx context.Context, o Options) (result *Result, err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(root)) }()
 	o.Progress("start", 0)
-	server, err := faults.Serve(ctx, o.Server, filepath.Join(root, "data"), "--max-items", fmt.Sprint(2*o.Items+1000),
+	server, err := faults.Serve(ctx, o.Server, filepath.Join(root, "data"), "--max-items", fmt.Sprint(2*o.Items+1000), "--memtable", memtable,
 		"--train-every", o.TrainEvery.String(), "--train-cores", "1")
 	if err != nil {
 		return nil, err
