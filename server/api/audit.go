@@ -28,6 +28,7 @@ var audited = map[string][]string{
 	"ExperimentService": {"PutExperiment", "DeleteExperiment"},
 	"ModelService":      {"UploadModel", "DownloadModel", "PromoteModel", "RollbackModel"},
 	"ProfileService":    {"EraseProfile", "ExportProfile"},
+	"OperationsService": {"Backup", "Compact"},
 }
 
 // Audited returns the full names of the methods whose calls are in the audit log.

@@ -6,6 +6,13 @@
 // serving for Config.DrainDelay so that callers see it, lets calls under way end within Config.Drain, then closes the tenants and the
 // store. A service without API keys listens on loopback alone and lets every call
 // in as admin of "default"; with keys, every call needs one, health checks apart.
+// Beyond loopback it needs TLS ([TLS]) or Config.Plaintext.
+//
+// A call passes, in this order: the metrics; recovery from panics; who calls (package auth);
+// the quotas (package quota); the audit log, if it is an administrative act (package audit);
+// what the role may; what is malformed; and what a browser's key may. The HTTP port turns
+// gRPC-Web, Connect and JSON into gRPC calls before all of these. Both ports bound
+// connections, in all and from one address, and the HTTP port the time that a client may take.
 package service
 
 import (
