@@ -137,6 +137,10 @@ func TestReloadChangesWhatCanChangeAndNamesWhatCannot(t *testing.T) {
 	log.await(t, "not read again", "give 0s to 1m", "did you mean ranking-age?")
 	rewrite("ranking-age: 0s\n")
 	log.await(t, "needs a restart", "name=permits", "from=7", "to=0")
+	for _, events := range []string{"100000", "200000", "0"} { // on, otherwise, off
+		rewrite("ranking-age: 0s\ntrain-after: " + events + "\n")
+		log.await(t, "setting changed", "name=train-after", "to="+events)
+	}
 }
 
 // await waits until a line of the log holds all words.
