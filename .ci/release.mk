@@ -25,7 +25,7 @@ sbom: ## dist/kindred.cdx.json: what is in dist/kindred, in CycloneDX
 vulnerabilities: ## known ones that our code reaches
 	.ci/supply/vulnerabilities.sh ./...
 
-manifests: ## deploy/ fits Kubernetes' own types, systemd and the flags there are
+manifests: ## deploy/ and docs/ fit Kubernetes, systemd, and the commands, flags and codes that there are
 	go test -C .ci/supply/manifests ./...
 
 client-python: ## stubs for Python, and the example against a real service
