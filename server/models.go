@@ -327,10 +327,10 @@ type modelsPromote struct {
 	Hash string `arg:"" help:"The model's hash, or its first digits."`
 
 	MinOverlap      *float64       `placeholder:"SHARE" help:"Least share of items that both lists have, 0 to 1. Not set: any."`
-	MinNDCGRatio    *float64       `name:"min-ndcg-ratio" placeholder:"RATIO" help:"Least NDCG@10 by that of what serves. Not set: 0.9, where there are cases enough."`
+	MinNDCGRatio    *float64       `name:"min-ndcg-ratio" placeholder:"RATIO" help:"Least NDCG@10 by that of what serves. Not set: 0.9, and not worse by more than chance explains, where there are cases enough."`
 	MinHitRateRatio *float64       `placeholder:"RATIO" help:"Least hit rate by that of what serves. Not set: any."`
 	MinRecall       *float64       `placeholder:"SHARE" help:"Least share of the exact nearest that the index finds. Not set: 0.95."`
-	MaxP99          *time.Duration `name:"max-p99" placeholder:"DURATION" help:"Longest time of the slowest hundredth of rankings. Not set: 50ms."`
+	MaxP99          *time.Duration `name:"max-p99" placeholder:"DURATION" help:"Longest time of the slowest hundredth of rankings. Not set: the median is bounded, at 50ms."`
 	MinCases        int32          `default:"50" help:"Persons that a figure must be of."`
 	Force           bool           `help:"Promote although thresholds do not hold, or another promotion is being built."`
 	Note            string         `help:"Kept with the promotion."`

@@ -1747,13 +1747,15 @@ type PromotionThresholds struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Mean share of items that both lists have, 0 to 1. Default: any.
 	MinOverlapAt_10 *float64 `protobuf:"fixed64,1,opt,name=min_overlap_at_10,json=minOverlapAt10,proto3,oneof" json:"min_overlap_at_10,omitempty"`
-	// Candidate's NDCG@10 by that of what serves, 0 and more. Default 0.9.
+	// Candidate's NDCG@10 by that of what serves, of no model, and of the best that served
+	// before; 0 and more. Default 0.9, and not below what serves, nor no model, by more than
+	// chance explains.
 	MinNdcgRatio *float64 `protobuf:"fixed64,2,opt,name=min_ndcg_ratio,json=minNdcgRatio,proto3,oneof" json:"min_ndcg_ratio,omitempty"`
 	// Candidate's hit rate by that of what serves, 0 and more. Default: any.
 	MinHitRateRatio *float64 `protobuf:"fixed64,3,opt,name=min_hit_rate_ratio,json=minHitRateRatio,proto3,oneof" json:"min_hit_rate_ratio,omitempty"`
 	// 0 to 1. Default 0.95.
 	MinIndexRecall *float64 `protobuf:"fixed64,4,opt,name=min_index_recall,json=minIndexRecall,proto3,oneof" json:"min_index_recall,omitempty"`
-	// Microseconds. Default 50,000.
+	// Microseconds. Default: the median is bounded instead, at 50,000.
 	MaxLatencyP99Us *float64 `protobuf:"fixed64,5,opt,name=max_latency_p99_us,json=maxLatencyP99Us,proto3,oneof" json:"max_latency_p99_us,omitempty"`
 	// Persons that a figure must be of, 1 to 10,000. 0: 50.
 	MinCases      int32 `protobuf:"varint,6,opt,name=min_cases,json=minCases,proto3" json:"min_cases,omitempty"`
