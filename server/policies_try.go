@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -69,8 +71,8 @@ func (c *policiesTry) Run(ctx context.Context) error {
 
 func printTrial(w io.Writer, r *kindredv1.PolicyTrial) error {
 	fmt.Fprintf(w, "%d of %d logged requests ranked anew\n", r.Requests, r.Logged)
-	for why, n := range r.Skipped {
-		fmt.Fprintf(w, "  %d left out: %s\n", n, why)
+	for _, why := range slices.Sorted(maps.Keys(r.Skipped)) {
+		fmt.Fprintf(w, "  %d left out: %s\n", r.Skipped[why], why)
 	}
 	fmt.Fprintf(w, "lists that change: %.1f%%; items displaced: %.2f a list; slots moved: %.2f an item\n",
 		100*r.ChangedShare, r.DisplacedMean, r.MovedMean)

@@ -82,7 +82,7 @@ func TestItemsEventsAndTenantsComeBackAsTheyWent(t *testing.T) {
 		t.Errorf("event of a declared type came back as %v", eventToWire(stored))
 	}
 	tenant := &kindredv1.Tenant{
-		Name: "shop", CurrencyCode: "EUR", Clock: kindredv1.Clock_CLOCK_LOG, Retention: durationpb.New(48 * time.Hour),
+		Name: "shop", CurrencyCode: "EUR", Clock: kindredv1.Clock_CLOCK_LOG, Retention: durationpb.New(48 * time.Hour), RemovalShare: 0.5,
 		EventTypes: []*kindredv1.EventTypeSettings{{Name: "wish", Weight: 2, NeedsItem: true}},
 		Surfaces:   []*kindredv1.SurfaceSettings{{Name: "home", Limit: 3, SeenPolicy: "keep", Diversity: 0.5, Filter: "in_stock"}},
 		Attributes: []*kindredv1.AttributeDeclaration{{Name: "size", Kind: kindredv1.AttributeKind_ATTRIBUTE_KIND_TIME, List: true}},

@@ -11,7 +11,7 @@ import (
 
 func tenantFromWire(w *kindredv1.Tenant) (record.Tenant, []record.Violation) {
 	var faults []record.Violation
-	t := record.Tenant{Name: w.GetName(), Currency: w.GetCurrencyCode(), Retention: w.GetRetention().AsDuration()}
+	t := record.Tenant{Name: w.GetName(), Currency: w.GetCurrencyCode(), Retention: w.GetRetention().AsDuration(), RemovalShare: w.GetRemovalShare()}
 	switch w.GetClock() {
 	case kindredv1.Clock_CLOCK_WALL:
 		t.Clock = record.ClockWall
@@ -56,10 +56,13 @@ func kindToWire(kind record.Kind) kindredv1.AttributeKind {
 func tenantToWire(t *record.Tenant) *kindredv1.Tenant {
 	w := &kindredv1.Tenant{
 		Name: t.Name, CreateTime: stampOf(t.Created), CurrencyCode: t.Currency, Clock: kindredv1.Clock_CLOCK_WALL,
-		Retention: durationpb.New(t.Retention),
+		Retention: durationpb.New(t.Retention), RemovalShare: t.RemovalShare,
 	}
 	if t.Retention == 0 {
 		w.Retention = durationpb.New(record.DefaultRetention)
+	}
+	if t.RemovalShare == 0 {
+		w.RemovalShare = record.DefaultRemovalShare
 	}
 	if t.Clock == record.ClockLog {
 		w.Clock = kindredv1.Clock_CLOCK_LOG

@@ -19,6 +19,9 @@ const (
 // DefaultRetention is how long events live where the tenant does not say.
 const DefaultRetention = 400 * 24 * time.Hour
 
+// DefaultRemovalShare is Tenant.RemovalShare where the tenant does not say.
+const DefaultRemovalShare = 0.2
+
 // Seen policies of a surface.
 const (
 	SeenKeep           = "keep"
@@ -34,6 +37,9 @@ func (t *Tenant) Validate() []Violation {
 	}
 	if t.Currency != "" {
 		c.currency("currency_code", t.Currency)
+	}
+	if t.RemovalShare != 0 && !(t.RemovalShare > 0 && t.RemovalShare <= 1) {
+		c.add("removal_share", "is %v: give above 0 to 1, or leave it out for 0.2", t.RemovalShare)
 	}
 	if t.Retention != 0 && (t.Retention < MinRetention || t.Retention > MaxRetention) {
 		c.add("retention", "is %s: give 1 day to 100 years, or leave it out for 400 days", t.Retention)

@@ -16,6 +16,9 @@ type Tenant struct {
 	Attributes []Attribute
 	// Retention is how long events and their idempotency keys live; zero: 400 days.
 	Retention time.Duration
+	// RemovalShare of the catalog may go in a replacement without its number being
+	// confirmed, above 0 to 1; zero: 0.2.
+	RemovalShare float64
 	// Policies holds the kept versions, by name and then by version.
 	Policies []Policy
 	// Experiments holds the last revisions, by name.

@@ -110,6 +110,7 @@ func TestTenantFaultsNameTheirField(t *testing.T) {
 	}{
 		{"plain", func(*Tenant) {}, ""},
 		{"name with a capital", func(t *Tenant) { t.Name = "Shop" }, "name"},
+		{"removal of more than all", func(t *Tenant) { t.RemovalShare = 1.5 }, "removal_share"},
 		{"short retention", func(t *Tenant) { t.Retention = time.Hour }, "retention"},
 		{"NaN weight", func(t *Tenant) { t.EventTypes = []EventType{{Name: "wish", Weight: math.NaN()}} }, "event_types[0].weight"},
 		{"type declared twice", func(t *Tenant) { t.EventTypes = []EventType{{Name: "wish"}, {Name: "wish"}} }, "event_types[1].name"},

@@ -1,6 +1,7 @@
 package shop
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -19,7 +20,8 @@ import (
 //     only once all of it is there and accepted.
 //  2. The catalog as it is is written aside, for RollbackCatalog, and the plan is done:
 //     rows in batches, then removals. A start that finds a plan does it, all of it, before
-//     anything serves; to do a part again changes nothing.
+//     anything serves; to do a part again changes nothing. While rows take their places,
+//     for seconds with a large catalog, a list may hold items of both.
 //
 // Both lie with the log's checkpoints: the kinds below.
 const (
@@ -27,15 +29,11 @@ const (
 	beforeKind = "catalog-before"
 )
 
-// defaultRemovalShare is the share of a catalog that a replacement may remove without
-// being confirmed.
-const defaultRemovalShare = 0.2
-
 // Replacement says how a catalog is replaced.
 type Replacement struct {
 	ID  string // of the import
 	Dry bool   // nothing is kept
-	// RemovalShare of the catalog may go without more, 0 to 1; negative: 0.2.
+	// RemovalShare of the catalog may go without more, 0 to 1; negative: the tenant's.
 	RemovalShare float64
 	// ConfirmRemoval, where not negative, is the number of items that the caller expects to
 	// go; any other number is refused, and this one is allowed whatever its share.
@@ -298,7 +296,7 @@ func (st *staging) refusal(gone []string) string {
 	o, removed, before := &st.o, int64(len(gone)), st.shop.CatalogItems()
 	allowed := o.RemovalShare
 	if allowed < 0 {
-		allowed = defaultRemovalShare
+		allowed = cmp.Or(st.shop.settings().RemovalShare, record.DefaultRemovalShare)
 	}
 	share := float64(removed) / float64(max(1, before))
 	switch {

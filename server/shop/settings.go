@@ -120,6 +120,9 @@ func join(next *record.Tenant, change record.Tenant) error {
 	if change.Retention != 0 {
 		next.Retention = change.Retention
 	}
+	if change.RemovalShare != 0 {
+		next.RemovalShare = change.RemovalShare
+	}
 	if change.Clock != record.ClockUnset {
 		next.Clock = change.Clock
 	}

@@ -10,7 +10,7 @@ import (
 func tenantMessage(t record.Tenant) *storepb.Tenant {
 	m := &storepb.Tenant{
 		Name: t.Name, Number: t.Number, Created: instant(t.Created),
-		Currency: t.Currency, Clock: uint32(t.Clock), RetentionNs: int64(t.Retention),
+		Currency: t.Currency, Clock: uint32(t.Clock), RetentionNs: int64(t.Retention), RemovalShare: t.RemovalShare,
 	}
 	for _, e := range t.EventTypes {
 		m.EventTypes = append(m.EventTypes, &storepb.EventType{Name: e.Name, Weight: e.Weight, NeedsItem: e.NeedsItem})
@@ -35,7 +35,7 @@ func tenantMessage(t record.Tenant) *storepb.Tenant {
 func fromTenantMessage(m *storepb.Tenant) record.Tenant {
 	t := record.Tenant{
 		Name: m.Name, Number: m.Number, Created: fromInstant(m.Created),
-		Currency: m.Currency, Clock: record.Clock(m.Clock), Retention: time.Duration(m.RetentionNs),
+		Currency: m.Currency, Clock: record.Clock(m.Clock), Retention: time.Duration(m.RetentionNs), RemovalShare: m.RemovalShare,
 	}
 	for _, e := range m.EventTypes {
 		t.EventTypes = append(t.EventTypes, record.EventType{Name: e.Name, Weight: e.Weight, NeedsItem: e.NeedsItem})

@@ -278,7 +278,10 @@ type Tenant struct {
 	// At most 64.
 	Attributes []*AttributeDeclaration `protobuf:"bytes,7,rep,name=attributes,proto3" json:"attributes,omitempty"`
 	// How long events and their ids live, 1 day to 100 years. Not set: 400 days.
-	Retention     *durationpb.Duration `protobuf:"bytes,8,opt,name=retention,proto3" json:"retention,omitempty"`
+	Retention *durationpb.Duration `protobuf:"bytes,8,opt,name=retention,proto3" json:"retention,omitempty"`
+	// Share of the catalog that an import with REPLACE may remove without its number being
+	// confirmed, above 0 to 1. 0: 0.2.
+	RemovalShare  float64 `protobuf:"fixed64,9,opt,name=removal_share,json=removalShare,proto3" json:"removal_share,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -367,6 +370,13 @@ func (x *Tenant) GetRetention() *durationpb.Duration {
 		return x.Retention
 	}
 	return nil
+}
+
+func (x *Tenant) GetRemovalShare() float64 {
+	if x != nil {
+		return x.RemovalShare
+	}
+	return 0
 }
 
 type EventTypeSettings struct {
@@ -2984,7 +2994,7 @@ var File_kindred_v1_admin_proto protoreflect.FileDescriptor
 const file_kindred_v1_admin_proto_rawDesc = "" +
 	"\n" +
 	"\x16kindred/v1/admin.proto\x12\n" +
-	"kindred.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16kindred/v1/event.proto\x1a\x1bkindred/v1/experiment.proto\x1a\x17kindred/v1/models.proto\x1a\x1fkindred/v1/recommendation.proto\"\x9b\x03\n" +
+	"kindred.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16kindred/v1/event.proto\x1a\x1bkindred/v1/experiment.proto\x1a\x17kindred/v1/models.proto\x1a\x1fkindred/v1/recommendation.proto\"\xc0\x03\n" +
 	"\x06Tenant\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12;\n" +
 	"\vcreate_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
@@ -2997,7 +3007,8 @@ const file_kindred_v1_admin_proto_rawDesc = "" +
 	"\n" +
 	"attributes\x18\a \x03(\v2 .kindred.v1.AttributeDeclarationR\n" +
 	"attributes\x127\n" +
-	"\tretention\x18\b \x01(\v2\x19.google.protobuf.DurationR\tretention\"^\n" +
+	"\tretention\x18\b \x01(\v2\x19.google.protobuf.DurationR\tretention\x12#\n" +
+	"\rremoval_share\x18\t \x01(\x01R\fremovalShare\"^\n" +
 	"\x11EventTypeSettings\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06weight\x18\x02 \x01(\x01R\x06weight\x12\x1d\n" +

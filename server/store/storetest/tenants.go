@@ -32,7 +32,7 @@ func fullPolicy(at time.Time) record.Policy {
 
 func testTenants[S Store[T], T Tenant](t *testing.T, f *fixture[S, T]) {
 	full := record.Tenant{
-		Name: "books", Currency: "EUR", Clock: record.ClockLog, Retention: 50 * 24 * time.Hour,
+		Name: "books", Currency: "EUR", Clock: record.ClockLog, Retention: 50 * 24 * time.Hour, RemovalShare: 0.5,
 		EventTypes: []record.EventType{{Name: "wish", Weight: -1.5, NeedsItem: true}},
 		Surfaces:   []record.Surface{{Name: "home", Limit: 5, Seen: record.SeenKeep, Diversity: 0.5, Filter: "in_stock", Policy: "calm"}},
 		Attributes: []record.Attribute{{Name: "pages", Kind: record.KindNumber, List: true}},
@@ -69,7 +69,7 @@ func testTenants[S Store[T], T Tenant](t *testing.T, f *fixture[S, T]) {
 	}
 	want.Currency = "USD"
 	if _, err := f.store.UpdateTenant(t.Context(), record.Tenant{
-		Name: "books", Currency: "USD", Clock: full.Clock, Retention: full.Retention,
+		Name: "books", Currency: "USD", Clock: full.Clock, Retention: full.Retention, RemovalShare: full.RemovalShare,
 		EventTypes: full.EventTypes, Surfaces: full.Surfaces, Attributes: full.Attributes,
 		Policies: full.Policies, Experiments: full.Experiments,
 	}); err != nil {

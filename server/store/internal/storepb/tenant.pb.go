@@ -98,9 +98,11 @@ type Tenant struct {
 	Surfaces   []*Surface   `protobuf:"bytes,7,rep,name=surfaces,proto3" json:"surfaces,omitempty"`
 	Attributes []*Attribute `protobuf:"bytes,8,rep,name=attributes,proto3" json:"attributes,omitempty"`
 	// Nanoseconds; 0: the default.
-	RetentionNs   int64         `protobuf:"varint,9,opt,name=retention_ns,json=retentionNs,proto3" json:"retention_ns,omitempty"`
-	Policies      []*Policy     `protobuf:"bytes,10,rep,name=policies,proto3" json:"policies,omitempty"`
-	Experiments   []*Experiment `protobuf:"bytes,11,rep,name=experiments,proto3" json:"experiments,omitempty"`
+	RetentionNs int64         `protobuf:"varint,9,opt,name=retention_ns,json=retentionNs,proto3" json:"retention_ns,omitempty"`
+	Policies    []*Policy     `protobuf:"bytes,10,rep,name=policies,proto3" json:"policies,omitempty"`
+	Experiments []*Experiment `protobuf:"bytes,11,rep,name=experiments,proto3" json:"experiments,omitempty"`
+	// 0: the default.
+	RemovalShare  float64 `protobuf:"fixed64,12,opt,name=removal_share,json=removalShare,proto3" json:"removal_share,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -210,6 +212,13 @@ func (x *Tenant) GetExperiments() []*Experiment {
 		return x.Experiments
 	}
 	return nil
+}
+
+func (x *Tenant) GetRemovalShare() float64 {
+	if x != nil {
+		return x.RemovalShare
+	}
+	return 0
 }
 
 // EventType is a declared type or a changed weight.
@@ -1288,7 +1297,7 @@ const file_kindred_store_v1_tenant_proto_rawDesc = "" +
 	"\bIdentity\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x06R\x05epoch\x12\x16\n" +
 	"\x06secret\x18\x02 \x01(\fR\x06secret\x12\x19\n" +
-	"\bhash_key\x18\x03 \x01(\fR\ahashKey\"\xe6\x03\n" +
+	"\bhash_key\x18\x03 \x01(\fR\ahashKey\"\x8b\x04\n" +
 	"\x06Tenant\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\rR\x06number\x123\n" +
@@ -1304,7 +1313,8 @@ const file_kindred_store_v1_tenant_proto_rawDesc = "" +
 	"\fretention_ns\x18\t \x01(\x03R\vretentionNs\x124\n" +
 	"\bpolicies\x18\n" +
 	" \x03(\v2\x18.kindred.store.v1.PolicyR\bpolicies\x12>\n" +
-	"\vexperiments\x18\v \x03(\v2\x1c.kindred.store.v1.ExperimentR\vexperiments\"V\n" +
+	"\vexperiments\x18\v \x03(\v2\x1c.kindred.store.v1.ExperimentR\vexperiments\x12#\n" +
+	"\rremoval_share\x18\f \x01(\x01R\fremovalShare\"V\n" +
 	"\tEventType\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06weight\x18\x02 \x01(\x01R\x06weight\x12\x1d\n" +
