@@ -23,7 +23,7 @@
 //
 // The first third is warm-up: caches fill. Of the rest, each series is cut to 12 means, so that neighbours are less alike, and must not rise: it
 // rises if the Mann-Kendall test finds a trend at the level of 1% and Theil and Sen's slope, over the time judged, comes
-// to more than 5% of the median. Both are needed: a trend of a percent is real and does not matter, 20% of noise is not a trend.
+// to more than 5% of the median and more than 10 MB, goroutines or descriptors. Both are needed: a trend of a percent is real and does not matter, 20% of noise is not a trend.
 // p99 may not drift: the median of the last third of windows is under 120% of the middle third's. No call fails, none is left
 // unsent, no row is refused. A short test shows little, and says how short it was.
 //

@@ -62,19 +62,22 @@ const warmUp = 1.0 / 3
 // mostDrift of p99, as a share.
 const mostDrift = 0.2
 
+// leastAmount is a rise that counts: 10 MB, goroutines or descriptors. Two more tables of the store are no leak.
+const leastAmount = 10
+
 // conclude makes the checks; an error names those that failed.
 func (r *Result) conclude() error {
 	judged := r.Samples[int(float64(len(r.Samples))*warmUp):]
-	column := func(of func(Sample) float64) Trend {
+	column := func(floor float64, of func(Sample) float64) Trend {
 		v := make([]float64, len(judged))
 		for i, s := range judged {
 			v[i] = of(s)
 		}
-		return judge(v)
+		return judge(v, floor)
 	}
-	r.Memory = column(func(s Sample) float64 { return s.RSSMB })
-	r.Goroutines = column(func(s Sample) float64 { return s.Goroutines })
-	r.Descriptors = column(func(s Sample) float64 { return s.Descriptors })
+	r.Memory = column(leastAmount, func(s Sample) float64 { return s.RSSMB })
+	r.Goroutines = column(leastAmount, func(s Sample) float64 { return s.Goroutines })
+	r.Descriptors = column(leastAmount, func(s Sample) float64 { return s.Descriptors })
 	r.Checks = []Check{
 		flat("memory", r.Memory, "MB", len(judged)), flat("goroutines", r.Goroutines, "", len(judged)), flat("descriptors", r.Descriptors, "", len(judged)),
 		r.drift(), r.faultless(), {"process", r.Ended == "", orElse(r.Ended, "ran to the end")},

@@ -20,10 +20,10 @@ func series(seed uint64, n int, rise, noise float64) []float64 {
 func TestTrendFindsALeakAndNotNoise(t *testing.T) {
 	wrong, missed := 0, 0
 	for seed := range uint64(400) {
-		if judge(series(seed, 240, 0, 0.2)).Rising {
+		if judge(series(seed, 240, 0, 0.2), 10).Rising {
 			wrong++
 		}
-		if !judge(series(seed, 240, 0.2, 0.1)).Rising {
+		if !judge(series(seed, 240, 0.2, 0.1), 10).Rising {
 			missed++
 		}
 	}
@@ -33,11 +33,14 @@ func TestTrendFindsALeakAndNotNoise(t *testing.T) {
 	if missed > 4 {
 		t.Errorf("%d of 400 rising series are missed", missed)
 	}
+	if few := []float64{29, 29, 30, 30, 31, 31, 32, 32}; judge(few, 10).Rising || !judge(few, 1).Rising {
+		t.Errorf("two more of thirty: %+v", judge(few, 10))
+	}
 	for name, v := range map[string][]float64{
 		"constant": series(1, 100, 0, 0), "falling": series(1, 100, -0.5, 0.01), "a percent": series(1, 100, 0.01, 0), "none": nil, "few": {1, 2, 3},
 	} {
-		if judge(v).Rising {
-			t.Errorf("%s is said to rise: %+v", name, judge(v))
+		if judge(v, 0).Rising {
+			t.Errorf("%s is said to rise: %+v", name, judge(v, 0))
 		}
 	}
 }

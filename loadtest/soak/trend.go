@@ -25,8 +25,9 @@ const (
 	fewestMeans = 5    // below it no order is unlikely enough
 )
 
-// judge finds the trend of values at even times. Fewer than five values have none.
-func judge(values []float64) Trend {
+// judge finds the trend of values at even times; less than the floor is no rise, in the unit of the values. Fewer than five
+// values have none.
+func judge(values []float64, floor float64) Trend {
 	means := blockMeans(values, blocks)
 	if len(means) == 0 {
 		return Trend{P: 1}
@@ -39,7 +40,7 @@ func judge(values []float64) Trend {
 	if t.Median != 0 {
 		t.Rise = theilSen(means) * float64(len(means)-1) / math.Abs(t.Median)
 	}
-	t.Rising = t.P < level && t.Rise > leastRise
+	t.Rising = t.P < level && t.Rise > leastRise && t.Rise*t.Median > floor
 	return t
 }
 
