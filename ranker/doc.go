@@ -12,12 +12,12 @@
 // # The choices
 //
 // Several cheap sources propose a few hundred candidates, all of which are then
-// scored by one linear model over documented features. [Source] names the
+// scored by one model over documented features: linear by default. [Source] names the
 // sources: the nearest to the user's vector, the nearest to recent items, what
 // was co-visited with them, the user's own items where repeats are allowed, what
 // is trending, popular and new. [Feature] names the features. A linear model is
 // explained exactly: weight times feature is what a feature contributed, and the
-// contributions add up to the score. The default weights were fitted; a trained
+// contributions add up to the score; others by Shapley values that do (attribution). The default weights were fitted; a trained
 // model is other [Weights], or another [Model].
 //
 // The ladder of tiers follows from what is known: personalized (a vector of a
