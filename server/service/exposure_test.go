@@ -19,7 +19,6 @@ func TestExposureCountsWhatWasShownClickedAndPurchased(t *testing.T) {
 	rows[11].Stock = proto.Int64(0) // garden-6
 	s.upsert(rows...)
 	shown, slots := map[string]int64{}, map[string]int64{}
-	var token string
 	for i := range 20 {
 		list := s.recommend(&kindredv1.RecommendRequest{Subject: user(fmt.Sprint("u", i)), Limit: 4, Surface: []string{"home", "cart"}[i%2], Seed: uint64(i + 1)})
 		for slot, it := range list.Items {
@@ -28,9 +27,9 @@ func TestExposureCountsWhatWasShownClickedAndPurchased(t *testing.T) {
 		}
 		click := act(fmt.Sprint("c", i), fmt.Sprint("u", i), kindredv1.EventType_EVENT_TYPE_CLICK, list.Items[0].ItemId)
 		click.RecommendationId = list.RecommendationId
-		token = s.write(click).WriteToken
+		s.write(click)
 	}
-	token = s.write(act("p", "u1", purchase, "pen-1"), act("other", "u1", kindredv1.EventType_EVENT_TYPE_CLICK, "pen-1")).WriteToken
+	token := s.write(act("p", "u1", purchase, "pen-1"), act("other", "u1", kindredv1.EventType_EVENT_TYPE_CLICK, "pen-1")).WriteToken
 	s.applied(token) // asks for lists of one item itself, without a surface
 	r := must(s.GetExposure(ctx(t), &kindredv1.GetExposureRequest{Surface: "home"}))
 	if r.Lists != 10 || r.Places != 40 || r.Omitted != "" || len(r.Verdicts) != 0 {
