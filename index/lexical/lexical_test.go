@@ -296,3 +296,18 @@ func FuzzWords(f *testing.F) {
 		}
 	})
 }
+
+func TestAWordNobodyHasAnyMoreIsCorrected(t *testing.T) {
+	x, err := New(Config{MaxItems: 8})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"bleu", "blue"} { // the second takes the place of the first
+		if err := x.Put(0, &Document{Description: text}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, _, err := x.Search(Query{Text: "bleu", K: 1}, nil); err != nil || len(got) != 1 {
+		t.Errorf("found %v, %v", got, err)
+	}
+}

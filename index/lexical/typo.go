@@ -69,7 +69,8 @@ func (v *view) corrections(word string) (numbers []uint32, distance int) {
 	return numbers, distance
 }
 
-// startingWith returns the terms that begin with a prefix.
+// startingWith returns the terms in use that begin with a prefix. One that no row has any more
+// must not keep the word from being corrected.
 func (v *view) startingWith(prefix string) []uint32 {
 	var out []uint32
 	lo, hi := 0, len(v.sorted)
@@ -85,10 +86,12 @@ func (v *view) startingWith(prefix string) []uint32 {
 		if !strings.HasPrefix(v.terms[n].text, prefix) {
 			break
 		}
-		out = append(out, n)
+		if atomic.LoadUint32(&v.terms[n].live) > 0 {
+			out = append(out, n)
+		}
 	}
 	for n := len(v.sorted); n < len(v.terms); n++ {
-		if strings.HasPrefix(v.terms[n].text, prefix) {
+		if strings.HasPrefix(v.terms[n].text, prefix) && atomic.LoadUint32(&v.terms[n].live) > 0 {
 			out = append(out, uint32(n))
 		}
 	}
