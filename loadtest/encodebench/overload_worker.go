@@ -12,13 +12,13 @@ import (
 	"strings"
 	"time"
 
-	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
+	"github.com/kindred-rec/kindred/loadtest/internal/retry"
 	kindredv1 "github.com/kindred-rec/kindred/proto/kindred/v1"
 )
 
@@ -94,11 +94,7 @@ func (c *workerClient) embed(ctx context.Context, place int, texts []string) ans
 	}
 	st := status.Convert(err)
 	a := answer{err: err, code: st.Code().String(), refused: st.Code() == codes.ResourceExhausted}
-	for _, detail := range st.Details() {
-		if info, ok := detail.(*errdetails.RetryInfo); ok {
-			a.retryAfter = info.GetRetryDelay().AsDuration()
-		}
-	}
+	a.retryAfter = retry.Hint(err)
 	return a
 }
 

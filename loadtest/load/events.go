@@ -9,10 +9,10 @@ import (
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
-	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/kindred-rec/kindred/loadtest/internal/retry"
 	kindredv1 "github.com/kindred-rec/kindred/proto/kindred/v1"
 )
 
@@ -263,14 +263,8 @@ func (c *Client) streamSend(number int) func(context.Context) (send, error) {
 
 // retryAfter is how long a server that had no room asks to wait; 0: the error is another, or none.
 func retryAfter(err error) time.Duration {
-	s := status.Convert(err)
-	if s.Code() != codes.ResourceExhausted {
+	if status.Code(err) != codes.ResourceExhausted {
 		return 0
 	}
-	for _, d := range s.Details() {
-		if info, ok := d.(*errdetails.RetryInfo); ok && info.RetryDelay.AsDuration() > 0 {
-			return info.RetryDelay.AsDuration()
-		}
-	}
-	return 0
+	return max(0, retry.Hint(err))
 }

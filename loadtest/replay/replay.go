@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/kindred-rec/kindred/loadtest/dataset"
+	"github.com/kindred-rec/kindred/loadtest/internal/retry"
 	kindredv1 "github.com/kindred-rec/kindred/proto/kindred/v1"
 )
 
@@ -179,7 +180,7 @@ func (r *replay) ask(ctx context.Context, e dataset.Event, place int) (answer, e
 		Seed: rand.New(rand.NewPCG(r.Seed, uint64(place))).Uint64() | 1, // 0 would let the server draw one
 	}
 	start := time.Now()
-	reply, err := again(ctx, r.RetryFor, func(ctx context.Context) (*kindredv1.RecommendResponse, error) {
+	reply, err := retry.Until(ctx, r.RetryFor, func(ctx context.Context) (*kindredv1.RecommendResponse, error) {
 		start = time.Now()
 		return r.recommender.Recommend(ctx, request)
 	})
@@ -269,7 +270,7 @@ func (r *replay) write(ctx context.Context, s step, answers []answer, expect new
 
 func (r *replay) send(ctx context.Context, messages []*kindredv1.Event, expect newness) error {
 	tries := 0
-	reply, err := again(ctx, r.RetryFor, func(ctx context.Context) (*kindredv1.WriteEventsResponse, error) {
+	reply, err := retry.Until(ctx, r.RetryFor, func(ctx context.Context) (*kindredv1.WriteEventsResponse, error) {
 		tries++
 		return r.events.WriteEvents(ctx, &kindredv1.WriteEventsRequest{Events: messages})
 	})

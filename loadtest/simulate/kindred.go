@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/kindred-rec/kindred/loadtest/dataset"
+	"github.com/kindred-rec/kindred/loadtest/internal/retry"
 	kindredv1 "github.com/kindred-rec/kindred/proto/kindred/v1"
 	"github.com/kindred-rec/kindred/server/importer"
 )
@@ -115,7 +116,7 @@ func (k *kindred) Arrive(ctx context.Context, from, until int) error {
 		for n := from; n < min(from+itemBatch, until); n++ {
 			batch = append(batch, itemMessage(k.w.Row(k.w.Item(n))))
 		}
-		reply, err := again(ctx, k.o.RetryFor, func(ctx context.Context) (*kindredv1.UpsertItemsResponse, error) {
+		reply, err := retry.Until(ctx, k.o.RetryFor, func(ctx context.Context) (*kindredv1.UpsertItemsResponse, error) {
 			return k.catalog.UpsertItems(ctx, &kindredv1.UpsertItemsRequest{Items: batch})
 		})
 		if err != nil {
@@ -149,7 +150,7 @@ func (k *kindred) Show(ctx context.Context, asks []Ask) ([]Shown, error) {
 				Subject: &kindredv1.Subject{UserId: UserID(a.Visit.User)}, Surface: k.o.Surface, Limit: int32(k.w.Limit),
 				Seed: d.bits() | 1, MinWriteToken: k.token, MaxWait: durationpb.New(k.o.MaxWait), Policy: k.o.Policy.GetName(),
 			}
-			replies[i], err = again(groupCtx, k.o.RetryFor, func(ctx context.Context) (*kindredv1.RecommendResponse, error) {
+			replies[i], err = retry.Until(groupCtx, k.o.RetryFor, func(ctx context.Context) (*kindredv1.RecommendResponse, error) {
 				return k.recommend.Recommend(ctx, request)
 			})
 			return err
@@ -196,7 +197,7 @@ func (k *kindred) Learn(ctx context.Context, acts []Act) error {
 		for i := range acts[:min(eventBatch, len(acts))] {
 			batch = append(batch, importer.EventMessage(acts[i].Event))
 		}
-		reply, err := again(ctx, k.o.RetryFor, func(ctx context.Context) (*kindredv1.WriteEventsResponse, error) {
+		reply, err := retry.Until(ctx, k.o.RetryFor, func(ctx context.Context) (*kindredv1.WriteEventsResponse, error) {
 			return k.events.WriteEvents(ctx, &kindredv1.WriteEventsRequest{Events: batch})
 		})
 		if err != nil {

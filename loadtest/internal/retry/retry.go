@@ -1,4 +1,5 @@
-package replay
+// Package retry repeats calls to a service that is away or has no room.
+package retry
 
 import (
 	"context"
@@ -12,11 +13,12 @@ import (
 const (
 	firstPause   = 20 * time.Millisecond
 	longestPause = time.Second
+	longestHint  = 10 * time.Second // that a server may ask for
 )
 
-// again makes a call until it succeeds, fails for good, or has been tried for too long. What is tried again is what the
+// Until makes a call until it succeeds, fails for good, or has been tried for too long. What is tried again is what the
 // contract says nothing was done for: a server that is away or has no room. Writes are safe to repeat by their ids.
-func again[T any](ctx context.Context, patience time.Duration, call func(context.Context) (T, error)) (T, error) {
+func Until[T any](ctx context.Context, patience time.Duration, call func(context.Context) (T, error)) (T, error) {
 	start := time.Now()
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
 		answer, err := call(ctx)
@@ -24,7 +26,7 @@ func again[T any](ctx context.Context, patience time.Duration, call func(context
 		if code != codes.Unavailable && code != codes.ResourceExhausted {
 			return answer, err
 		}
-		pause = max(pause, min(retryDelay(err), 10*time.Second))
+		pause = max(pause, min(Hint(err), longestHint))
 		if time.Since(start)+pause > patience {
 			return answer, err
 		}
@@ -36,8 +38,8 @@ func again[T any](ctx context.Context, patience time.Duration, call func(context
 	}
 }
 
-// retryDelay is how long the server asks to wait; 0: it does not say.
-func retryDelay(err error) time.Duration {
+// Hint is how long the server asks to wait; 0: it does not say.
+func Hint(err error) time.Duration {
 	for _, detail := range status.Convert(err).Details() {
 		if info, ok := detail.(*errdetails.RetryInfo); ok {
 			return info.GetRetryDelay().AsDuration()
