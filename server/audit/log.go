@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/kindred-rec/kindred/server/internal/disk"
 )
 
 // Options are how a Log is kept.
@@ -165,16 +167,7 @@ func (l *Log) write(t *tenant, raw []byte) (err error) {
 		return err
 	}
 	if fresh {
-		return syncDir(l.dir)
+		return disk.SyncDir(l.dir)
 	}
 	return nil
-}
-
-// syncDir makes a folder's new names last.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

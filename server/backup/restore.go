@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/kindred-rec/kindred/embed/bundle"
+	"github.com/kindred-rec/kindred/server/internal/disk"
 	"github.com/kindred-rec/kindred/server/record"
 	"github.com/kindred-rec/kindred/server/store"
 )
@@ -85,7 +86,7 @@ func Restore(ctx context.Context, o RestoreOptions) (report Report, err error) {
 	if err := os.Rename(filepath.Join(work, "data"), o.Data); err != nil {
 		return report, fmt.Errorf("backup: %w", err)
 	}
-	return report, syncDir(filepath.Dir(filepath.Clean(o.Data)))
+	return report, disk.SyncDir(filepath.Dir(filepath.Clean(o.Data)))
 }
 
 // free refuses a directory with something in it.

@@ -18,6 +18,7 @@ import (
 
 	"github.com/google/renameio"
 
+	"github.com/kindred-rec/kindred/server/internal/disk"
 	"github.com/kindred-rec/kindred/server/record"
 	"github.com/kindred-rec/kindred/server/store"
 )
@@ -350,7 +351,7 @@ func (t *taker) finish() (*Manifest, error) {
 		return nil, fmt.Errorf("backup: %w", err)
 	}
 	for _, d := range []string{folder(t.dir, m.Number), filepath.Join(t.dir, bundlesDir), t.dir} {
-		if err := syncDir(d); err != nil {
+		if err := disk.SyncDir(d); err != nil {
 			return nil, fmt.Errorf("backup: %w", err)
 		}
 	}

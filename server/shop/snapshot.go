@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strconv"
 	"time"
 
@@ -18,6 +17,7 @@ import (
 
 	"github.com/kindred-rec/kindred/embed"
 	"github.com/kindred-rec/kindred/index/hnsw"
+	"github.com/kindred-rec/kindred/server/internal/disk"
 )
 
 // A tenant's snapshot is two files: NUMBER.hnsw, the graph as hnsw.Index.Snapshot
@@ -300,19 +300,7 @@ func (s *Shop) replaceSnapshot(x *hnsw.Index, m *manifest, graph, about string) 
 	if err := words.CloseAtomicallyReplace(); err != nil {
 		return err
 	}
-	return syncDir(dir)
-}
-
-// syncDir makes new names in dir outlive a power loss. Windows has no such call.
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return disk.SyncDir(dir)
 }
 
 // tidySnapshot removes the snapshot where no graph serves any more.

@@ -1,4 +1,5 @@
-package backup
+// Package disk makes what was written last.
+package disk
 
 import (
 	"errors"
@@ -6,8 +7,8 @@ import (
 	"runtime"
 )
 
-// syncDir makes new names in a directory outlive a power loss. Windows has no such call.
-func syncDir(dir string) error {
+// SyncDir makes new names in a directory outlive a power loss. Windows has no such call.
+func SyncDir(dir string) error {
 	if runtime.GOOS == "windows" {
 		return nil
 	}
