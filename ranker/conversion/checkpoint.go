@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/cespare/xxhash/v2"
+
+	"github.com/kindred-rec/kindred/ranker/internal/decay"
 )
 
 // A checkpoint is: the magic and a version byte; HalfLife, nanoseconds; 1 or 0 for a clock
@@ -27,12 +29,13 @@ func (c *Counter) AppendBinary(dst []byte) ([]byte, error) {
 	start := len(dst)
 	dst = append(append(dst, magic...), version)
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(c.options.HalfLife))
-	timed, now := uint64(0), clock{}
-	if known := c.clock.Load(); known != nil {
-		timed, now = 1, *known
+	timed := uint64(0)
+	times, known := c.clock.Times()
+	if known {
+		timed = 1
 	}
 	n := c.length.Load()
-	for _, x := range []uint64{timed, uint64(now.origin), uint64(now.latest), uint64(n)} {
+	for _, x := range []uint64{timed, uint64(times.Origin), uint64(times.Latest), uint64(n)} {
 		dst = binary.LittleEndian.AppendUint64(dst, x)
 	}
 	dst = appendCounts(dst, c.total.read())
@@ -69,7 +72,7 @@ func Load(checkpoint []byte, options Options) (*Counter, error) {
 
 func (c *Counter) read(r reader) error {
 	halfLife, timed := time.Duration(r.next()), r.next()
-	now := clock{origin: int64(r.next()), latest: int64(r.next())}
+	times := decay.Times{Origin: int64(r.next()), Latest: int64(r.next())}
 	n := r.next()
 	switch {
 	case timed > 1 || n > 1<<28 || uint64(len(r)) != 8*uint64(Acts)*(n+1):
@@ -80,10 +83,10 @@ func (c *Counter) read(r reader) error {
 		return fmt.Errorf("%w: %d items, MaxItems is %d; raise MaxItems", ErrCheckpoint, n, c.options.MaxItems)
 	}
 	if timed == 1 {
-		if e := c.exponent(now.origin, now.latest); !(e >= 0 && e <= farExponent+1) {
+		if e := c.clock.HalfLives(times.Origin, times.Latest); !(e >= 0 && e <= decay.Far+1) {
 			return fmt.Errorf("%w: its times lie %v half-lives apart", ErrCheckpoint, e)
 		}
-		c.clock.Store(&now)
+		c.clock.Restore(times)
 	}
 	if err := c.total.fill(&r); err != nil {
 		return err

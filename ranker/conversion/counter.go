@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/kindred-rec/kindred/ranker/internal/decay"
 )
 
 // Errors of this package, wrapped with what happened.
@@ -82,7 +84,7 @@ type Counter struct {
 	options Options
 	chunks  []atomic.Pointer[chunk]
 	length  atomic.Uint32 // one past the highest item counted
-	clock   atomic.Pointer[clock]
+	clock   decay.Clock
 	total   cells
 
 	mu sync.Mutex // one writer at a time
@@ -94,7 +96,9 @@ func New(options Options) (*Counter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Counter{options: options, chunks: make([]atomic.Pointer[chunk], (options.MaxItems+chunkItems-1)/chunkItems)}, nil
+	c := &Counter{options: options, chunks: make([]atomic.Pointer[chunk], (options.MaxItems+chunkItems-1)/chunkItems)}
+	c.clock.HalfLife = options.HalfLife
+	return c, nil
 }
 
 // Add counts one act at a time in unix microseconds of the tenant's clock.
@@ -107,7 +111,7 @@ func (c *Counter) Add(item uint32, act Act, at int64) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	weight := c.advance(at)
+	weight := c.clock.Advance(at, c.scale)
 	add(&c.grow(item)[act], weight)
 	add(&c.total[act], weight)
 	return nil

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/cespare/xxhash/v2"
+
+	"github.com/kindred-rec/kindred/ranker/internal/decay"
 )
 
 // A checkpoint is: the magic and a version byte; HalfLife (varint nanoseconds);
@@ -28,10 +30,10 @@ func (c *Counter) AppendBinary(dst []byte) ([]byte, error) {
 	start := len(dst)
 	dst = append(append(dst, magic...), version)
 	dst = binary.AppendVarint(dst, int64(c.options.HalfLife))
-	if clock := c.clock.Load(); clock == nil {
-		dst = append(dst, 0)
+	if times, timed := c.clock.Times(); timed {
+		dst = binary.AppendVarint(binary.AppendVarint(append(dst, 1), times.Origin), times.Latest)
 	} else {
-		dst = binary.AppendVarint(binary.AppendVarint(append(dst, 1), clock.origin), clock.latest)
+		dst = append(dst, 0)
 	}
 	dst = binary.AppendUvarint(dst, uint64(c.added))
 	n := c.length.Load()
@@ -70,7 +72,7 @@ func (c *Counter) read(r *reader) error {
 	halfLife := time.Duration(r.varint())
 	timed := r.uvarint()
 	if timed == 1 {
-		c.clock.Store(&clock{origin: r.varint(), latest: r.varint()})
+		c.clock.Restore(decay.Times{Origin: r.varint(), Latest: r.varint()})
 	}
 	c.added = int(r.uvarint() & math.MaxInt64)
 	n := r.uvarint()
@@ -85,8 +87,8 @@ func (c *Counter) read(r *reader) error {
 		return fmt.Errorf("%w: %d items, MaxItems is %d; raise MaxItems", ErrCheckpoint, n, c.options.MaxItems)
 	}
 	if timed == 1 {
-		clock := c.clock.Load()
-		if e := c.exponent(clock.origin, clock.latest); !(e >= 0 && e <= farExponent+1) {
+		times, _ := c.clock.Times()
+		if e := c.clock.HalfLives(times.Origin, times.Latest); !(e >= 0 && e <= decay.Far+1) {
 			return fmt.Errorf("%w: its times lie %v half-lives apart", ErrCheckpoint, e)
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/kindred-rec/kindred/ranker/internal/decay"
 )
 
 // Errors of this package, wrapped with what happened.
@@ -62,7 +64,7 @@ type Counter struct {
 	options Options
 	chunks  []atomic.Pointer[chunk]
 	length  atomic.Uint32
-	clock   atomic.Pointer[clock]
+	clock   decay.Clock
 	top     atomic.Pointer[[]uint32] // as published, never changed
 
 	mu      sync.Mutex // one writer at a time; guards what follows
@@ -71,10 +73,6 @@ type Counter struct {
 	added   int // acts counted
 	pending int // acts since the list was published
 }
-
-// A clock is immutable: where the decay factor is 1 and the largest time seen,
-// unix microseconds.
-type clock struct{ origin, latest int64 }
 
 // New makes an empty counter.
 func New(options Options) (*Counter, error) {
@@ -87,6 +85,7 @@ func New(options Options) (*Counter, error) {
 		chunks:  make([]atomic.Pointer[chunk], (options.MaxItems+chunkItems-1)/chunkItems),
 		place:   map[uint32]struct{}{},
 	}
+	c.clock.HalfLife = options.HalfLife
 	c.top.Store(new([]uint32))
 	return c, nil
 }
@@ -102,7 +101,7 @@ func (c *Counter) Add(item uint32, weight float64, at int64) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	weight *= c.advance(at)
+	weight *= c.clock.Advance(at, c.scale)
 	cell := c.cell(item)
 	cell.Store(math.Float64bits(math.Float64frombits(cell.Load()) + weight))
 	c.raise(item)
