@@ -8,7 +8,6 @@ import (
 	"github.com/kindred-rec/kindred/embed/train/sequence"
 	"github.com/kindred-rec/kindred/loadtest/dataset"
 	"github.com/kindred-rec/kindred/loadtest/evaluate"
-	"github.com/kindred-rec/kindred/loadtest/report"
 	"github.com/kindred-rec/kindred/ranker/selection"
 	"github.com/kindred-rec/kindred/server/worker"
 )
@@ -62,10 +61,8 @@ Examples:
 
 // Run evaluates.
 func (c *evaluateCommand) Run(ctx context.Context, to output) error {
-	if c.Report != "" {
-		if err := report.CheckFile(c.Report); err != nil {
-			return err
-		}
+	if err := checkReport(c.Report); err != nil {
+		return err
 	}
 	format, reader, err := c.logFlags.options()
 	if err != nil {

@@ -10,7 +10,6 @@ import (
 
 	"github.com/kindred-rec/kindred/loadtest/experiment"
 	"github.com/kindred-rec/kindred/loadtest/load"
-	"github.com/kindred-rec/kindred/loadtest/report"
 )
 
 // experimentCommand is `loadtest experiment`.
@@ -51,10 +50,8 @@ func (c *experimentCommand) Run(ctx context.Context, to output) (err error) {
 	if err != nil {
 		return err
 	}
-	if c.Report != "" {
-		if err := report.CheckFile(c.Report); err != nil {
-			return err
-		}
+	if err := checkReport(c.Report); err != nil {
+		return err
 	}
 	from, release, err := c.source(ctx)
 	if err != nil {
@@ -65,15 +62,7 @@ func (c *experimentCommand) Run(ctx context.Context, to output) (err error) {
 	if err != nil {
 		return err
 	}
-	if c.JSON {
-		err = writeJSON(to.out, result)
-	} else {
-		err = result.WriteTable(to.out)
-	}
-	if c.Report != "" {
-		err = errors.Join(err, result.Page().WriteFile(c.Report))
-	}
-	return err
+	return to.show(result, c.JSON, c.Report)
 }
 
 // source is where the logs are, and what lets go of it.

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/kindred-rec/kindred/loadtest/faults"
-	"github.com/kindred-rec/kindred/loadtest/report"
 )
 
 // faultsCommand is `loadtest faults`.
@@ -44,10 +43,8 @@ func (c *faultsCommand) Run(ctx context.Context, to output) error {
 		}
 		return nil
 	}
-	if c.Report != "" {
-		if err := report.CheckFile(c.Report); err != nil {
-			return err
-		}
+	if err := checkReport(c.Report); err != nil {
+		return err
 	}
 	server, remove, err := serverProgram(ctx, c.Server)
 	if err != nil {
@@ -60,14 +57,7 @@ func (c *faultsCommand) Run(ctx context.Context, to output) error {
 	if result == nil {
 		return err
 	}
-	if c.JSON {
-		err = errors.Join(err, writeJSON(to.out, result))
-	} else {
-		err = errors.Join(err, result.WriteTable(to.out))
-	}
-	if c.Report != "" {
-		err = errors.Join(err, result.Page().WriteFile(c.Report))
-	}
+	err = errors.Join(err, to.show(result, c.JSON, c.Report))
 	return errors.Join(err, result.Err())
 }
 

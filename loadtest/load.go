@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/kindred-rec/kindred/loadtest/load"
-	"github.com/kindred-rec/kindred/loadtest/report"
 )
 
 // loadCommand is `loadtest load`.
@@ -86,10 +85,8 @@ func (c *loadCommand) Run(ctx context.Context, to output) error {
 	if err != nil {
 		return err
 	}
-	if c.Report != "" {
-		if err := report.CheckFile(c.Report); err != nil {
-			return err
-		}
+	if err := checkReport(c.Report); err != nil {
+		return err
 	}
 	if os.Getenv("GOGC") == "" {
 		defer debug.SetGCPercent(debug.SetGCPercent(400)) // memory for processor time, which the server may share

@@ -62,9 +62,6 @@ func main() {
 	os.Exit(code)
 }
 
-// output is where a command writes: figures to out, progress and failures to log.
-type output struct{ out, log io.Writer }
-
 // run gives the exit code.
 func run(ctx context.Context, args []string, out, log io.Writer) int {
 	var c cli

@@ -2,12 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"os"
 	"time"
 
 	"github.com/kindred-rec/kindred/loadtest/plan"
-	"github.com/kindred-rec/kindred/loadtest/report"
 )
 
 // planCommand is `loadtest plan`.
@@ -76,10 +74,8 @@ Examples:
 
 // Run plans.
 func (c *planCommand) Run(ctx context.Context, to output) error {
-	if c.Report != "" {
-		if err := report.CheckFile(c.Report); err != nil {
-			return err
-		}
+	if err := checkReport(c.Report); err != nil {
+		return err
 	}
 	costs, err := c.costs(ctx, to)
 	if err != nil {
@@ -89,15 +85,7 @@ func (c *planCommand) Run(ctx context.Context, to output) error {
 	if err != nil {
 		return err
 	}
-	if c.JSON {
-		err = writeJSON(to.out, result)
-	} else {
-		err = result.WriteTable(to.out)
-	}
-	if c.Report != "" {
-		err = errors.Join(err, result.Page().WriteFile(c.Report))
-	}
-	return err
+	return to.show(result, c.JSON, c.Report)
 }
 
 // costs are read or measured, and then kept if a file is named.

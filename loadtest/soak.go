@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/kindred-rec/kindred/loadtest/report"
 	"github.com/kindred-rec/kindred/loadtest/soak"
 )
 
@@ -37,10 +36,8 @@ Examples:
 
 // Run soaks.
 func (c *soakCommand) Run(ctx context.Context, to output) error {
-	if c.Report != "" {
-		if err := report.CheckFile(c.Report); err != nil {
-			return err
-		}
+	if err := checkReport(c.Report); err != nil {
+		return err
 	}
 	server, remove, err := serverProgram(ctx, c.Server)
 	if err != nil {
@@ -56,13 +53,6 @@ func (c *soakCommand) Run(ctx context.Context, to output) error {
 		return err
 	}
 	verdict := result.Err()
-	if c.JSON {
-		err = errors.Join(err, writeJSON(to.out, result))
-	} else {
-		err = errors.Join(err, result.WriteTable(to.out))
-	}
-	if c.Report != "" {
-		err = errors.Join(err, result.Page().WriteFile(c.Report))
-	}
+	err = errors.Join(err, to.show(result, c.JSON, c.Report))
 	return errors.Join(err, verdict)
 }
