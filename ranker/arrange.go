@@ -109,10 +109,17 @@ func (r *run) writeBest(res *Response) {
 func (r *run) top(most int) []entry {
 	r.best.reset(most)
 	for i := range r.candidates {
-		r.best.offer(entry{score: r.scores[i], item: r.candidates[i].item, at: int32(i)})
+		r.best.offer(r.entry(i))
 	}
 	return r.best.sorted()
 }
+
+// entry is a candidate as it is ordered by score.
+func (r *run) entry(i int) entry {
+	return entry{score: r.scores[i], item: r.candidates[i].item, at: int32(i), filler: r.isFiller(i)}
+}
+
+func (r *run) isFiller(i int) bool { return r.fillers >= 0 && i >= r.fillers }
 
 // lineUp makes the engine's input.
 func (r *run) lineUp(without rerank.Part) {
@@ -122,11 +129,11 @@ func (r *run) lineUp(without rerank.Part) {
 	if policy == nil {
 		policy = &onlyDiverse
 		for _, pick := range r.top(max(req.Limit, r.world.Settings.MaxDiversified)) { // no more can have a place
-			a.lineup, a.of = append(a.lineup, rerank.Candidate{Item: pick.item, Score: pick.score}), append(a.of, pick.at)
+			a.lineup, a.of = append(a.lineup, rerank.Candidate{Item: pick.item, Score: pick.score, Filler: pick.filler}), append(a.of, pick.at)
 		}
 	} else {
 		for i := range r.candidates {
-			a.lineup, a.of = append(a.lineup, rerank.Candidate{Item: r.candidates[i].item, Score: r.scores[i]}), append(a.of, int32(i))
+			a.lineup, a.of = append(a.lineup, rerank.Candidate{Item: r.candidates[i].item, Score: r.scores[i], Filler: r.isFiller(i)}), append(a.of, int32(i))
 		}
 		r.addShowings(policy)
 	}

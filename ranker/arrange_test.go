@@ -67,13 +67,20 @@ func TestALongListBeginsAsAShortOne(t *testing.T) {
 	world, _ := board(t, 300)
 	p := must(New(world))
 	req := Request{History: touches(10, 22), Now: 1, Seed: 9, Policy: &rerank.Policy{Diversity: 0.4, Explore: rerank.Exploration{Temperature: 0.5}}}
-	req.Limit = 100
-	long := recommend(t, p, req)
-	req.Limit = 10
-	short := recommend(t, p, req)
-	for i := range short.Items {
-		if short.Items[i].Item != long.Items[i].Item || short.Items[i].Propensity != long.Items[i].Propensity {
-			t.Fatalf("%v, and of a hundred %v", itemsOf(short.Items), itemsOf(long.Items[:10]))
+	for _, policy := range []*rerank.Policy{req.Policy, nil} { // nil: by score alone
+		req.Policy, req.Limit = policy, 10
+		short := recommend(t, p, req)
+		for _, limit := range []int{100, 250} {
+			req.Limit = limit
+			long := recommend(t, p, req)
+			if limit == 250 && long.Reason.Filled == 0 {
+				t.Error("a list of 250 is not filled up")
+			}
+			for i := range short.Items {
+				if short.Items[i].Item != long.Items[i].Item || short.Items[i].Propensity != long.Items[i].Propensity {
+					t.Fatalf("%v, and of %d %v", itemsOf(short.Items), limit, itemsOf(long.Items[:10]))
+				}
+			}
 		}
 	}
 }

@@ -187,11 +187,10 @@ func (r *run) explainRank(e *Explanation, res *Response) {
 	e.Reasons = r.reasons(&e.Ranked, r.model, nil)
 	var parts Parts
 	e.Rest = r.model.Attribute(&e.Features, &parts)
-	mine := entry{score: e.Score, item: e.Item}
+	mine := r.entry(int(at))
 	e.ByScore, e.Rank = 1, 1+len(res.Items)
 	for i := range r.candidates {
-		other := entry{score: r.scores[i], item: r.candidates[i].item}
-		if order(other, mine) < 0 {
+		if order(r.entry(i), mine) < 0 {
 			e.ByScore++
 		}
 	}
@@ -218,7 +217,7 @@ func (r *run) before(i, k int) bool {
 			return r.arranging.engine.Fate(a).Place < r.arranging.engine.Fate(b).Place
 		}
 	}
-	return order(entry{score: r.scores[i], item: r.candidates[i].item}, entry{score: r.scores[k], item: r.candidates[k].item}) < 0
+	return order(r.entry(i), r.entry(k)) < 0
 }
 
 // linedAs is where a candidate stands in the engine's input, -1: it was too far down.

@@ -24,6 +24,7 @@ func near(a float32, b float64) bool { return math.Abs(float64(a)-b) < 1e-5 }
 
 func TestARankFallsWithThePlaceInItsSource(t *testing.T) {
 	world, _ := board(t, boardItems)
+	world.Settings.NeighbourCandidates = 30 // all that there are
 	rows := rowsOf(t, world, Request{UserVector: world.Vectors.Vector(10), History: touches(30)})
 	hits := world.Nearest.Nearest(world.Vectors.Vector(10), boardItems, nil, nil)
 	for place, hit := range hits {

@@ -16,6 +16,10 @@ type Pipeline struct {
 	idle   chan *run // scratch memory at rest
 }
 
+// atRest is how much scratch is kept for each thread that can run: under load more
+// requests are under way than run at once, since those that the scheduler set aside have theirs.
+const atRest = 4
+
 // New checks the world and makes its pipeline. It reads every row of the catalog
 // once.
 func New(world World) (*Pipeline, error) {
@@ -43,9 +47,9 @@ func New(world World) (*Pipeline, error) {
 	if world.Model == nil {
 		world.Model = world.Weights
 	}
-	// As many at rest as can run at once. A sync.Pool would be emptied by the
-	// collector, and the scratch of a large catalog is dear to make.
-	p := &Pipeline{world: world, idle: make(chan *run, runtime.GOMAXPROCS(0))}
+	// A sync.Pool would be emptied by the collector, and the scratch of a large catalog
+	// is dear to make.
+	p := &Pipeline{world: world, idle: make(chan *run, atRest*runtime.GOMAXPROCS(0))}
 	p.Recount()
 	return p, nil
 }

@@ -73,6 +73,7 @@ type run struct {
 	anchors    []anchor
 	evidence   []evidence
 	candidates []candidate
+	fillers    int // index of the first candidate that fill proposed, -1: none
 	columns    Columns
 	table      []float32      // [features, candidates], what columns lie in
 	rows       []*catalog.Row // [candidates]
@@ -109,7 +110,7 @@ func (r *run) begin(p *Pipeline, req *Request) {
 		r.stamp = 1
 	}
 	r.anchors, r.evidence, r.candidates = r.anchors[:0], r.evidence[:0], r.candidates[:0]
-	r.reason, r.touches = TierReason{}, 0
+	r.reason, r.touches, r.fillers = TierReason{}, 0, -1
 	r.user = nil
 	r.shrink = float32(world.Settings.Shrink)
 	if world.CoVisited != nil {

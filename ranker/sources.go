@@ -137,9 +137,15 @@ func (r *run) proposeTop(items []uint32, most int, source Source) {
 }
 
 // fill adds candidates from lower rungs when there are fewer than wanted: the
-// rest of the popular ones, the rest of the new ones, then what the catalog has.
+// rest of the popular ones, the rest of the new ones, then what the catalog has. They
+// stand behind all others, whatever their scores, so that a long list begins as a short one.
 func (r *run) fill(wanted int) {
 	before := len(r.candidates)
+	defer func() {
+		if r.fillers < 0 && len(r.candidates) > before {
+			r.fillers = before
+		}
+	}()
 	missing := func() int { return wanted - len(r.candidates) }
 	if missing() > 0 && r.world.Popular != nil {
 		r.proposeTop(r.world.Popular.Top(), wanted+r.world.Settings.PopularCandidates, FromPopular)

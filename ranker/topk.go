@@ -4,14 +4,20 @@ import "slices"
 
 // An entry competes for a place in a list. at is the caller's own number.
 type entry struct {
-	score float64
-	item  uint32
-	at    int32
+	score  float64
+	item   uint32
+	at     int32
+	filler bool // stands behind all that are none
 }
 
-// order is that of every list here: the larger score, then the smaller item.
+// order is that of every list here: the larger score, then the smaller item; fillers last.
 func order(a, b entry) int {
 	switch {
+	case a.filler != b.filler:
+		if b.filler {
+			return -1
+		}
+		return 1
 	case a.score > b.score:
 		return -1
 	case a.score < b.score:

@@ -92,7 +92,8 @@ type World struct {
 // Settings shape retrieval and features. A zero field means its default; a
 // negative number of candidates turns a source off.
 type Settings struct {
-	// Anchors are how many distinct items of page and history have a say. Default 20.
+	// Anchors are how many distinct items of page and history have a say. Default 10: twice
+	// as many said the same on three logs.
 	Anchors int
 	// PositionDecay is the factor of an anchor's influence for each place it stands
 	// further back, above 0 to 1. Default 0.8.
@@ -113,10 +114,10 @@ type Settings struct {
 	// 24 hours either way.
 	UTCOffset time.Duration
 
-	// Candidates of each source: UserVectorCandidates in all (100),
-	// NeighbourCandidates of each anchor (30), CoVisitedCandidates (200),
-	// TrendingCandidates (50), PopularCandidates (100), NewCandidates (20),
-	// RepeatCandidates (50).
+	// Candidates of each source: UserVectorCandidates in all (50),
+	// NeighbourCandidates of each anchor (15), CoVisitedCandidates (100),
+	// TrendingCandidates (25), PopularCandidates (50), NewCandidates (20),
+	// RepeatCandidates (50). Twice as many of the first five found no more on three logs.
 	UserVectorCandidates, NeighbourCandidates, CoVisitedCandidates         int
 	TrendingCandidates, PopularCandidates, NewCandidates, RepeatCandidates int
 
@@ -135,11 +136,11 @@ func (s Settings) withDefaults() (Settings, error) {
 		negOkay bool
 		name    string
 	}{
-		{&s.Anchors, 20, false, "Anchors"}, {&s.SimilarAnchors, 5, false, "SimilarAnchors"}, {&s.MaxHistory, 500, false, "MaxHistory"},
+		{&s.Anchors, 10, false, "Anchors"}, {&s.SimilarAnchors, 5, false, "SimilarAnchors"}, {&s.MaxHistory, 500, false, "MaxHistory"},
 		{&s.MaxScan, 1 << 16, false, "MaxScan"}, {&s.MaxDiversified, 200, false, "MaxDiversified"},
-		{&s.UserVectorCandidates, 100, true, "UserVectorCandidates"}, {&s.NeighbourCandidates, 30, true, "NeighbourCandidates"},
-		{&s.CoVisitedCandidates, 200, true, "CoVisitedCandidates"}, {&s.TrendingCandidates, 50, true, "TrendingCandidates"},
-		{&s.PopularCandidates, 100, true, "PopularCandidates"}, {&s.NewCandidates, 20, true, "NewCandidates"},
+		{&s.UserVectorCandidates, 50, true, "UserVectorCandidates"}, {&s.NeighbourCandidates, 15, true, "NeighbourCandidates"},
+		{&s.CoVisitedCandidates, 100, true, "CoVisitedCandidates"}, {&s.TrendingCandidates, 25, true, "TrendingCandidates"},
+		{&s.PopularCandidates, 50, true, "PopularCandidates"}, {&s.NewCandidates, 20, true, "NewCandidates"},
 		{&s.RepeatCandidates, 50, true, "RepeatCandidates"},
 	} {
 		if *d.field == 0 {

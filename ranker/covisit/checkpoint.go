@@ -35,14 +35,14 @@ func (g *Graph) AppendBinary(dst []byte) ([]byte, error) {
 	dst = binary.AppendUvarint(dst, uint64(n))
 	for item := range n {
 		dst = appendFloat(dst, g.Total(item))
-		var list []Neighbour
+		var l list
 		if c := g.chunk(item); c != nil {
-			list = c.lists[item%chunkItems] // only writers change it, and g.mu keeps them out
+			l = c.lists[item%chunkItems] // only writers change it, and g.mu keeps them out
 		}
-		dst = binary.AppendUvarint(dst, uint64(len(list)))
-		for _, n := range list {
-			dst = binary.AppendUvarint(dst, uint64(n.Item))
-			dst = appendFloat(appendFloat(dst, n.After), n.Before)
+		dst = binary.AppendUvarint(dst, uint64(len(l.items)))
+		for at, n := range l.items {
+			dst = binary.AppendUvarint(dst, uint64(n))
+			dst = appendFloat(appendFloat(dst, l.evidence[at].after), l.evidence[at].before)
 		}
 	}
 	return binary.LittleEndian.AppendUint64(dst, xxhash.Sum64(dst[start:])), nil
@@ -131,15 +131,16 @@ func (g *Graph) readItem(r *reader, item uint32, items uint64) error {
 	if count == 0 {
 		return nil
 	}
-	list := make([]Neighbour, count)
-	for i := range list {
+	l := list{items: make([]uint32, count), evidence: make([]evidence, count), least: make([]minimum, (count+blockSize-1)/blockSize)}
+	l.forget()
+	for i := range l.items {
 		j := r.uvarint()
-		list[i] = Neighbour{Item: uint32(j), After: r.float(), Before: r.float()}
+		l.items[i], l.evidence[i] = uint32(j), evidence{after: r.float(), before: r.float()}
 		if j >= items {
 			return fmt.Errorf("%w: item %d has neighbour %d of only %d items", ErrCheckpoint, item, j, items)
 		}
 	}
-	c.lists[item%chunkItems] = list
+	c.lists[item%chunkItems] = l
 	g.pairs.Add(int64(count))
 	return nil
 }

@@ -85,23 +85,36 @@ func FuzzLoad(f *testing.F) {
 	})
 }
 
+// BenchmarkAdd counts an act with ten steps before it. Known: pairs that were there before, as in most visits. Newcomers: lists
+// are full, and nearly each pair is new, as when people wander.
 func BenchmarkAdd(b *testing.B) {
-	g := mustNew(b, Options{})
-	sequence := make([]Step, 0, 4096)
-	x := uint32(1)
-	for range cap(sequence) {
-		x = x*1664525 + 1013904223
-		sequence = append(sequence, Step{Item: (x >> 16) % 3459, Weight: 1})
-	}
-	b.ReportAllocs()
-	for i := range b.N {
-		at := i % 4000
-		if err := g.Add(sequence[at:at+10], sequence[at+10]); err != nil {
-			b.Fatal(err)
-		}
-	}
-	if g.Stats().Pairs == 0 {
-		b.Fatal("nothing was counted")
+	for name, acts := range map[string]int{"known": 4096, "newcomers": 1 << 20} {
+		b.Run(name, func(b *testing.B) {
+			g := mustNew(b, Options{})
+			sequence := make([]Step, 0, acts)
+			x := uint32(1)
+			for range cap(sequence) {
+				x = x*1664525 + 1013904223
+				sequence = append(sequence, Step{Item: (x >> 16) % 3459, Weight: 1 + float32(x>>8%4)/4})
+			}
+			at := 0
+			add := func() {
+				if err := g.Add(sequence[at:at+10], sequence[at+10]); err != nil {
+					b.Fatal(err)
+				}
+				at = (at + 1) % (acts - 10)
+			}
+			for range 100_000 {
+				add()
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				add()
+			}
+			if g.Stats().Pairs < 50_000 {
+				b.Fatalf("%d pairs: lists are not full", g.Stats().Pairs)
+			}
+		})
 	}
 }
 

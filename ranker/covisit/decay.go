@@ -41,10 +41,12 @@ func (g *Graph) rescale(halfLives float64) {
 		}
 		c.mu.Lock()
 		for at := range c.lists {
-			for k := range c.lists[at] {
-				c.lists[at][k].After *= factor
-				c.lists[at][k].Before *= factor
+			l := &c.lists[at]
+			for k := range l.evidence {
+				l.evidence[k].after *= factor
+				l.evidence[k].before *= factor
 			}
+			l.forget() // what differed may be equal now
 			total := &c.totals[at]
 			total.Store(math.Float32bits(math.Float32frombits(total.Load()) * factor))
 		}

@@ -3,6 +3,7 @@ package covisit
 import (
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -37,7 +38,7 @@ const chunkItems = 64
 // written under the graph's own mutex and read at any time.
 type chunk struct {
 	mu     sync.RWMutex
-	lists  [chunkItems][]Neighbour
+	lists  [chunkItems]list
 	totals [chunkItems]atomic.Uint32 // bits of a float32
 }
 
@@ -95,9 +96,9 @@ func (g *Graph) Add(trail []Step, next Step) error {
 		if g.options.MaxGap > 0 && next.Time-step.Time > g.options.MaxGap.Microseconds() {
 			continue
 		}
-		evidence := now * g.decay[len(trail)-1-i] * geometricMean(step.Weight, next.Weight)
-		g.link(step.Item, Neighbour{Item: next.Item, After: evidence})
-		g.link(next.Item, Neighbour{Item: step.Item, Before: evidence})
+		weight := now * g.decay[len(trail)-1-i] * geometricMean(step.Weight, next.Weight)
+		g.link(step.Item, next.Item, evidence{after: weight})
+		g.link(next.Item, step.Item, evidence{before: weight})
 	}
 	return nil
 }
@@ -128,7 +129,11 @@ func (g *Graph) Neighbours(item uint32, dst []Neighbour) []Neighbour {
 		return dst
 	}
 	c.mu.RLock()
-	dst = append(dst, c.lists[item%chunkItems]...)
+	l := &c.lists[item%chunkItems]
+	dst = slices.Grow(dst, len(l.items))
+	for at := range l.items {
+		dst = append(dst, l.neighbour(at))
+	}
 	c.mu.RUnlock()
 	return dst
 }

@@ -19,7 +19,7 @@ type key struct {
 }
 
 // compare orders by tier, the larger value, and the smaller item.
-func compare(a, b key) int {
+func compare(a, b *key) int {
 	switch {
 	case a.tier != b.tier:
 		return cmp.Compare(a.tier, b.tier)
@@ -141,6 +141,9 @@ func (e *Engine) evaluate(k *key, c *Candidate) {
 	} else {
 		k.tier = unscored
 	}
+	if c.Filler {
+		k.tier |= filler
+	}
 	if k.rules != 0 {
 		for i := range p.Rules {
 			if k.rules&(1<<i) == 0 {
@@ -161,10 +164,9 @@ func (e *Engine) evaluate(k *key, c *Candidate) {
 
 // rank brings what was admitted into order.
 func (e *Engine) rank() {
-	slices.SortFunc(e.keys, compare)
 	e.ranked = slices.Grow(e.ranked, len(e.keys))
-	for i := range e.keys {
-		k := &e.keys[i]
+	for i, x := range e.order.of(e.keys) {
+		k := &e.keys[x.at]
 		e.fates[k.at] = int32(i)
 		e.ranked = append(e.ranked, candidate{value: k.value, rules: k.rules, item: k.item, at: k.at, tier: k.tier, isNew: k.isNew, group: -1})
 	}

@@ -28,8 +28,8 @@
 //     over. Where this leaves a claim of 3 without an item it goes unmet, and is told.
 //     Where it leaves no item at all, caps give way, all at once, and are told; variants
 //     never do.
-//  6. What is left is parted: candidates with a score, candidates without, and each of the
-//     two buried. The first part that is not empty has the slot.
+//  6. What is left is parted: candidates with a score, candidates without, fillers with and
+//     without, and each of the four buried. The first part that is not empty has the slot.
 //  7. A candidate's value is its score, with ln(Factor) of each boost, less fatigue, less
 //     the cost of its closeness to what stands.
 //  8. The largest value has the slot; with a temperature, one is drawn by exp(value /

@@ -13,8 +13,9 @@ type Engine struct {
 
 	ranked []candidate // that may stand, by tier, value and item
 	keys   []key       // the same before they are ranked
-	fates  []int32     // of each of Input.Candidates: index in ranked, or -1 - rule that excludes it
-	placed []int32     // in ranked, in order of slot
+	order  order
+	fates  []int32 // of each of Input.Candidates: index in ranked, or -1 - rule that excludes it
+	placed []int32 // in ranked, in order of slot
 	all    lane
 	fresh  lane // of new items
 	hold   pins
@@ -33,11 +34,11 @@ type Engine struct {
 // tier parts candidates: those of one stand before all of the next.
 type tier uint8
 
+// A tier is the sum of what is said against a candidate.
 const (
-	scored tier = iota
-	unscored
+	unscored tier = 1 << iota
+	filler
 	buried
-	buriedUnscored
 )
 
 type state uint8

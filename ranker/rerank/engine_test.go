@@ -39,7 +39,7 @@ func TestDefinedAnswersAtTheEdges(t *testing.T) {
 		{"no candidate", &Input{}, Policy{Explore: Exploration{Temperature: 1}, Diversity: 1}, 0},
 		{"one candidate", &Input{Candidates: []Candidate{{Item: 1, Score: 3}}}, Policy{Explore: Exploration{Temperature: 1}, Diversity: 1}, 1},
 		{"all excluded", s.input(&Policy{}, 5, 1), Policy{Rules: []Rule{{Name: "none", Action: Exclude, Match: where(all)}}}, 0},
-		{"no score at all", &Input{Candidates: []Candidate{{1, nan, 0}, {2, nan, 0}, {3, math.Inf(1), 0}}}, Policy{Explore: Exploration{Temperature: 1}}, 3},
+		{"no score at all", &Input{Candidates: []Candidate{{Item: 1, Score: nan}, {Item: 2, Score: nan}, {Item: 3, Score: math.Inf(1)}}}, Policy{Explore: Exploration{Temperature: 1}}, 3},
 		{"coldest", s.input(&Policy{}, 5, 1), Policy{Explore: Exploration{Temperature: 1e-300}}, 5},
 		{"hottest", s.input(&Policy{}, 5, 1), Policy{Explore: Exploration{Temperature: MaxTemperature}}, 5},
 		{"ten thousand", long.input(&Policy{}, 10, 1), Policy{Explore: Exploration{Temperature: 1}, Diversity: 0.3, Caps: []Cap{{By: Brand, Most: 4}}}, 10},
@@ -59,7 +59,7 @@ func TestDefinedAnswersAtTheEdges(t *testing.T) {
 }
 
 func TestHeatMakesOrderUniformAndColdMakesItCertain(t *testing.T) {
-	in := &Input{Candidates: []Candidate{{1, 5, 0}, {2, 1, 0}, {3, -4, 0}, {4, 0, 0}}, Policy: &Policy{Explore: Exploration{Temperature: MaxTemperature}}, Limit: 4}
+	in := &Input{Candidates: []Candidate{{Item: 1, Score: 5}, {Item: 2, Score: 1}, {Item: 3, Score: -4}, {Item: 4, Score: 0}}, Policy: &Policy{Explore: Exploration{Temperature: MaxTemperature}}, Limit: 4}
 	for i, s := range make1(in).Slots {
 		if want := 1 / float64(4-i); math.Abs(s.Propensity-want) > 1e-5 || s.Fill != Drawn {
 			t.Errorf("slot %d: propensity %v, want %v, drawn", i+1, s.Propensity, want)
@@ -73,7 +73,7 @@ func TestHeatMakesOrderUniformAndColdMakesItCertain(t *testing.T) {
 }
 
 func TestWithoutAScoreBehindThoseThatHaveOne(t *testing.T) {
-	in := &Input{Candidates: []Candidate{{4, math.NaN(), 0}, {9, -1e9, 0}, {3, math.Inf(-1), 0}, {1, 2, 0}}, Policy: &Policy{}, Limit: 4}
+	in := &Input{Candidates: []Candidate{{Item: 4, Score: math.NaN()}, {Item: 9, Score: -1e9}, {Item: 3, Score: math.Inf(-1)}, {Item: 1, Score: 2}}, Policy: &Policy{}, Limit: 4}
 	out := make1(in)
 	if got := items(&out); !slices.Equal(got, []uint32{1, 9, 3, 4}) {
 		t.Errorf("%v, want 1, 9, then 3 and 4, which have no score", got)
@@ -201,7 +201,7 @@ func leastClose(s *stand, placed []int) float64 {
 }
 
 func TestFatigueLowersWhatWasShown(t *testing.T) {
-	in := &Input{Candidates: []Candidate{{1, 1, 3}, {2, 0.5, 0}}, Policy: &Policy{Fatigue: Fatigue{Weight: 1, HalfLife: time.Hour}}, Limit: 2}
+	in := &Input{Candidates: []Candidate{{Item: 1, Score: 1, Shown: 3}, {Item: 2, Score: 0.5}}, Policy: &Policy{Fatigue: Fatigue{Weight: 1, HalfLife: time.Hour}}, Limit: 2}
 	out := make1(in)
 	if want := 1 - math.Log(4); out.Slots[0].Item != 2 || math.Abs(out.Slots[1].Value-want) > 1e-12 {
 		t.Errorf("%+v, want item 2, then 1 with %v", out.Slots, want)

@@ -11,6 +11,8 @@ type Candidate struct {
 	// Shown is how often the user was shown it since they last acted on it, decayed by
 	// Fatigue.HalfLife; at least 0.
 	Shown float64
+	// Filler: it makes up the number, and stands behind all that are none and not buried.
+	Filler bool
 }
 
 // Rows are the live items. *catalog.Table meets it.

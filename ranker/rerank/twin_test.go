@@ -65,6 +65,9 @@ func (w *twin) lined() (out []one) {
 	for _, c := range w.in.Candidates {
 		row := w.s.rows[c.Item]
 		x := one{item: int(c.Item), value: c.Score - p.Fatigue.Weight*math.Log(1+c.Shown)}
+		if c.Filler {
+			x.tier = int(filler)
+		}
 		if p.Excludes(row, w.s, now) >= 0 {
 			continue
 		}
@@ -72,14 +75,14 @@ func (w *twin) lined() (out []one) {
 			if r := &p.Rules[i]; r.matches(row) && r.Action == Boost {
 				x.value += math.Log(r.Factor)
 			} else if r.matches(row) && r.Action == Bury {
-				x.tier = 1
+				x.tier |= int(buried)
 			}
 		}
 		x.isNew = now-row.Created < p.NewItems.MaxAge.Microseconds() || w.s.shown[c.Item] < float64(p.NewItems.MaxImpressions)
 		out = append(out, x)
 	}
 	slices.SortFunc(out, func(a, b one) int {
-		return compare(key{tier: tier(a.tier), value: a.value, item: uint32(a.item)}, key{tier: tier(b.tier), value: b.value, item: uint32(b.item)})
+		return compare(&key{tier: tier(a.tier), value: a.value, item: uint32(a.item)}, &key{tier: tier(b.tier), value: b.value, item: uint32(b.item)})
 	})
 	return out
 }
@@ -266,6 +269,9 @@ func TestPropensitiesAreThoseOfThePlainTwin(t *testing.T) {
 		p.Rules = slices.DeleteFunc(p.Rules, func(r Rule) bool { return r.Action == Pin || r.Action == Reserve })
 		in := s.input(p, rapid.IntRange(1, 14).Draw(t, "limit"), rapid.Uint64().Draw(t, "seed"))
 		in.Window = rapid.SampledFrom([]int{3, 8, 50}).Draw(t, "window")
+		for i := range rapid.IntRange(0, 5).Draw(t, "fillers") {
+			in.Candidates[2*i+1].Filler = true
+		}
 		out := make1(in)
 		w := twin{s, in}
 		var prefix []int
