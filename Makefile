@@ -2,7 +2,9 @@
 TOOLS := .ci/tools/go.mod
 BIN   := $(CURDIR)/.bin
 
-.PHONY: test lint generate verify tools figures figures-page
+PPROF ?= 127.0.0.1:50053
+
+.PHONY: test lint generate verify tools profile figures figures-page
 
 test: ## the tests
 	go test ./...
@@ -26,6 +28,13 @@ lint: tools ## buf lint, gofmt, vet, staticcheck
 	go vet ./...
 	$(BIN)/staticcheck ./...
 
+# What the compiler optimizes the service by (server/default.pgo, which `go build` finds by itself): the
+# profile of a server started with --pprof $(PPROF), under `loadtest load` at some three quarters of saturation (that in
+# the repository also has eight seconds of `--mode events`, merged by `go tool pprof -proto`).
+# Build it with -trimpath, so that the profile names no folder of yours.
+profile: ## the compiler's profile of the service, taken anew
+	curl -sf 'http://$(PPROF)/debug/pprof/profile?seconds=30' -o server/default.pgo
+
 include .ci/release.mk
 
 # The figures of the README, each a target, so that one can be taken again. They need ../shared (or
@@ -42,7 +51,7 @@ EVALUATE = go run ./loadtest evaluate
 OFFICE   = --format amazon --data $(DATA)/amazon-office --json
 MOVIES   = --format movielens --data $(DATA)/movielens-small --json
 ALL      = office office-counts office-retrieval office-cold beauty movies movies-counts movies-time movies-compare \
-           sentiment encode-static encode-minilm user-vector scan graph encoder demo load
+           sentiment encode-static encode-minilm user-vector scan graph encoder demo load restart tenants faults soak
 
 .PHONY: $(ALL:%=figure-%)
 
@@ -104,3 +113,15 @@ figure-demo:
 
 figure-load:
 	$(FIGURE) --name load --needs $(DATA)/amazon-office --goes "README, Measured: calls held with p99 under 50 ms" -- ./.ci/figures/load.sh $(DATA)/amazon-office
+
+figure-restart:
+	$(FIGURE) --name restart --goes "README, Measured: ready after a restart" -- go run ./loadtest restart --json
+
+figure-tenants:
+	$(FIGURE) --name tenants --goes "README, Measured: a neighbour's p99" -- go run ./loadtest tenants --rate 400 --json
+
+figure-faults:
+	$(FIGURE) --name faults --goes "README, Measured: faults" -- go run ./loadtest faults --json
+
+figure-soak:
+	$(FIGURE) --name soak --goes "README, Measured: ten minutes at 70%" -- go run ./loadtest soak --json

@@ -18,6 +18,7 @@ import (
 
 	kindredv1 "github.com/kindred-rec/kindred/proto/kindred/v1"
 	"github.com/kindred-rec/kindred/server/api"
+	"github.com/kindred-rec/kindred/server/audit"
 	"github.com/kindred-rec/kindred/server/backup"
 	"github.com/kindred-rec/kindred/server/record"
 	"github.com/kindred-rec/kindred/server/service"
@@ -56,10 +57,14 @@ func (t *storeTarget) with(ctx context.Context, command string, remote func(cont
 
 // openStored opens a store that is there.
 func openStored(command, data string) (*store.Store, error) {
-	if _, err := os.Stat(filepath.Join(data, "MANIFEST")); err != nil {
+	return openStoredWith(command, data, store.DefaultOptions())
+}
+
+func openStoredWith(command, data string, o store.Options) (*store.Store, error) {
+	if !store.Exists(data) {
 		return nil, fmt.Errorf("%s: there is no store in %s", command, data)
 	}
-	s, err := store.Open(data, store.DefaultOptions())
+	s, err := store.Open(data, o)
 	if errors.Is(err, record.ErrHeld) {
 		return nil, fmt.Errorf("%s: %w; use --addr for a running service", command, err)
 	}
@@ -92,7 +97,11 @@ func (c *backupCommand) Run(ctx context.Context) error {
 		m, err = backup.Take(ctx, c.Out, api.RemoteBackup{Client: client}, o)
 		return fullHint(err)
 	}, func(s *store.Store) (err error) {
-		m, err = backup.Take(ctx, c.Out, backup.Local{Store: s, Models: service.ModelsDir(c.Data)}, o)
+		acts, err := audit.Open(service.AuditDir(c.Data), audit.Options{})
+		if err != nil {
+			return err
+		}
+		m, err = backup.Take(ctx, c.Out, backup.Local{Store: s, Models: service.ModelsDir(c.Data), Audit: acts}, o)
 		return fullHint(err)
 	})
 	bar.finish()
@@ -141,7 +150,8 @@ Example:
 func (c *restoreCommand) Run(ctx context.Context) error {
 	bar := newMeter(os.Stderr, "restore")
 	o := backup.RestoreOptions{
-		From: c.From, Data: c.Data, Models: filepath.Base(service.ModelsDir(c.Data)), Until: c.Until, Store: store.DefaultOptions(), Progress: bar.add,
+		From: c.From, Data: c.Data, Models: filepath.Base(service.ModelsDir(c.Data)), Audit: filepath.Base(service.AuditDir(c.Data)),
+		Until: c.Until, Store: store.DefaultOptions(), Progress: bar.add,
 	}
 	var err error
 	if o.Token, o.Tenant, err = tokenOf(c.UntilToken); err != nil {

@@ -63,6 +63,11 @@ func faultsOf(err error) string {
 				lines = append(lines, v.Field+": "+v.Description)
 			}
 		}
+		if bad, ok := d.(*errdetails.PreconditionFailure); ok && len(bad.Violations) > 1 {
+			for _, v := range bad.Violations {
+				lines = append(lines, v.Description)
+			}
+		}
 	}
 	if len(lines) == 0 {
 		return st.Message()

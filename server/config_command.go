@@ -16,6 +16,7 @@ import (
 type configCommand struct {
 	Print   configPrint   `cmd:"" help:"Show the settings that serve would run with, and where each comes from."`
 	Example configExample `cmd:"" help:"Print a file of all settings with what each does and its default."`
+	Reload  configReload  `cmd:"" help:"Have a running service read its settings again."`
 }
 
 type configPrint struct {

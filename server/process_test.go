@@ -21,6 +21,14 @@ type process struct {
 // startKindred runs `serve` on free ports over a new directory until the test ends.
 func startKindred(t *testing.T, log *book, args ...string) *process {
 	t.Helper()
+	p := launchKindred(t, log, args...)
+	p.awaitPorts()
+	return p
+}
+
+// launchKindred is startKindred, without waiting until it serves.
+func launchKindred(t *testing.T, log *book, args ...string) *process {
+	t.Helper()
 	args = append([]string{"serve", "--data", t.TempDir(), "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--max-items", "8192"}, args...)
 	p := &process{t: t, log: log, command: exec.Command(os.Args[0], args...), ended: make(chan error, 1)}
 	p.command.Env = append(os.Environ(), asKindred+"=1")
@@ -30,7 +38,6 @@ func startKindred(t *testing.T, log *book, args ...string) *process {
 	}
 	go func() { p.ended <- p.command.Wait() }()
 	t.Cleanup(func() { _ = p.command.Process.Kill() })
-	p.awaitPorts()
 	return p
 }
 

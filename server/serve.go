@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -38,11 +39,14 @@ type serveCommand struct {
 	TrainAfter  int64         `default:"0" min:"0" reload:"" placeholder:"EVENTS" help:"Train a tenant when it has so many new events. 0: not."`
 	TrainCores  int           `default:"0" zero:"" min:"1" max:"256" reload:"" placeholder:"N" help:"Processors that training uses; 0: half of them."`
 	TrainMemory config.Size   `default:"1GiB" min:"64MiB" reload:"" placeholder:"SIZE" help:"Bound of training's memory, such as 512MiB."`
+	TrainEpochs int           `default:"0" zero:"" min:"1" max:"100000" reload:"" placeholder:"N" help:"Passes over the log of one training, at most, where its time has to be bounded. 0: 60; it stops before when the validation does not get better."`
 
 	accessFlags
 	logFlags
 	observeFlags
 	limitFlags
+	boundFlags
+	connectionFlags
 	memoryFlags
 
 	settings *config.Settings
@@ -56,8 +60,8 @@ func (c *serveCommand) BeforeResolve(ctx *kong.Context, trace *kong.Path) (err e
 
 // AfterApply fits caches to the memory there is, and checks what no range of one flag tells.
 func (c *serveCommand) AfterApply() error {
-	c.fit(c.limit(), c.settings.Given)
-	return errors.Join(c.limitFlags.check(), c.accessFlags.check())
+	c.fit(os.Getenv(memoryVariable), c.settings)
+	return errors.Join(c.limitFlags.check(), c.boundFlags.check(), c.accessFlags.check())
 }
 
 // Help is what `serve --help` says beyond its flags.
@@ -71,8 +75,8 @@ func (serveCommand) Help() string {
   kindred config example > kindred.yaml && kindred serve --config kindred.yaml
 
 A setting is a flag (--ranking-age), a variable of the environment (KINDRED_RANKING_AGE) or a line of the
-file (ranking-age: 2s), which count in that order. config print shows what counts. SIGHUP reads file and
-environment again: what can change does, and the log says what needs a restart.
+file (ranking-age: 2s), which count in that order. config print shows what counts. SIGHUP, or config reload
+from elsewhere, reads file and environment again: what can change does, and the log says what needs a restart.
 
 With a slow encoder (anything but a static table) texts are encoded in the background; the embedded
 table serves until the catalog is encoded. GetTenant and the metrics tell how far it is.
@@ -90,6 +94,8 @@ func (c *serveCommand) Run(ctx context.Context) error {
 	level := new(slog.LevelVar)
 	level.Set(c.level())
 	log := c.logger(level)
+	settings := newReloader(log, level, os.Args[1:], c)
+	defer settings.stop()
 	for _, w := range c.settings.Warnings {
 		log.Warn(w)
 	}
@@ -105,7 +111,9 @@ func (c *serveCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, texts.Close())
 	}
-	s, err := service.Start(ctx, c.serviceConfig(log, texts, users, trains))
+	with := c.serviceConfig(log, texts, users, trains)
+	with.Reload = settings.reload
+	s, err := service.Start(ctx, with)
 	if err != nil {
 		return errors.Join(err, closeUsers(), texts.Close())
 	}
@@ -114,7 +122,7 @@ func (c *serveCommand) Run(ctx context.Context) error {
 		access = "no API key required: loopback only"
 	}
 	log.Info("serving", "grpc", s.Addr(), "http", s.HTTPAddr(), "data", c.Data, "access", access)
-	err = c.wait(ctx, s, log, level)
+	err = settings.wait(ctx, s)
 	log.Info("stopping: calls under way end first")
 	if stopErr := errors.Join(s.Stop(), closeUsers(), texts.Close()); err == nil && stopErr != nil {
 		err = fmt.Errorf("stopping: %w", stopErr)
@@ -135,6 +143,8 @@ func (c *serveCommand) serviceConfig(log *slog.Logger, texts embed.Encoder, user
 	}
 	c.accessFlags.put(&out)
 	c.limitFlags.put(&out)
+	c.boundFlags.put(&out)
+	c.connectionFlags.put(&out)
 	c.memoryFlags.put(&out)
 	c.observeFlags.put(&out)
 	return out

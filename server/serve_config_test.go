@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -86,7 +87,7 @@ func TestTheDefaultsOfTheFlagsAreThoseOfTheParts(t *testing.T) {
 	if got.MaxUsers != want.MaxUsers || got.MaxValue != want.MaxValue || got.DecisionTTL != want.DecisionTTL || got.ListTTL != want.ListTTL ||
 		got.QueueMutations != want.QueueMutations || got.QueueBytes != want.QueueBytes || got.GroupMutations != want.GroupMutations ||
 		got.GroupBytes != want.GroupBytes || got.Reserve != want.Reserve || got.BlockCache != want.BlockCache ||
-		got.IndexCache != want.IndexCache || got.MemTable != want.MemTable || got.MemTables != want.MemTables {
+		got.IndexCache != want.IndexCache || got.MemTable != want.MemTable || got.MemTables != want.MemTables || got.Uncompressed != want.Uncompressed {
 		t.Errorf("the store's are %+v, the flags give %+v", want, got)
 	}
 }
@@ -101,12 +102,19 @@ func TestLimitsThatDoNotFitTogetherAreAllTold(t *testing.T) {
 }
 
 func TestCachesThatNothingSetsAreCutToAShareOfMemory(t *testing.T) {
+	t.Setenv("GOMEMLIMIT", "")
 	c := mustSettings(t, "--memory", "512MiB", "--text-index", "300MiB")
-	if c.ProfileCache != 64<<20 || c.TextIndex != 300<<20 || c.FilterColumns != 64<<20 || c.BlockCache != 16<<20 {
-		t.Errorf("profiles %s, words %s, columns %s, blocks %s", c.ProfileCache, c.TextIndex, c.FilterColumns, c.BlockCache)
+	if c.ProfileCache != 64<<20 || c.TextIndex != 300<<20 || c.FilterColumns != 64<<20 || c.BlockCache != 16<<20 || c.Memtable != 16<<20 {
+		t.Errorf("profiles %s, words %s, columns %s, blocks %s, memtable %s", c.ProfileCache, c.TextIndex, c.FilterColumns, c.BlockCache, c.Memtable)
 	}
-	if c = mustSettings(t, "--memory", "64GiB"); c.ProfileCache != 256<<20 {
-		t.Errorf("with much memory profiles are %s", c.ProfileCache)
+	if c = mustSettings(t, "--memory", "128MiB"); c.Memtable != 8<<20 {
+		t.Errorf("the least memtable is 8MiB, with little memory it is %s", c.Memtable)
+	}
+	if c.Compression != "none" || mustSettings(t, "--memory", "128MiB", "--store-compression", "snappy").Compression != "snappy" {
+		t.Errorf("with little memory tables are packed by %s", c.Compression)
+	}
+	if c = mustSettings(t, "--memory", "64GiB"); c.Compression != "snappy" || c.ProfileCache != 256<<20 || c.Memtable != 64<<20 {
+		t.Errorf("with much memory profiles are %s, a memtable is %s", c.ProfileCache, c.Memtable)
 	}
 	was := debug.SetMemoryLimit(math.MaxInt64)
 	t.Cleanup(func() { debug.SetMemoryLimit(was) })
@@ -114,9 +122,39 @@ func TestCachesThatNothingSetsAreCutToAShareOfMemory(t *testing.T) {
 	if now := debug.SetMemoryLimit(-1); now != 64<<30 {
 		t.Errorf("the collector's limit is %d", now)
 	}
-	debug.SetMemoryLimit(256 << 20) // as GOMEMLIMIT does
-	if c = mustSettings(t); c.ProfileCache != 32<<20 {
-		t.Errorf("under GOMEMLIMIT profiles are %s", c.ProfileCache)
+}
+
+func TestGoMemLimitCountsWhereMemoryIsNotSetAndIsShown(t *testing.T) {
+	t.Setenv("GOMEMLIMIT", "256MiB")
+	c := mustSettings(t)
+	if c.Memory != 256<<20 || c.ProfileCache != 32<<20 {
+		t.Errorf("under GOMEMLIMIT memory is %s and profiles are %s", c.Memory, c.ProfileCache)
+	}
+	var shown bytes.Buffer
+	if err := c.settings.Print(&shown); err != nil {
+		t.Fatal(err)
+	}
+	for _, words := range [][]string{{"memory: 256MiB", "environment GOMEMLIMIT"}, {"profile-cache: 32MiB", "default for memory 256MiB"}} {
+		if !slices.ContainsFunc(strings.Split(shown.String(), "\n"), func(line string) bool { return holds(line, words) }) {
+			t.Errorf("config print says nothing of %q:\n%s", words, shown.String())
+		}
+	}
+	if c = mustSettings(t, "--memory", "1GiB"); c.Memory != 1<<30 || c.ProfileCache != 128<<20 {
+		t.Errorf("beside --memory GOMEMLIMIT counts: memory is %s, profiles are %s", c.Memory, c.ProfileCache)
+	}
+	t.Setenv("GOMEMLIMIT", "off")
+	if c = mustSettings(t); c.Memory != 0 || c.ProfileCache != 256<<20 {
+		t.Errorf("with GOMEMLIMIT off memory is %s and profiles are %s", c.Memory, c.ProfileCache)
+	}
+}
+
+func TestAScheduledTrainingHasItsBoundOfEpochs(t *testing.T) {
+	trains, err := mustSettings(t, "--train-every", "1h", "--train-epochs", "3").training()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if at := slices.Index(trains.Command, "--epochs"); at < 0 || trains.Command[at+1] != "3" {
+		t.Errorf("the command is %q", trains.Command)
 	}
 }
 
@@ -141,6 +179,18 @@ func TestReloadChangesWhatCanChangeAndNamesWhatCannot(t *testing.T) {
 		rewrite("ranking-age: 0s\ntrain-after: " + events + "\n")
 		log.await(t, "setting changed", "name=train-after", "to="+events)
 	}
+}
+
+func TestASignalDuringTheStartIsObeyedAfterIt(t *testing.T) {
+	path := settingsFile(t, "ranking-age: 1s\n")
+	var log book
+	s := launchKindred(t, &log, "--config", path)
+	log.await(t, asKindred, "is no setting") // the first line: it has read its settings and opens the store
+	if err := os.WriteFile(path, []byte("ranking-age: 0s\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.hangUp()
+	log.await(t, "setting changed", "name=ranking-age", "from=1s", "to=0s")
 }
 
 // await waits until a line of the log holds all words.

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"math"
 	"runtime"
 	"runtime/debug"
 	"time"
@@ -50,7 +49,7 @@ type limitFlags struct {
 
 // memoryFlags bound memory.
 type memoryFlags struct {
-	Memory         config.Size `default:"0" zero:"" min:"128MiB" group:"Limits of memory" help:"Memory of the Go heap that the collector keeps to (as GOMEMLIMIT), and that the caches below are cut to a share of where nothing sets them. Not covered: the store's memory maps and memtables, a transformer's native memory, training's child. Vectors, index and catalog are in the heap, but grow with the catalog whatever is set here. 0: GOMEMLIMIT, or no limit."`
+	Memory         config.Size `default:"0" zero:"" min:"128MiB" group:"Limits of memory" help:"Memory of Go, its heap above all, that the collector keeps to (as GOMEMLIMIT), and that caches and memtables below are cut to a share of where nothing sets them. Not covered: the store's memory maps, which the kernel takes back when others need them; a transformer's native memory; training's child. Vectors, index and catalog are in the heap, but grow with the catalog whatever is set here. 0: GOMEMLIMIT of the environment, or no limit."`
 	ProfileCache   config.Size `default:"256MiB" min:"1MiB" max:"1TiB" group:"Limits of memory" help:"Profiles of a tenant in memory. At most an eighth of memory where nothing sets it."`
 	TextIndex      config.Size `default:"1GiB" min:"1MiB" max:"1TiB" group:"Limits of memory" help:"Index of words of a tenant, about 500 bytes an item. At most a quarter of memory where nothing sets it."`
 	FilterColumns  config.Size `default:"256MiB" min:"1MiB" max:"1TiB" group:"Limits of memory" help:"Columns that filters of a tenant are answered from. At most an eighth of memory where nothing sets it."`
@@ -58,33 +57,60 @@ type memoryFlags struct {
 	FilterPrograms int         `default:"1024" min:"1" max:"1048576" group:"Limits of memory" help:"Compiled filters of a tenant that are kept."`
 	BlockCache     config.Size `default:"32MiB" min:"1MiB" max:"1TiB" group:"Limits of memory" help:"The store's cache of blocks. At most a 32nd of memory where nothing sets it."`
 	IndexCache     config.Size `default:"32MiB" min:"1MiB" max:"1TiB" group:"Limits of memory" help:"The store's cache of its indexes. At most a 32nd of memory where nothing sets it."`
-	Memtable       config.Size `default:"64MiB" min:"8MiB" max:"1GiB" group:"Limits of memory" help:"One memtable of the store. A start after a crash reads as much."`
+	Memtable       config.Size `default:"64MiB" min:"8MiB" max:"1GiB" group:"Limits of memory" help:"One memtable of the store, which takes 1.3 times as much of the heap. A start after a crash reads as much. At most a 32nd of memory where nothing sets it."`
+	Compression    string      `name:"store-compression" default:"snappy" enum:"snappy,none" group:"Limits of memory" help:"How new tables of the store are packed. Unpacked ones take twice the disk, and a compaction a third of the memory. none where memory is below 1GiB and nothing sets it."`
 	Memtables      int         `default:"3" min:"1" max:"16" group:"Limits of memory" help:"Memtables in memory at once."`
 }
 
-// shares are the parts of memory that caches are cut to.
+// shares are the parts of memory that caches and memtables are cut to.
 func (m *memoryFlags) shares() map[string]share {
 	return map[string]share{
-		"profile-cache": {&m.ProfileCache, 8}, "text-index": {&m.TextIndex, 4}, "filter-columns": {&m.FilterColumns, 8},
-		"filter-bitmaps": {&m.FilterBitmaps, 32}, "block-cache": {&m.BlockCache, 32}, "index-cache": {&m.IndexCache, 32},
+		"profile-cache": {&m.ProfileCache, 8, 1 << 20}, "text-index": {&m.TextIndex, 4, 1 << 20}, "filter-columns": {&m.FilterColumns, 8, 1 << 20},
+		"filter-bitmaps": {&m.FilterBitmaps, 32, 1 << 20}, "block-cache": {&m.BlockCache, 32, 1 << 20}, "index-cache": {&m.IndexCache, 32, 1 << 20},
+		"memtable": {&m.Memtable, 32, 8 << 20},
 	}
 }
 
 type share struct {
-	size *config.Size
-	part config.Size // one part of so many
+	size  *config.Size
+	part  config.Size // one part of so many
+	least config.Size
 }
 
-// fit cuts the caches that nothing sets to their share of a memory, 0 for no limit.
-func (m *memoryFlags) fit(memory config.Size, given func(name string) bool) {
-	if memory == 0 {
+// memoryVariable is Go's own variable of the limit.
+const memoryVariable = "GOMEMLIMIT"
+
+// fit takes Go's own limit, as the environment has it, where nothing sets memory, and cuts what nothing sets to its share.
+// The settings are told, so that they show it.
+func (m *memoryFlags) fit(goLimit string, settings *config.Settings) {
+	if limit := sizeOf(goLimit); m.Memory == 0 && limit > 0 {
+		m.Memory = limit
+		settings.Note("memory", config.Env, memoryVariable)
+	}
+	if m.Memory == 0 {
 		return
 	}
+	if m.Memory < 1<<30 && !settings.Given("store-compression") {
+		m.Compression = "none"
+		settings.Note("store-compression", config.Default, "for memory "+m.Memory.String())
+	}
 	for name, s := range m.shares() {
-		if !given(name) {
-			*s.size = max(1<<20, min(*s.size, memory/s.part))
+		if settings.Given(name) {
+			continue
+		}
+		if cut := max(s.least, m.Memory/s.part); cut < *s.size {
+			*s.size = cut
+			settings.Note(name, config.Default, "for memory "+m.Memory.String())
 		}
 	}
+}
+
+// sizeOf is a limit as Go reads it; 0 for none. Go has ended a process with one that it cannot read.
+func sizeOf(goLimit string) (s config.Size) {
+	if s.UnmarshalText([]byte(goLimit)) != nil {
+		return 0
+	}
+	return s
 }
 
 // setLimit sets the collector's limit, if there is one.
@@ -92,17 +118,6 @@ func (m *memoryFlags) setLimit() {
 	if m.Memory > 0 {
 		debug.SetMemoryLimit(int64(m.Memory))
 	}
-}
-
-// limit is the collector's limit as it will be: the flag, else GOMEMLIMIT; 0 for none.
-func (m *memoryFlags) limit() config.Size {
-	if m.Memory > 0 {
-		return m.Memory
-	}
-	if now := debug.SetMemoryLimit(-1); now != math.MaxInt64 {
-		return config.Size(now)
-	}
-	return 0
 }
 
 // check reports limits that do not fit together.
@@ -147,4 +162,5 @@ func (m *memoryFlags) put(c *service.Config) {
 	f.MaxColumnBytes, f.MaxBitmapBytes, f.MaxPrograms = int(m.FilterColumns), int(m.FilterBitmaps), m.FilterPrograms
 	s := &c.Store
 	s.BlockCache, s.IndexCache, s.MemTable, s.MemTables = int64(m.BlockCache), int64(m.IndexCache), int64(m.Memtable), m.Memtables
+	s.Uncompressed = m.Compression == "none"
 }

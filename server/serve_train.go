@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"strconv"
 
 	"github.com/kindred-rec/kindred/server/training/schedule"
 )
@@ -18,7 +19,7 @@ func (c *serveCommand) training() (schedule.Config, error) {
 	if err != nil {
 		return s, fmt.Errorf("--train-every: the path of this program: %w", err)
 	}
-	s.Command = []string{program, "train", "--encoder", c.Encoder, "--backend", c.Backend}
+	s.Command = []string{program, "train", "--encoder", c.Encoder, "--backend", c.Backend, "--epochs", strconv.Itoa(c.TrainEpochs)}
 	for _, addr := range c.EmbedAddr {
 		s.Command = append(s.Command, "--embed-addr", addr)
 	}

@@ -203,7 +203,7 @@ func (c *trainCommand) fromService(ctx context.Context, o training.Options, addr
 		return trainError(err)
 	}
 	if o.Dir = c.Out; o.Dir == "" {
-		if o.Dir, err = os.MkdirTemp(c.Checkpoint, "kindred-train-"); err != nil {
+		if o.Dir, err = os.MkdirTemp(c.Checkpoint, schedule.WorkPrefix); err != nil {
 			return fmt.Errorf("train: %w", err)
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(o.Dir)) }()

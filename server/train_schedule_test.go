@@ -219,6 +219,10 @@ func TestAChildThatIsKilledIsFollowedByOneThatGoesOn(t *testing.T) {
 	if st.Outcome != kindredv1.TrainingOutcome_TRAINING_OUTCOME_PROMOTED || st.Failures != 0 {
 		t.Errorf("%v", st)
 	}
+	left, err := filepath.Glob(filepath.Join(s.data, "training", "1", schedule.WorkPrefix+"*"))
+	if err != nil || len(left) > 0 {
+		t.Errorf("the child that was killed left %v %v behind", left, err)
+	}
 	if !strings.Contains(log.String(), "going on from a checkpoint") {
 		t.Errorf("the second child began anew:\n%s", log.String())
 	}

@@ -7,32 +7,36 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"text/tabwriter"
 
-	"github.com/kindred-rec/kindred/embed/bundle"
-	"github.com/kindred-rec/kindred/index/hnsw"
+	kindredv1 "github.com/kindred-rec/kindred/proto/kindred/v1"
+	"github.com/kindred-rec/kindred/server/api"
 	"github.com/kindred-rec/kindred/server/backup"
 	"github.com/kindred-rec/kindred/server/service"
 	"github.com/kindred-rec/kindred/server/store"
 )
 
 type verifyCommand struct {
-	Data   string `type:"path" placeholder:"DIR" xor:"target" help:"Directory of a store that no service has open."`
+	storeTarget
 	Backup string `type:"path" placeholder:"DIR" xor:"target" help:"Directory of backups, whose checksums to compare."`
-	JSON   bool   `name:"json" help:"Print JSON."`
+	Rate   int64  `default:"32" placeholder:"MIB" help:"With --addr: MiB to read a second, 1 to 10,240."`
+	Repair bool   `help:"With --data: open a store whose newest logs are damaged with all that can be read of them. Copies of the damaged files are kept in DIR/damaged, and what is lost is said. Stop the service first; a backup, if there is one, has more."`
 }
 
 // Help is what `verify --help` says beyond its flags.
 func (verifyCommand) Help() string {
 	return `Reads every table, row, trained model and index of a store, and holds them against each other.
-Exits with 1 if anything is wrong, and names it. To verify a store that is served, take a backup,
-restore it elsewhere and verify that.
+Exits with 1 if anything is wrong, and names it. A running service goes on meanwhile: it reads
+slowly, as of one moment.
 
-Example:
-  kindred verify --data /var/lib/kindred`
+A store whose files were damaged is not opened, by no command, and nothing of it is changed. --repair opens one
+whose newest logs (*.mem) were: it loses what cannot be read, and says what.
+
+Examples:
+  kindred verify --addr 127.0.0.1:50051 --key-file admin.key
+  kindred verify --data /var/lib/kindred
+  kindred verify --data /var/lib/kindred --repair`
 }
 
 // Run verifies a store, or backups.
@@ -40,10 +44,43 @@ func (c *verifyCommand) Run(ctx context.Context) error {
 	switch {
 	case c.Backup != "":
 		return c.backups()
+	case c.Addr != "":
+		return c.remote(ctx)
 	case c.Data != "":
 		return c.data(ctx)
 	}
-	return errors.New("verify: give --data of a store that no service has open, or --backup of a directory of backups")
+	return errors.New("verify: give --data of a store that no service has open, --addr of a running service, or --backup of a directory of backups")
+}
+
+func (c *verifyCommand) remote(ctx context.Context) error {
+	if c.Repair {
+		return errors.New("verify: --repair is for a store that no service has open: give --data")
+	}
+	bar := newMeter(os.Stderr, "verify")
+	var found *store.Verification
+	err := c.with(ctx, "verify", func(ctx context.Context, client kindredv1.OperationsServiceClient) (err error) {
+		found, err = api.RemoteVerify(ctx, client, c.Rate<<20, bar.add)
+		return err
+	}, nil)
+	bar.finish()
+	if err != nil {
+		return err
+	}
+	return c.tell(found, c.Addr)
+}
+
+// tell prints what was found, and is an error where something is wrong.
+func (c *verifyCommand) tell(found *store.Verification, where string) error {
+	var err error
+	if c.JSON {
+		err = json.NewEncoder(os.Stdout).Encode(found)
+	} else {
+		err = printVerification(os.Stdout, found)
+	}
+	if err == nil && !found.Whole() {
+		return wrong{where}
+	}
+	return err
 }
 
 func (c *verifyCommand) backups() error {
@@ -70,7 +107,9 @@ func (c *verifyCommand) backups() error {
 }
 
 func (c *verifyCommand) data(ctx context.Context) error {
-	s, err := openStored("verify", c.Data)
+	o := store.DefaultOptions()
+	o.Repair = c.Repair
+	s, err := openStoredWith("verify", c.Data, o)
 	if err != nil {
 		return err
 	}
@@ -80,58 +119,16 @@ func (c *verifyCommand) data(ctx context.Context) error {
 	if err := errors.Join(err, s.Close()); err != nil {
 		return fmt.Errorf("verify: %w", err)
 	}
-	if err := errors.Join(verifyModels(c.Data, found), verifyIndexes(c.Data, found)); err != nil {
+	if err := service.VerifyFiles(c.Data, found, func(int64) error { return nil }); err != nil {
 		return fmt.Errorf("verify: %w", err)
 	}
-	if c.JSON {
-		err = json.NewEncoder(os.Stdout).Encode(found)
-	} else {
-		err = printVerification(os.Stdout, found)
-	}
-	if err == nil && !found.Whole() {
-		return wrong{c.Data}
-	}
-	return err
+	return c.tell(found, c.Data)
 }
 
 // wrong ends the command with 1 after the faults were printed.
-type wrong struct{ dir string }
+type wrong struct{ where string }
 
-func (w wrong) Error() string { return fmt.Sprintf("verify: %s has faults; see above", w.dir) }
-
-// checkFiles adds the result of checks of files to a verification.
-func checkFiles(found *store.Verification, kind string, paths []string, check func(path string) error) {
-	n := store.Count{Kind: kind}
-	for _, path := range paths {
-		n.Rows++
-		if err := check(path); err != nil {
-			n.Faults++
-			found.Faults = append(found.Faults, store.Fault{Kind: kind, Key: path, What: err.Error()})
-		}
-	}
-	found.Counts = append(found.Counts, n)
-}
-
-func verifyModels(data string, found *store.Verification) error {
-	paths, err := filepath.Glob(filepath.Join(service.ModelsDir(data), "*", strings.Repeat("[0-9a-f]", 64)))
-	if err != nil {
-		return err
-	}
-	checkFiles(found, "model", paths, func(path string) error {
-		_, err := bundle.Open(path, bundle.Limits{})
-		return err
-	})
-	return nil
-}
-
-func verifyIndexes(data string, found *store.Verification) error {
-	paths, err := filepath.Glob(filepath.Join(service.IndexDir(data), "*.hnsw"))
-	if err != nil {
-		return err
-	}
-	checkFiles(found, "index", paths, hnsw.CheckFile)
-	return nil
-}
+func (w wrong) Error() string { return fmt.Sprintf("verify: %s has faults; see above", w.where) }
 
 func printVerification(out io.Writer, found *store.Verification) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)

@@ -77,9 +77,18 @@ func (s *adminService) GetTenant(ctx context.Context, req *kindredv1.GetTenantRe
 			CachedProfiles: st.Profiles, MemoryBytes: st.MemoryBytes, Events: st.Events, DecisionsDropped: st.DecisionsDropped, RankingsReused: st.RankingsReused,
 			Index: indexToWire(&st.Index), Encoding: encodingToWire(&st.Encoding),
 			ServingModel: string(st.Models.Serving), PromotedModel: string(st.Models.Promoted), ModelFault: printable(st.Models.Fault),
-			Training: s.trainingToWire(name),
+			Training: s.trainingToWire(name), Kept: keptToWire(sh.Kept()),
 		},
 	}, nil
+}
+
+func keptToWire(list []shop.KeptStatus) (out []*kindredv1.KeptStatus) {
+	for _, k := range list {
+		out = append(out, &kindredv1.KeptStatus{
+			Kind: k.Kind, Removed: k.Removed, OldestTime: stampOf(k.Oldest), KeptFor: lengthOf(k.For), LookTime: stampOf(k.Looked),
+		})
+	}
+	return out
 }
 
 func encodingToWire(e *shop.EncodingStatus) *kindredv1.EncodingStatus {

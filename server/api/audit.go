@@ -22,6 +22,7 @@ import (
 var audited = map[string][]string{
 	"AdminService": {
 		"CreateTenant", "UpdateTenant", "CreateKey", "RevokeKey", "RotateKey", "RefreshGeneration", "ExportEvents", "ExportDecisions",
+		"ReloadConfiguration",
 	},
 	"CatalogService":    {"RollbackCatalog"},
 	"PolicyService":     {"PutPolicy", "DeletePolicy"},
@@ -162,6 +163,11 @@ func targetOf(req any) string {
 		return "experiment " + r.Experiment.GetName()
 	case *kindredv1.DeleteExperimentRequest:
 		return "experiment " + r.Name
+	case *kindredv1.ReloadConfigurationRequest:
+		if r.DryRun {
+			return "dry run of the settings"
+		}
+		return "settings"
 	case *kindredv1.DownloadModelRequest:
 		return "model " + r.Hash
 	case *kindredv1.PromoteModelRequest:

@@ -64,7 +64,7 @@ func (s *recommendationService) RecommendBulk(req *kindredv1.RecommendBulkReques
 
 // bulk converts a request.
 func (r *reading) bulk(w *kindredv1.RecommendBulkRequest) shop.BulkQuery {
-	q := shop.BulkQuery{Cursor: w.Cursor, Max: r.limit("max_results", w.MaxResults, maxBulk)}
+	q := shop.BulkQuery{Cursor: w.Cursor, Max: r.limit("max_results", w.MaxResults, maxBulk, "")}
 	if q.Max == 0 {
 		q.Max = maxBulk
 	}
@@ -81,7 +81,7 @@ func (r *reading) bulk(w *kindredv1.RecommendBulkRequest) shop.BulkQuery {
 	q.Row = r.row("request.", &kindredv1.RowRequest{
 		Surface: ask.Surface, Limit: ask.Limit, Filter: ask.Filter, SeenPolicy: ask.SeenPolicy, Diversity: ask.Diversity,
 	}, shop.SeenDefault)
-	q.Row.Policy, q.Exclude, q.Seed, q.Explain = r.policy(ask.Policy), r.ids("request.exclude_item_ids", ask.ExcludeItemIds, maxExclude), ask.Seed, ask.Explain
+	q.Row.Policy, q.Exclude, q.Seed, q.Explain = r.policy(ask.Policy), r.ids("request.exclude_item_ids", ask.ExcludeItemIds, r.bounds.Exclude, "max-exclude"), ask.Seed, ask.Explain
 	switch {
 	case (len(w.Subjects) == 0) == (w.Segment == nil):
 		r.fault("subjects", "has %d entries beside a segment or none: give 1 to %d subjects, or a segment", len(w.Subjects), maxBulk)
@@ -123,8 +123,8 @@ func (r *reading) segment(w *kindredv1.Segment) *shop.Segment {
 		r.faults = append(r.faults, violation{f.Field, f.Description})
 	}
 	return &shop.Segment{
-		Since: timeOf(w.ActiveSince), MinEvents: r.limit("segment.min_events", w.MinEvents, maxMinEvents),
-		Items: r.ids("segment.item_ids", w.ItemIds, maxSegmentItems), Filter: r.text("segment.filter", w.Filter, record.MaxFilter),
+		Since: timeOf(w.ActiveSince), MinEvents: r.limit("segment.min_events", w.MinEvents, maxMinEvents, ""),
+		Items: r.ids("segment.item_ids", w.ItemIds, maxSegmentItems, ""), Filter: r.text("segment.filter", w.Filter, record.MaxFilter, ""),
 	}
 }
 

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	kindredv1 "github.com/kindred-rec/kindred/proto/kindred/v1"
@@ -54,14 +53,14 @@ func (s *Server) writeThrough(ctx context.Context, sh *shop.Shop, b *batch) (*ki
 }
 
 func (s *catalogService) UpsertItems(ctx context.Context, req *kindredv1.UpsertItemsRequest) (*kindredv1.UpsertItemsResponse, error) {
-	if err := sized("items", len(req.Items)); err != nil {
+	if err := s.Bounds.sized("items", len(req.Items)); err != nil {
 		return nil, err
 	}
 	sh, err := s.shop(ctx)
 	if err != nil {
 		return nil, err
 	}
-	b := itemBatch(req.Items, 0)
+	b := s.itemBatch(req.Items, 0)
 	counts, _, token, err := s.write(ctx, sh, b, req.DryRun)
 	if err != nil {
 		return nil, err
@@ -72,17 +71,17 @@ func (s *catalogService) UpsertItems(ctx context.Context, req *kindredv1.UpsertI
 	return &kindredv1.UpsertItemsResponse{Counts: counts, Errors: b.errors, WriteToken: token}, nil
 }
 
-func itemBatch(items []*kindredv1.Item, base int64) *batch {
+func (s *Server) itemBatch(items []*kindredv1.Item, base int64) *batch {
 	b := newBatch("items", len(items), base)
 	for i, w := range items {
 		it, faults := itemFromWire(w)
-		b.add(i, w.GetId(), record.Mutation{Item: it}, faults)
+		b.add(i, w.GetId(), record.Mutation{Item: it}, beside(faults, s.Bounds.item(it)))
 	}
 	return b
 }
 
 func (s *catalogService) PatchItems(ctx context.Context, req *kindredv1.PatchItemsRequest) (*kindredv1.PatchItemsResponse, error) {
-	if err := sized("patches", len(req.Patches)); err != nil {
+	if err := s.Bounds.sized("patches", len(req.Patches)); err != nil {
 		return nil, err
 	}
 	sh, err := s.shop(ctx)
@@ -105,7 +104,7 @@ func (s *catalogService) PatchItems(ctx context.Context, req *kindredv1.PatchIte
 }
 
 func (s *catalogService) DeleteItems(ctx context.Context, req *kindredv1.DeleteItemsRequest) (*kindredv1.DeleteItemsResponse, error) {
-	if err := sized("ids", len(req.Ids)); err != nil {
+	if err := s.Bounds.sized("ids", len(req.Ids)); err != nil {
 		return nil, err
 	}
 	sh, err := s.shop(ctx)
@@ -145,19 +144,8 @@ func (s *catalogService) GetItem(ctx context.Context, req *kindredv1.GetItemRequ
 
 const defaultPage = 100
 
-// pageSize returns the size asked for, or the default for 0.
-func pageSize(n int32) (int, error) {
-	if n < 0 || n > maxRows {
-		return 0, invalid(violation{"page_size", fmt.Sprintf("is %d: give 1 to %d, or 0 for %d", n, maxRows, defaultPage)})
-	}
-	if n == 0 {
-		return defaultPage, nil
-	}
-	return int(n), nil
-}
-
 func (s *catalogService) ListItems(ctx context.Context, req *kindredv1.ListItemsRequest) (*kindredv1.ListItemsResponse, error) {
-	size, err := pageSize(req.PageSize)
+	size, err := s.Bounds.pageSize(req.PageSize)
 	if err != nil {
 		return nil, err
 	}

@@ -27,15 +27,16 @@ import (
 
 // adminOnly are the methods that no other role may call, on purpose.
 var adminOnly = map[string]bool{
-	"/kindred.v1.AdminService/CreateTenant":      true,
-	"/kindred.v1.AdminService/ListTenants":       true,
-	"/kindred.v1.AdminService/UpdateTenant":      true,
-	"/kindred.v1.AdminService/CreateKey":         true,
-	"/kindred.v1.AdminService/ListKeys":          true,
-	"/kindred.v1.AdminService/RevokeKey":         true,
-	"/kindred.v1.AdminService/RotateKey":         true,
-	"/kindred.v1.AdminService/ListAudit":         true,
-	"/kindred.v1.AdminService/RefreshGeneration": true,
+	"/kindred.v1.AdminService/CreateTenant":        true,
+	"/kindred.v1.AdminService/ListTenants":         true,
+	"/kindred.v1.AdminService/UpdateTenant":        true,
+	"/kindred.v1.AdminService/CreateKey":           true,
+	"/kindred.v1.AdminService/ListKeys":            true,
+	"/kindred.v1.AdminService/RevokeKey":           true,
+	"/kindred.v1.AdminService/RotateKey":           true,
+	"/kindred.v1.AdminService/ListAudit":           true,
+	"/kindred.v1.AdminService/RefreshGeneration":   true,
+	"/kindred.v1.AdminService/ReloadConfiguration": true,
 }
 
 // services returns the descriptors of all services of the wire contract.
@@ -88,6 +89,7 @@ var codesOf = map[string]struct {
 	"record.ErrOverloaded": {record.ErrOverloaded, codes.ResourceExhausted},
 	"record.ErrDiskFull":   {record.ErrDiskFull, codes.Unavailable},
 	"record.ErrStopped":    {record.ErrStopped, codes.Unavailable},
+	"record.ErrUnreadable": {record.ErrUnreadable, codes.Unavailable},
 	"record.ErrClosed":     {record.ErrClosed, codes.Unavailable},
 	"record.ErrCorrupt":    {record.ErrCorrupt, codes.DataLoss},
 	"record.ErrHeld":       {record.ErrHeld, codes.Unavailable},

@@ -69,6 +69,8 @@ func (s *Server) statusOf(ctx context.Context, err error) error {
 		return status.Error(codes.DataLoss, "a stored value is damaged; the service's log says which")
 	case errors.Is(err, record.ErrStopped): // the cause names files; the store has logged it
 		return status.Error(codes.Unavailable, record.ErrStopped.Error())
+	case errors.Is(err, record.ErrUnreadable):
+		return status.Error(codes.Unavailable, record.ErrUnreadable.Error())
 	case errors.Is(err, context.Canceled):
 		return status.Error(codes.Canceled, "the caller went away")
 	case errors.Is(err, context.DeadlineExceeded):

@@ -19,13 +19,13 @@ func (s *Server) eventBatch(events []*kindredv1.Event) *batch {
 	b, now := newBatch("events", len(events), 0), s.Now()
 	for i, w := range events {
 		e, faults := eventFromWire(w, now)
-		b.add(i, w.GetId(), record.Mutation{Event: e}, faults)
+		b.add(i, w.GetId(), record.Mutation{Event: e}, beside(faults, s.Bounds.event(e)))
 	}
 	return b
 }
 
 func (s *eventService) WriteEvents(ctx context.Context, req *kindredv1.WriteEventsRequest) (*kindredv1.WriteEventsResponse, error) {
-	if err := sized("events", len(req.Events)); err != nil {
+	if err := s.Bounds.sized("events", len(req.Events)); err != nil {
 		return nil, err
 	}
 	sh, err := s.shop(ctx)
@@ -97,7 +97,7 @@ func (s *eventService) readRequests(ctx context.Context, stream kindredv1.EventS
 		if err != nil {
 			return err
 		}
-		if err := sized("events", len(req.Events)); err != nil {
+		if err := s.Bounds.sized("events", len(req.Events)); err != nil {
 			return err
 		}
 		next := submitted{batch: s.eventBatch(req.Events)}

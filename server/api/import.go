@@ -108,7 +108,7 @@ func (r *importRun) rows(write func(*batch) (*kindredv1.RowCounts, error)) error
 			return invalid(violation{"options", "came twice: send them once, first"})
 		}
 		items := msg.GetItems().GetItems()
-		if err := sized("items", len(items)); err != nil {
+		if err := r.service.Bounds.sized("items", len(items)); err != nil {
 			return err
 		}
 		if err := r.take(items, write); err != nil {
@@ -131,7 +131,7 @@ func (r *importRun) stays() string {
 }
 
 func (r *importRun) take(items []*kindredv1.Item, write func(*batch) (*kindredv1.RowCounts, error)) error {
-	b := itemBatch(items, r.row)
+	b := r.service.itemBatch(items, r.row)
 	counts, err := write(b)
 	if err != nil {
 		return err

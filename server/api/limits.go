@@ -7,29 +7,24 @@ import (
 )
 
 // Limit is a bound of the wire contract: clients and stored rows rely on it, so that no
-// setting changes it.
+// setting changes it. Those that a service may lower are Bounds.
 type Limit struct {
 	What  string // as documents name it
 	Bound string
 }
 
-// FixedLimits lists the bounds of the wire contract. What is past one is refused with
-// INVALID_ARGUMENT and the name of its field.
+// FixedLimits lists the bounds of the wire contract that no setting lowers. What is past one is
+// refused with INVALID_ARGUMENT and the name of its field.
 func FixedLimits() []Limit {
 	count := func(what string, n int) Limit { return Limit{what, fmt.Sprint(n)} }
 	bytes := func(what string, n int) Limit { return Limit{what, fmt.Sprintf("%d bytes", n)} }
 	return []Limit{
-		count("rows or events of one call", maxRows), count("rows of one page of a listing", maxListed),
-		count("items of a list (limit)", maxLimit), count("items of RankItems", maxRanked), count("rows of a page", maxPageRows),
-		count("context items", maxContext), count("excluded items", maxExclude), count("explained items", maxExplain),
-		bytes("a search text", maxQuery), {"max_wait", maxWait.String()},
+		count("rows of a page", maxPageRows), count("explained items", maxExplain), {"max_wait", maxWait.String()},
 		count("users of one bulk call", maxBulk), count("items that make a segment", maxSegmentItems),
-		bytes("an id", record.MaxID), bytes("a title", record.MaxTitle), bytes("a description", record.MaxDescription),
+		bytes("an id", record.MaxID), bytes("a title", record.MaxTitle),
 		count("categories of an item", record.MaxCategories), bytes("a category", record.MaxCategory),
 		count("tags of an item", record.MaxTags), bytes("a tag", record.MaxTag), bytes("a brand or seller", record.MaxName),
-		bytes("a URL", record.MaxURL), count("attributes of an item", record.MaxAttributes),
-		count("elements of a list attribute", record.MaxElements), bytes("a string attribute", record.MaxString),
-		bytes("a comment or search of an event", record.MaxText), count("context pairs of an event", record.MaxPairs),
+		bytes("a URL", record.MaxURL), count("context pairs of an event", record.MaxPairs),
 		count("event types, surfaces, attributes that a tenant declares, each", record.MaxDeclared),
 		bytes("the filter of a surface", record.MaxFilter), count("policies of a tenant", record.MaxPolicies),
 		count("rules of a policy", record.MaxRules), count("caps of a policy", record.MaxCaps),

@@ -28,6 +28,9 @@ type Operations struct {
 	*Server
 	Backups backup.Source
 	Keeper  Keeper
+	// Verifier reads all that is kept, so many bytes a second (0: DefaultVerifyRate), and
+	// tells progress of what it has read. record.ErrOverloaded: one is under way.
+	Verifier func(ctx context.Context, bytesPerSecond int64, progress func(rows, bytes int64)) (*store.Verification, error)
 }
 
 type operationsService struct {
@@ -64,7 +67,7 @@ func (s *operationsService) Backup(req *kindredv1.BackupRequest, stream grpc.Ser
 	if len(req.Floors) > maxFloors || len(req.Bundles) > maxBundles {
 		return invalid(violation{"floors", "at most 10,000 floors and 100,000 bundles are taken: begin a new backup"})
 	}
-	ask := backup.Ask{Bundles: req.Bundles}
+	ask := backup.Ask{Bundles: req.Bundles, Audit: req.Audit}
 	if b := req.Base; b != nil {
 		ask.Since = store.Point{Epoch: b.Epoch, Version: b.Version, Time: timeOf(b.Time)}
 	}
@@ -104,6 +107,12 @@ func (s backupStream) Bundle(name string, part []byte) error {
 	return s.Send(&kindredv1.BackupResponse{Part: &kindredv1.BackupResponse_Bundle{Bundle: m}})
 }
 
+// Audit implements backup.Sink.
+func (s backupStream) Audit(name string, part []byte) error {
+	m := &kindredv1.BackupAudit{Name: name, Chunk: part}
+	return s.Send(&kindredv1.BackupResponse{Part: &kindredv1.BackupResponse_Audit{Audit: m}})
+}
+
 // End implements backup.Sink.
 func (s backupStream) End(rows, bundles int64) error {
 	m := &kindredv1.BackupEnd{Rows: rows, Bundles: bundles}
@@ -119,7 +128,7 @@ type RemoteBackup struct {
 func (r RemoteBackup) Give(ctx context.Context, ask backup.Ask, to backup.Sink) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // ends the stream where the sink refuses
-	req := &kindredv1.BackupRequest{Bundles: ask.Bundles}
+	req := &kindredv1.BackupRequest{Bundles: ask.Bundles, Audit: ask.Audit}
 	if p := ask.Since; p != (store.Point{}) {
 		req.Base = &kindredv1.BackupBase{Epoch: p.Epoch, Version: p.Version, Time: stampOf(p.Time)}
 	}
@@ -163,6 +172,8 @@ func receive(m *kindredv1.BackupResponse, to backup.Sink) (ended bool, err error
 		return false, to.Rows(store.Frame{Bytes: p.Rows.GetFrame(), Next: p.Rows.GetNextKey(), Rows: int(p.Rows.GetRows())})
 	case *kindredv1.BackupResponse_Bundle:
 		return false, to.Bundle(p.Bundle.GetName(), p.Bundle.GetChunk())
+	case *kindredv1.BackupResponse_Audit:
+		return false, to.Audit(p.Audit.GetName(), p.Audit.GetChunk())
 	case *kindredv1.BackupResponse_End:
 		return true, to.End(p.End.GetRows(), p.End.GetBundles())
 	}

@@ -102,7 +102,7 @@ func (s *profileService) ListEvents(ctx context.Context, req *kindredv1.ListEven
 	if err != nil {
 		return nil, err
 	}
-	size, err := pageSize(req.PageSize)
+	size, err := s.Bounds.pageSize(req.PageSize)
 	if err != nil {
 		return nil, err
 	}

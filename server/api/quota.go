@@ -19,7 +19,8 @@ import (
 
 // Quotas keeps callers within their quotas. It stands behind the first step of auth.Gate.
 //
-// A unary call past a quota is refused with RESOURCE_EXHAUSTED, RetryInfo and QuotaFailure. A
+// [Quotas.Ahead] refuses most of what is past a quota before its message is read; the interceptors know the whole message and
+// decide. A unary call past a quota is refused with RESOURCE_EXHAUSTED, RetryInfo and QuotaFailure. A
 // message of a client's stream waits for its turn instead: the flow control of the connection
 // carries that back to the client, which cannot know a quota in the midst of a file.
 type Quotas struct {
@@ -29,8 +30,13 @@ type Quotas struct {
 // Unary is the interceptor of unary calls.
 func (q Quotas) Unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	if p, ok := auth.From(ctx); ok {
+		place, over := q.Keeper.Enter(p)
+		if over != nil {
+			return nil, over.Answer(exceeded)
+		}
+		defer place.Leave()
 		if over := q.Keeper.Take(p, q.cost(p, req)); over != nil {
-			return nil, exceeded(over)
+			return nil, over.Answer(exceeded)
 		}
 	}
 	return next(ctx, req)
@@ -39,9 +45,39 @@ func (q Quotas) Unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, nex
 // Stream is the interceptor of streams.
 func (q Quotas) Stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
 	if p, ok := auth.From(ss.Context()); ok {
+		place, over := q.Keeper.Enter(p)
+		if over != nil {
+			return over.Answer(exceeded)
+		}
+		defer place.Leave()
 		ss = &quotaStream{ServerStream: ss, quotas: q, caller: p, waits: info.IsClientStream}
 	}
 	return next(srv, ss)
+}
+
+// rowMethods are the unary methods whose messages hold rows or events.
+var rowMethods = map[string]bool{
+	kindredv1.EventService_WriteEvents_FullMethodName: true, kindredv1.CatalogService_UpsertItems_FullMethodName: true,
+	kindredv1.CatalogService_PatchItems_FullMethodName: true, kindredv1.CatalogService_DeleteItems_FullMethodName: true,
+}
+
+// Ahead returns the refusal of a call whose message has not come, nil if there is none yet. It takes nothing: Unary and
+// Stream ask again. clientStream says that the caller sends several messages, which wait for their turn.
+func (q Quotas) Ahead(p auth.Principal, method string, clientStream bool) error {
+	if over := q.Keeper.Full(p); over != nil {
+		return over.Answer(exceeded)
+	}
+	if clientStream {
+		return nil
+	}
+	cost := quota.Cost{Requests: 1, Bytes: 1}
+	if rowMethods[method] {
+		cost.Events = 1
+	}
+	if over := q.Keeper.Ahead(p, cost); over != nil {
+		return over.Answer(exceeded)
+	}
+	return nil
 }
 
 type quotaStream struct {
@@ -63,7 +99,7 @@ func (s *quotaStream) RecvMsg(m any) error {
 			return nil
 		}
 		if !s.waits {
-			return exceeded(over)
+			return over.Answer(exceeded)
 		}
 		timer := time.NewTimer(over.Wait)
 		select {
@@ -102,6 +138,14 @@ func exceeded(over *quota.Exceeded) error {
 	return detailed(codes.ResourceExhausted, over.Error(),
 		&errdetails.RetryInfo{RetryDelay: durationpb.New(over.Wait)},
 		&errdetails.QuotaFailure{Violations: []*errdetails.QuotaFailure_Violation{{
-			Subject: over.Subject, Description: fmt.Sprintf("%s: %g a second", over.Name, over.Rate),
+			Subject: over.Subject, Description: boundOf(over),
 		}}})
+}
+
+// boundOf is a quota and its bound in few words.
+func boundOf(over *quota.Exceeded) string {
+	if over.Name == quota.Calls {
+		return fmt.Sprintf("%s: %g", over.Name, over.Rate)
+	}
+	return fmt.Sprintf("%s: %g a second", over.Name, over.Rate)
 }

@@ -25,7 +25,7 @@ func (s *recommendationService) read(ctx context.Context) (*reading, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &reading{shop: sh}, nil
+	return &reading{shop: sh, bounds: &s.Bounds}, nil
 }
 
 // mayAsk refuses fields of scientists to roles that only serve frontends.
@@ -121,7 +121,7 @@ func (s *recommendationService) SimilarItems(ctx context.Context, req *kindredv1
 		Row: r.row("", &kindredv1.RowRequest{
 			Surface: cmp.Or(req.Surface, "similar"), Limit: req.Limit, Filter: req.Filter, SeenPolicy: req.SeenPolicy, Diversity: req.Diversity,
 		}, shop.SeenKeep),
-		Exclude: r.ids("exclude_item_ids", req.ExcludeItemIds, maxExclude),
+		Exclude: r.ids("exclude_item_ids", req.ExcludeItemIds, r.bounds.Exclude, "max-exclude"),
 		Subject: r.subject(req.Subject), Seed: req.Seed, Explain: req.Explain,
 	}
 	q.Row.Policy = r.policy(req.Policy)
@@ -148,10 +148,10 @@ func (s *recommendationService) SearchItems(ctx context.Context, req *kindredv1.
 		return nil, err
 	}
 	if req.Query == "" {
-		r.fault("query", "is missing: give 1 to %d bytes of text", maxQuery)
+		r.fault("query", "is missing: give 1 to %d bytes of text", r.bounds.SearchText)
 	}
 	q := shop.SearchQuery{
-		Text: r.text("query", req.Query, maxQuery), Subject: r.subject(req.Subject),
+		Text: r.text("query", req.Query, r.bounds.SearchText, "max-search-text"), Subject: r.subject(req.Subject),
 		Row: r.row("", &kindredv1.RowRequest{
 			Surface: cmp.Or(req.Surface, "search"), Limit: req.Limit, Filter: req.Filter, SeenPolicy: kindredv1.SeenPolicy_SEEN_POLICY_KEEP,
 		}, shop.SeenKeep),
@@ -185,17 +185,17 @@ func (s *recommendationService) RankItems(ctx context.Context, req *kindredv1.Ra
 		return nil, err
 	}
 	if len(req.ItemIds) == 0 {
-		r.fault("item_ids", "is empty: give 1 to %d ids", maxRanked)
+		r.fault("item_ids", "is empty: give 1 to %d ids", r.bounds.Candidates)
 	}
 	q := shop.RankQuery{
-		Subject: r.subject(req.Subject), Items: r.distinct("item_ids", r.ids("item_ids", req.ItemIds, maxRanked)),
+		Subject: r.subject(req.Subject), Items: r.distinct("item_ids", r.ids("item_ids", req.ItemIds, r.bounds.Candidates, "max-candidates")),
 		Row: r.row("", &kindredv1.RowRequest{
 			Surface: req.Surface, Filter: req.Filter, SeenPolicy: req.SeenPolicy, Diversity: req.Diversity,
 		}, shop.SeenKeep),
-		Context: r.ids("context_item_ids", req.ContextItemIds, maxContext),
+		Context: r.ids("context_item_ids", req.ContextItemIds, r.bounds.Context, "max-context"),
 		AsOf:    r.asOf(req.AsOf), Fresh: r.fresh(req.MinWriteToken, req.MaxWait), Seed: req.Seed, Explain: req.Explain,
 	}
-	q.Row.Limit, q.Row.Policy = r.limit("limit", req.Limit, maxRanked), r.policy(req.Policy)
+	q.Row.Limit, q.Row.Policy = r.limit("limit", req.Limit, r.bounds.Candidates, "max-candidates"), r.policy(req.Policy)
 	if err := r.err(); err != nil {
 		return nil, err
 	}
@@ -247,7 +247,7 @@ func (s *recommendationService) Explain(ctx context.Context, req *kindredv1.Expl
 	if len(req.ItemIds) == 0 {
 		r.fault("item_ids", "is empty: give 1 to %d ids", maxExplain)
 	}
-	q := shop.ExplainQuery{Query: r.recommend(req.Request), Items: r.ids("item_ids", req.ItemIds, maxExplain)}
+	q := shop.ExplainQuery{Query: r.recommend(req.Request), Items: r.ids("item_ids", req.ItemIds, maxExplain, "")}
 	if err := r.err(); err != nil {
 		return nil, err
 	}

@@ -83,15 +83,21 @@ func itemsToWire(sh *shop.Shop, items []shop.Item, include bool) ([]*kindredv1.R
 // maxReasons bounds the reasons of one item of a list; Explain gives all.
 const maxReasons = 8
 
-func sourcesToWire(set ranker.Sources) []kindredv1.Source {
+// sourceLists is the wire form of every set of sources. Replies share them: each item of
+// each list has one.
+var sourceLists = func() [][]kindredv1.Source {
+	lists := make([][]kindredv1.Source, 1<<len(wireSources))
 	var buf [16]ranker.Source
-	sources := set.Append(buf[:0])
-	w := make([]kindredv1.Source, len(sources))
-	for i, s := range sources {
-		w[i] = wireSources[s]
+	for set := range lists {
+		for _, s := range ranker.Sources(set).Append(buf[:0]) {
+			lists[set] = append(lists[set], wireSources[s])
+		}
 	}
-	return w
-}
+	return lists
+}()
+
+// sourcesToWire returns a slice that must not be changed.
+func sourcesToWire(set ranker.Sources) []kindredv1.Source { return sourceLists[set] }
 
 func reasonsToWire(reasons []shop.Reason, bound int) []*kindredv1.Reason {
 	var w []*kindredv1.Reason

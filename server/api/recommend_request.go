@@ -3,6 +3,7 @@ package api
 import (
 	"cmp"
 	"fmt"
+	"strconv"
 	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -29,6 +30,7 @@ const (
 // reading collects the faults of one request while it is converted.
 type reading struct {
 	shop   *shop.Shop
+	bounds *Bounds
 	faults []violation
 }
 
@@ -44,23 +46,31 @@ func (r *reading) err() error {
 	return invalid(r.faults...)
 }
 
-func (r *reading) limit(field string, n int32, bound int) int {
+// told is a bound with the name of its setting, if one can lower it.
+func told(bound int, setting string) string {
+	if setting == "" {
+		return strconv.Itoa(bound)
+	}
+	return fmt.Sprintf("%d (%s)", bound, setting)
+}
+
+func (r *reading) limit(field string, n int32, bound int, setting string) int {
 	if n < 0 || int(n) > bound {
-		r.fault(field, "is %d: give 1 to %d, or 0 for the default", n, bound)
+		r.fault(field, "is %d: give 1 to %s, or 0 for the default", n, told(bound, setting))
 	}
 	return int(n)
 }
 
-func (r *reading) text(field, s string, bound int) string {
+func (r *reading) text(field, s string, bound int, setting string) string {
 	if len(s) > bound {
-		r.fault(field, "is %d bytes, at most %d are taken", len(s), bound)
+		r.fault(field, "is %d bytes, at most %s are taken", len(s), told(bound, setting))
 	}
 	return s
 }
 
-func (r *reading) ids(field string, ids []string, bound int) []string {
+func (r *reading) ids(field string, ids []string, bound int, setting string) []string {
 	if len(ids) > bound {
-		r.fault(field, "has %d ids, at most %d are taken", len(ids), bound)
+		r.fault(field, "has %d ids, at most %s are taken", len(ids), told(bound, setting))
 		return nil
 	}
 	for i, id := range ids {
@@ -139,8 +149,8 @@ func (r *reading) fresh(token string, wait *durationpb.Duration) shop.Fresh {
 func (r *reading) recommend(req *kindredv1.RecommendRequest) shop.RecommendQuery {
 	q := shop.RecommendQuery{
 		Subject: r.subject(req.Subject),
-		Context: r.ids("context_item_ids", req.ContextItemIds, maxContext),
-		Exclude: r.ids("exclude_item_ids", req.ExcludeItemIds, maxExclude),
+		Context: r.ids("context_item_ids", req.ContextItemIds, r.bounds.Context, "max-context"),
+		Exclude: r.ids("exclude_item_ids", req.ExcludeItemIds, r.bounds.Exclude, "max-exclude"),
 		AsOf:    r.asOf(req.AsOf), Fresh: r.fresh(req.MinWriteToken, req.MaxWait),
 		Seed: req.Seed, Paginate: req.Paginate, Explain: req.Explain,
 	}
@@ -173,10 +183,14 @@ func (r *reading) policy(name string) string {
 }
 
 func (r *reading) row(path string, w *kindredv1.RowRequest, orElse shop.Seen) shop.Row {
+	limit := r.limit(path+"limit", w.GetLimit(), r.bounds.List, "max-list")
+	if limit == 0 && r.shop.LimitOf(w.GetSurface()) > r.bounds.List {
+		limit = r.bounds.List
+	}
 	return shop.Row{
-		Surface: r.text(path+"surface", w.GetSurface(), record.MaxSurface),
-		Limit:   r.limit(path+"limit", w.GetLimit(), maxLimit),
-		Filter:  r.text(path+"filter", w.GetFilter(), record.MaxFilter),
+		Surface: r.text(path+"surface", w.GetSurface(), record.MaxSurface, ""),
+		Limit:   limit,
+		Filter:  r.text(path+"filter", w.GetFilter(), record.MaxFilter, ""),
 		Seen:    r.seen(path+"seen_policy", w.GetSeenPolicy(), orElse),
 		// A nil message has no diversity either.
 		Diversity: r.diversity(path+"diversity", diversityOf(w)),
@@ -206,8 +220,8 @@ func (r *reading) rows(req *kindredv1.RecommendRequest, base shop.Row) []shop.Ro
 		}
 		total += cmp.Or(rows[i].Limit, r.shop.LimitOf(rows[i].Surface))
 	}
-	if total > maxLimit {
-		r.fault("rows", "ask for %d items in all, at most %d are returned", total, maxLimit)
+	if total > r.bounds.List {
+		r.fault("rows", "ask for %d items in all, at most %s are returned", total, told(r.bounds.List, "max-list"))
 	}
 	return rows
 }
@@ -219,9 +233,9 @@ func (r *reading) page(req *kindredv1.RecommendRequest) shop.PageQuery {
 		req.Policy != "" || req.Experiment != "" || req.Variant != "" {
 		r.fault("page_token", "goes with subject, limit, include_items and explain alone: the list it continues was made with the rest")
 	}
-	limit := r.limit("limit", req.Limit, maxLimit)
+	limit := r.limit("limit", req.Limit, r.bounds.List, "max-list")
 	if limit == 0 {
-		limit = 10
+		limit = min(10, r.bounds.List)
 	}
 	return shop.PageQuery{Subject: r.subject(req.Subject), Token: req.PageToken, Limit: limit}
 }

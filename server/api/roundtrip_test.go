@@ -83,6 +83,10 @@ func TestItemsEventsAndTenantsComeBackAsTheyWent(t *testing.T) {
 	}
 	tenant := &kindredv1.Tenant{
 		Name: "shop", CurrencyCode: "EUR", Clock: kindredv1.Clock_CLOCK_LOG, Retention: durationpb.New(48 * time.Hour), RemovalShare: 0.5,
+		Kept: &kindredv1.KeptSettings{
+			Decisions: durationpb.New(time.Hour), PageLists: durationpb.New(2 * time.Minute), UnusedVectors: durationpb.New(3 * time.Hour),
+			Audit: durationpb.New(31 * 24 * time.Hour), CatalogBefore: durationpb.New(5 * time.Hour),
+		},
 		EventTypes: []*kindredv1.EventTypeSettings{{Name: "wish", Weight: 2, NeedsItem: true}},
 		Surfaces:   []*kindredv1.SurfaceSettings{{Name: "home", Limit: 3, SeenPolicy: "keep", Diversity: 0.5, Filter: "in_stock"}},
 		Attributes: []*kindredv1.AttributeDeclaration{{Name: "size", Kind: kindredv1.AttributeKind_ATTRIBUTE_KIND_TIME, List: true}},

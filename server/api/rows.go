@@ -35,17 +35,6 @@ func newBatch(field string, rows int, base int64) *batch {
 	}
 }
 
-// sized refuses a batch that is empty or over the limit.
-func sized(field string, n int) error {
-	if n == 0 {
-		return invalid(violation{field, fmt.Sprintf("is empty: give 1 to %d rows", maxRows)})
-	}
-	if n > maxRows {
-		return invalid(violation{field, fmt.Sprintf("has %d rows, at most %d are taken: split it; nothing was written", n, maxRows)})
-	}
-	return nil
-}
-
 // add takes row i: a mutation if its form is right, its faults otherwise.
 func (b *batch) add(i int, id string, m record.Mutation, faults []record.Violation) {
 	row := b.base + int64(i)

@@ -17,7 +17,7 @@ import (
 	"github.com/kindred-rec/kindred/server/training/schedule"
 )
 
-// Server holds what the handlers need. All fields but Training are required.
+// Server holds what the handlers need. All fields but Training, Bounds and Reload are required.
 type Server struct {
 	Tenants *shop.Registry
 	Keys    *auth.Keyring
@@ -28,10 +28,15 @@ type Server struct {
 	EraseWithin time.Duration
 	// Training says how scheduled training of a tenant goes; false: nothing is trained.
 	Training func(tenant string) (schedule.Status, bool)
+	// Bounds are limits of requests; the zero value has the contract's. Register puts them within it.
+	Bounds Bounds
+	// Reload reads the settings again; nil: there are none to read.
+	Reload Reload
 }
 
 // Register adds the services to a gRPC server.
 func (s *Server) Register(r grpc.ServiceRegistrar) {
+	s.Bounds = s.Bounds.withinContract()
 	kindredv1.RegisterCatalogServiceServer(r, &catalogService{Server: s})
 	kindredv1.RegisterEventServiceServer(r, &eventService{Server: s})
 	kindredv1.RegisterRecommendationServiceServer(r, &recommendationService{Server: s})

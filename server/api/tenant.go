@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
 
@@ -12,6 +13,11 @@ import (
 func tenantFromWire(w *kindredv1.Tenant) (record.Tenant, []record.Violation) {
 	var faults []record.Violation
 	t := record.Tenant{Name: w.GetName(), Currency: w.GetCurrencyCode(), Retention: w.GetRetention().AsDuration(), RemovalShare: w.GetRemovalShare()}
+	k := w.GetKept()
+	t.Kept = record.Kept{
+		Decisions: k.GetDecisions().AsDuration(), Lists: k.GetPageLists().AsDuration(), Vectors: k.GetUnusedVectors().AsDuration(),
+		Audit: k.GetAudit().AsDuration(), CatalogBefore: k.GetCatalogBefore().AsDuration(),
+	}
 	switch w.GetClock() {
 	case kindredv1.Clock_CLOCK_WALL:
 		t.Clock = record.ClockWall
@@ -36,6 +42,14 @@ func tenantFromWire(w *kindredv1.Tenant) (record.Tenant, []record.Violation) {
 	return t, faults
 }
 
+// lengthOf is nil for zero.
+func lengthOf(d time.Duration) *durationpb.Duration {
+	if d == 0 {
+		return nil
+	}
+	return durationpb.New(d)
+}
+
 // domainKinds holds the domain kind of each attribute kind.
 var domainKinds = map[kindredv1.AttributeKind]record.Kind{
 	kindredv1.AttributeKind_ATTRIBUTE_KIND_STRING: record.KindString,
@@ -57,6 +71,12 @@ func tenantToWire(t *record.Tenant) *kindredv1.Tenant {
 	w := &kindredv1.Tenant{
 		Name: t.Name, CreateTime: stampOf(t.Created), CurrencyCode: t.Currency, Clock: kindredv1.Clock_CLOCK_WALL,
 		Retention: durationpb.New(t.Retention), RemovalShare: t.RemovalShare,
+	}
+	if k := t.Kept; k != (record.Kept{}) {
+		w.Kept = &kindredv1.KeptSettings{
+			Decisions: lengthOf(k.Decisions), PageLists: lengthOf(k.Lists), UnusedVectors: lengthOf(k.Vectors),
+			Audit: lengthOf(k.Audit), CatalogBefore: lengthOf(k.CatalogBefore),
+		}
 	}
 	if t.Retention == 0 {
 		w.Retention = durationpb.New(record.DefaultRetention)

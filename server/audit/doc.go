@@ -17,9 +17,10 @@
 // A tenant's entries take MaxBytes at most, 16 MiB by default: about 50,000 acts. They lie in
 // two files; when the newer one is full, it takes the older one's place, and the oldest half
 // ends. Copy the files, or read them with ListAudit, where acts must be kept for longer.
+// [Log.Forget] removes acts by their age, where a tenant says how long they are kept.
 //
-// The folder lies beside the store and is no part of it: a restored store has the audit log
-// of its machine.
+// The folder lies beside the store. A backup has a copy of it ([Log.Copy]), and a restored
+// store goes on with that: it tells of acts up to the backup, whatever moment was restored.
 //
 // All methods of [Log] are safe for concurrent use. One process may have the folder open: the
 // store's lock sees to that.

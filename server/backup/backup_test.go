@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/kindred-rec/kindred/embed/bundle"
+	"github.com/kindred-rec/kindred/server/audit"
 	"github.com/kindred-rec/kindred/server/record"
 	"github.com/kindred-rec/kindred/server/store"
 )
@@ -55,7 +56,11 @@ func start(t *testing.T) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &fixture{T: t, store: s, tenant: tenant, local: Local{s, filepath.Join(data, "models")}, dir: t.TempDir()}
+	acts, err := audit.Open(filepath.Join(data, "audit"), audit.Options{NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &fixture{T: t, store: s, tenant: tenant, local: Local{s, filepath.Join(data, "models"), acts}, dir: t.TempDir()}
 }
 
 func (f *fixture) append(batch ...record.Mutation) record.Token {
@@ -93,6 +98,18 @@ func (f *fixture) model(text string) {
 	}
 }
 
+// act writes an act into the audit log.
+func (f *fixture) act(method string) {
+	f.Helper()
+	id, err := f.local.Audit.Begin(audit.Entry{Tenant: "shop", Method: method, Time: time.Now()})
+	if err == nil {
+		err = f.local.Audit.End("shop", id, "OK", time.Millisecond)
+	}
+	if err != nil {
+		f.Fatal(err)
+	}
+}
+
 func (f *fixture) take(from Source, o TakeOptions) *Manifest {
 	f.Helper()
 	m, err := Take(f.Context(), f.dir, from, o)
@@ -105,7 +122,7 @@ func (f *fixture) take(from Source, o TakeOptions) *Manifest {
 // restored is a store that was made of the backups.
 func (f *fixture) restored(o RestoreOptions) (Report, *store.Store) {
 	f.Helper()
-	o.From, o.Data, o.Store, o.Models = f.dir, filepath.Join(f.TempDir(), "new"), options(), "models"
+	o.From, o.Data, o.Store, o.Models, o.Audit = f.dir, filepath.Join(f.TempDir(), "new"), options(), "models", "audit"
 	report, err := Restore(f.Context(), o)
 	if err != nil {
 		f.Fatal(err)
@@ -217,14 +234,114 @@ func TestARestoreEqualsTheStoreAsOfTheLastBackup(t *testing.T) {
 		t.Errorf("report %+v", report)
 	}
 	// A store with a new epoch begins a new chain.
-	if _, err := Take(t.Context(), f.dir, Local{s, ""}, TakeOptions{}); !errors.Is(err, ErrFull) {
+	if _, err := Take(t.Context(), f.dir, Local{Store: s}, TakeOptions{}); !errors.Is(err, ErrFull) {
 		t.Errorf("a backup of the restored store added to those of before: %v", err)
 	}
-	if m := f.take(Local{s, ""}, TakeOptions{Full: true}); !m.Full || m.Number != 3 {
+	if m := f.take(Local{Store: s}, TakeOptions{Full: true}); !m.Full || m.Number != 3 {
 		t.Errorf("third %+v", m)
 	}
 	_, s = f.restored(RestoreOptions{})
 	same(t, told(t, s, true), want)
+}
+
+// acts lists the audit log in a folder, the newest first.
+func acts(t *testing.T, dir string) []audit.Entry {
+	t.Helper()
+	l, err := audit.Open(dir, audit.Options{NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, _, err := l.List("shop", 0, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+func TestARestoredStoreGoesOnWithTheAuditLog(t *testing.T) {
+	f := start(t)
+	f.buy("ann", 3)
+	f.act("key made")
+	f.take(f.local, TakeOptions{})
+	f.act("key revoked")
+	_, err := Take(t.Context(), f.dir, &breaking{f.local, 0, 0}, TakeOptions{})
+	if !errors.Is(err, errBroken) {
+		t.Fatal(err)
+	}
+	f.act("policy put")
+	m := f.take(f.local, TakeOptions{})
+	if len(m.Audit) != 1 || m.Audit[0].Name != "shop.jsonl" {
+		t.Errorf("manifest %+v", m.Audit)
+	}
+	want := acts(t, filepath.Join(filepath.Dir(f.local.Models), "audit"))
+	f.act("after the backup")
+	o := RestoreOptions{From: f.dir, Data: filepath.Join(t.TempDir(), "new"), Store: options(), Models: "models", Audit: "audit"}
+	if _, err := Restore(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	if got := acts(t, filepath.Join(o.Data, "audit")); len(got) != 3 || !slices.Equal(got, want) {
+		t.Errorf("restored %+v\nwant %+v", got, want)
+	}
+	if got := (&taker{}).Audit("../shop.jsonl", nil); got == nil {
+		t.Error("a name that leads out of the folder is taken")
+	}
+}
+
+// TestABackupOfFormat1Restores reads a chain of two backups that an earlier release took:
+// it has no audit log, and its model comes along.
+func TestABackupOfFormat1Restores(t *testing.T) {
+	o := RestoreOptions{From: filepath.Join("testdata", "format1"), Data: filepath.Join(t.TempDir(), "new"), Store: options(), Models: "models", Audit: "audit"}
+	report, err := Restore(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report.Backup != 2 || report.Bundles != 1 || report.Tenants[0].Head != 7 {
+		t.Errorf("report %+v", report)
+	}
+	s, err := store.Open(o.Data, options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	at := "1795981943"
+	same(t, told(t, s, true), []string{
+		at + `381134342 1 item item1 "first" created 2026-05-01 00:00:00 +0000 UTC`,
+		at + `392379503 4 item item2 "second" created 2026-11-29 19:52:23.392379503 +0000 UTC`,
+		at + `392793546 6 event e3 of bob on item3 number 2 at 1795981943392743583`,
+		at + `393074255 7 event e4 of bob on item4 number 3 at 1795981943393061790`,
+	})
+	tenant, _ := s.Tenant("shop")
+	if _, known := tenant.UserNumber("ann", ""); known {
+		t.Error("who was erased is back")
+	}
+}
+
+// TestAMissingLinkIsNamed removes a backup from the middle of a chain, then its full one.
+func TestAMissingLinkIsNamed(t *testing.T) {
+	f := start(t)
+	for range 3 {
+		f.buy("ann", 3)
+		f.take(f.local, TakeOptions{})
+	}
+	restore := func() error {
+		_, err := Restore(t.Context(), RestoreOptions{From: f.dir, Data: filepath.Join(t.TempDir(), "new"), Store: options()})
+		return err
+	}
+	if err := os.Rename(filepath.Join(f.dir, "0002"), filepath.Join(t.TempDir(), "away")); err != nil {
+		t.Fatal(err)
+	}
+	if err := restore(); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "backup 2 is missing") {
+		t.Errorf("without the second: %v", err)
+	}
+	if _, err := Take(t.Context(), f.dir, f.local, TakeOptions{}); !errors.Is(err, ErrDamaged) {
+		t.Errorf("a backup was added to a chain with a hole: %v", err)
+	}
+	if err := os.RemoveAll(filepath.Join(f.dir, "0001")); err != nil {
+		t.Fatal(err)
+	}
+	if err := restore(); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "the full backup that 3 adds to") {
+		t.Errorf("without the full one: %v", err)
+	}
 }
 
 // TestABackupAmongWritersIsOfOneMoment: each writer's events are there without a gap.
@@ -473,8 +590,11 @@ func TestADamagedBackupIsNamedBeforeAnythingIsWritten(t *testing.T) {
 	f.model("one")
 	m := f.take(f.local, TakeOptions{})
 	f.buy("ann", 3)
+	f.act("policy put")
 	f.take(f.local, TakeOptions{})
-	for _, name := range []string{"0001/rows-0001.kv", "0002/rows-0001.kv", "bundles/" + m.Bundles[0].File.Name, "0001/manifest.json", "0002/manifest.json"} {
+	for _, name := range []string{
+		"0001/rows-0001.kv", "0002/rows-0001.kv", "bundles/" + m.Bundles[0].File.Name, "0001/manifest.json", "0002/manifest.json", "0002/audit/shop.jsonl",
+	} {
 		path := filepath.Join(f.dir, name)
 		good, err := os.ReadFile(path)
 		if err != nil {

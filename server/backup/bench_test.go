@@ -56,9 +56,9 @@ func BenchmarkBackup(b *testing.B) {
 			seconds[i] = time.Since(begin).Seconds()
 		}
 		var full, more *Manifest
-		timed(0, func() (err error) { full, err = Take(b.Context(), dir, Local{s, ""}, TakeOptions{}); return err })
+		timed(0, func() (err error) { full, err = Take(b.Context(), dir, Local{Store: s}, TakeOptions{}); return err })
 		write(1000)
-		timed(1, func() (err error) { more, err = Take(b.Context(), dir, Local{s, ""}, TakeOptions{}); return err })
+		timed(1, func() (err error) { more, err = Take(b.Context(), dir, Local{Store: s}, TakeOptions{}); return err })
 		timed(2, func() error {
 			_, err := Restore(b.Context(), RestoreOptions{From: dir, Data: data, Store: o})
 			return err

@@ -12,6 +12,7 @@
 //	DIR/0001/manifest.json   see [Manifest]
 //	DIR/0001/rows-0001.kv    rows, in Badger's own backup format
 //	DIR/0002/...             what has changed since 0001
+//	DIR/0001/audit/...       the audit log, a copy in each backup
 //	DIR/bundles/1-HASH.tar   a trained model of tenant 1, once for all backups
 //	DIR/unfinished/          the one being taken
 //
@@ -19,6 +20,18 @@
 // form of the rows and the epoch, and carries the checksum of the manifest before it and
 // its own. A backup adds to the one before it, or is full; a full one and those up to the
 // next full one are a chain. To have room, remove whole chains from the front.
+//
+// # What is in it, and what is not
+//
+// All rows of the store: events, catalog, profiles and merges, decisions, page lists, kept
+// vectors, erases and promotions, settings, policies, experiments, API keys (their hashes,
+// never the secrets), counters, a replacement under way and the catalog before it. All
+// trained models. The audit log, as of the end of the backup.
+//
+// Not in it: indexes, which a start builds of the rows; flags and configuration files, TLS
+// keys and certificates, which are the machine's; what a process holds in memory, such as
+// metrics, quotas used up and exposure of the day, which begins anew or is counted from the
+// decisions. A backup of before format 2 has no audit log: the restored store begins one.
 //
 // # How to use it
 //
@@ -35,7 +48,8 @@
 // A restore is exact at the moments of the backups. Between two it goes forward from the
 // first by the log of the second: every event received up to the moment is there, and of
 // an item or profile its last change if that was not after the moment, else its state in
-// the first (see store.Replay). Settings and keys are those of the first.
+// the first (see store.Replay). Settings and keys are those of the first, models and the
+// audit log those of the second; the catalog before a replacement is not kept then.
 //
 // # Erases
 //

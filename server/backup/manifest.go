@@ -16,8 +16,8 @@ import (
 	"github.com/kindred-rec/kindred/server/store"
 )
 
-// Format is the version of the directory's form.
-const Format = 1
+// Format is the version of the directory's form. Those before are read: 1 had no audit log.
+const Format = 2
 
 var (
 	// ErrDamaged: a file is missing, changed, or not what the manifest says.
@@ -46,6 +46,9 @@ type Manifest struct {
 	Rows    int64              `json:"rows"`
 	Files   []File             `json:"files"`
 	Bundles []Bundle           `json:"bundles"`
+	// Audit are the files of the audit log, under the backup's folder. Empty: it was not
+	// there, or the format is 1.
+	Audit []File `json:"audit,omitempty"`
 	// Checksum is the SHA-256 of the manifest without this line.
 	Checksum string `json:"checksum,omitempty"`
 }
@@ -79,6 +82,7 @@ func (m *Manifest) Bytes() (n int64) {
 const (
 	manifestFile = "manifest.json"
 	bundlesDir   = "bundles"
+	auditDir     = "audit"
 	unfinished   = "unfinished"
 )
 
@@ -151,7 +155,11 @@ func Read(dir string) ([]*Manifest, error) {
 		if err != nil {
 			return nil, err
 		}
-		if n := len(list); n > 0 && (list[n-1].Number != number-1 || list[n-1].Checksum != m.Previous) {
+		if n := len(list); n > 0 && list[n-1].Number != number-1 {
+			return nil, fmt.Errorf("backup: backup %d is missing in %s, which %d follows: bring it back, or move %d and those after it away: %w",
+				number-1, dir, number, number, ErrDamaged)
+		}
+		if n := len(list); n > 0 && list[n-1].Checksum != m.Previous {
 			return nil, fmt.Errorf("backup: %s does not follow backup %d: %w", folder(dir, number), list[n-1].Number, ErrDamaged)
 		}
 		list = append(list, m)
@@ -180,6 +188,9 @@ func Verify(dir string, list []*Manifest, progress func(bytes int64)) error {
 		}
 		for _, b := range m.Bundles {
 			check(filepath.Join(dir, bundlesDir), b.File)
+		}
+		for _, f := range m.Audit {
+			check(filepath.Join(folder(dir, m.Number), auditDir), f)
 		}
 	}
 	return errors.Join(faults...)

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/renameio"
+
 	"github.com/kindred-rec/kindred/embed/bundle"
 	"github.com/kindred-rec/kindred/server/internal/disk"
 	"github.com/kindred-rec/kindred/server/record"
@@ -22,6 +24,8 @@ type RestoreOptions struct {
 	Data string // of the new store; must be empty or not exist
 	// Models is the folder of models under Data, such as "models".
 	Models string
+	// Audit is the folder of the audit log under Data. "": it is not restored.
+	Audit string
 	// Until is the moment. Zero: that of the last backup.
 	Until time.Time
 	// Token is a place in the log of the tenant numbered Tenant, in place of Until: the
@@ -132,6 +136,9 @@ func (r *restorer) run(ctx context.Context, report *Report) error {
 		target = r.list[at+1]
 	}
 	if report.Bundles, err = r.models(data, target); err != nil {
+		return err
+	}
+	if err := r.audit(data, target); err != nil {
 		return err
 	}
 	return r.describe(data, report)
@@ -331,6 +338,27 @@ func (r *restorer) models(data string, m *Manifest) (n int, err error) {
 		n++
 	}
 	return n, nil
+}
+
+// audit copies the files of the audit log.
+func (r *restorer) audit(data string, m *Manifest) error {
+	if r.Audit == "" || len(m.Audit) == 0 {
+		return nil
+	}
+	dir := filepath.Join(data, r.Audit)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("backup: %w", err)
+	}
+	for _, f := range m.Audit {
+		raw, err := os.ReadFile(filepath.Join(folder(r.From, m.Number), auditDir, f.Name))
+		if err != nil {
+			return fmt.Errorf("backup: %w", err)
+		}
+		if err := renameio.WriteFile(filepath.Join(dir, filepath.Base(f.Name)), raw, 0o600); err != nil {
+			return fmt.Errorf("backup: %w", err)
+		}
+	}
+	return disk.SyncDir(dir)
 }
 
 // describe opens the store once more and says how far it is.

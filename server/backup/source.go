@@ -11,6 +11,7 @@ import (
 	"strconv"
 
 	"github.com/kindred-rec/kindred/embed/bundle"
+	"github.com/kindred-rec/kindred/server/audit"
 	"github.com/kindred-rec/kindred/server/store"
 )
 
@@ -19,6 +20,7 @@ type Ask struct {
 	Since   store.Point   // zero: nothing
 	Floors  []store.Floor // see store.Dump
 	Bundles []string      // names
+	Audit   bool          // the audit log is wanted
 }
 
 // Sink takes a backup, in the order of the methods. Slices are valid within the call.
@@ -28,6 +30,8 @@ type Sink interface {
 	// Bundle is called for every bundle that there is: with no bytes for one that the
 	// taker has, else with all its bytes, in parts.
 	Bundle(name string, part []byte) error
+	// Audit is called with all bytes of the files of the audit log, in parts.
+	Audit(name string, part []byte) error
 	End(rows, bundles int64) error
 }
 
@@ -36,11 +40,12 @@ type Source interface {
 	Give(ctx context.Context, ask Ask, to Sink) error
 }
 
-// Local is a store that is open in this process, and the folder of its models with a
-// folder for each tenant; "" where there is none.
+// Local is a store that is open in this process, with what lies beside it.
 type Local struct {
-	Store  *store.Store
+	Store *store.Store
+	// Models has a folder of models for each tenant; "": there is none.
 	Models string
+	Audit  *audit.Log // nil: there is none
 }
 
 // Give implements Source.
@@ -57,7 +62,39 @@ func (l Local) Give(ctx context.Context, ask Ask, to Sink) error {
 	if err != nil {
 		return err
 	}
+	if ask.Audit && l.Audit != nil {
+		if err := l.audit(ctx, to); err != nil {
+			return err
+		}
+	}
 	return to.End(rows, bundles)
+}
+
+// audit gives the audit log of all tenants.
+func (l Local) audit(ctx context.Context, to Sink) error {
+	tenants, err := l.Store.Tenants(ctx)
+	if err != nil {
+		return err
+	}
+	for _, t := range tenants {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := l.Audit.Copy(t.Name, func(name string, content []byte) error { return inParts(content, name, to.Audit) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// inParts gives bytes in parts of at most 1 MiB.
+func inParts(b []byte, name string, give func(string, []byte) error) error {
+	for part := range slices.Chunk(b, 1<<20) {
+		if err := give(name, part); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // bundles gives all models of all tenants.
@@ -129,12 +166,8 @@ type parts struct {
 }
 
 func (p parts) Write(b []byte) (int, error) {
-	for rest := b; len(rest) > 0; {
-		n := min(len(rest), 1<<20)
-		if err := p.to.Bundle(p.name, rest[:n]); err != nil {
-			return len(b) - len(rest), err
-		}
-		rest = rest[n:]
+	if err := inParts(b, p.name, p.to.Bundle); err != nil {
+		return 0, err
 	}
 	return len(b), nil
 }

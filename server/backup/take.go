@@ -32,7 +32,7 @@ type TakeOptions struct {
 }
 
 // saveEvery is how many bytes may come between two notes of how far a backup is.
-const saveEvery = 32 << 20
+const saveEvery = 8 << 20
 
 // Take takes a backup into a directory, which it makes where there is none, and returns
 // its manifest: the first is full, the others add to the one before. One that broke off
@@ -54,7 +54,7 @@ func Take(ctx context.Context, dir string, from Source, o TakeOptions) (*Manifes
 	if err != nil {
 		return nil, err
 	}
-	err = from.Give(ctx, Ask{Since: t.since, Floors: t.state.Floors, Bundles: have}, t)
+	err = from.Give(ctx, Ask{Since: t.since, Floors: t.state.Floors, Bundles: have, Audit: true}, t)
 	if err == nil && t.end == nil {
 		err = errors.New("backup: the stream broke off before its end")
 	}
@@ -102,6 +102,7 @@ type taker struct {
 
 	bundles []string
 	part    *os.File // of the bundle that is coming
+	audit   []string // names of files
 	end     *int64
 }
 
@@ -311,6 +312,50 @@ func (t *taker) endBundle() error {
 	return nil
 }
 
+// auditName is that of a file of the audit log: a tenant, and which half of the log.
+var auditName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,62}(\.old)?\.jsonl$`)
+
+// Audit implements Sink.
+func (t *taker) Audit(name string, part []byte) error {
+	if !auditName.MatchString(name) {
+		return fmt.Errorf("backup: %.100q is no file of the audit log", name)
+	}
+	mode := os.O_APPEND
+	if n := len(t.audit); n == 0 || t.audit[n-1] != name {
+		mode, t.audit = os.O_TRUNC, append(t.audit, name)
+	}
+	dir := filepath.Join(t.work, auditDir)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("backup: %w", err)
+	}
+	f, err := os.OpenFile(filepath.Join(dir, name), os.O_CREATE|os.O_WRONLY|mode, 0o600)
+	if err != nil {
+		return fmt.Errorf("backup: %w", err)
+	}
+	_, err = f.Write(part)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("backup: %w", err)
+	}
+	t.progress(0, int64(len(part)))
+	return nil
+}
+
+// auditFiles describes the files of the audit log that have come.
+func (t *taker) auditFiles() (files []File, err error) {
+	dir := filepath.Join(t.work, auditDir)
+	for _, name := range t.audit {
+		f, err := sumFile(filepath.Join(dir, name), nil)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, f)
+	}
+	if len(files) == 0 {
+		return nil, os.RemoveAll(dir) // what an earlier call brought
+	}
+	return files, disk.SyncDir(dir)
+}
+
 // End implements Sink.
 func (t *taker) End(rows, bundles int64) error {
 	if rows != t.count || bundles != int64(len(t.bundles)) {
@@ -340,6 +385,10 @@ func (t *taker) finish() (*Manifest, error) {
 			b = Bundle{name, f}
 		}
 		m.Bundles = append(m.Bundles, b)
+	}
+	var err error
+	if m.Audit, err = t.auditFiles(); err != nil {
+		return nil, fmt.Errorf("backup: %w", err)
 	}
 	if err := m.write(t.work); err != nil {
 		return nil, fmt.Errorf("backup: %w", err)

@@ -15,14 +15,14 @@ type Entry struct {
 	Name   string `json:"name"`
 	Value  string `json:"value"` // stars where it is a secret
 	Source string `json:"source"`
-	Place  string `json:"place,omitempty"` // "kindred.yaml:3", "KINDRED_GRPC"; "" for a default
+	Place  string `json:"place,omitempty"` // "kindred.yaml:3", "KINDRED_GRPC"; of a default what it was made for, mostly ""
 }
 
 // Entries are all settings in the order of the flags, once kong has applied them.
 func (s *Settings) Entries() []Entry {
 	list := make([]Entry, 0, len(s.flags))
 	for _, f := range s.flags {
-		g := s.given[f.Name]
+		g := s.from(f.Name)
 		list = append(list, Entry{f.Name, shownText(f, textOf(f.Target)), g.source.String(), g.place})
 	}
 	return list
@@ -35,7 +35,7 @@ func (s *Settings) Print(w io.Writer) error {
 		if f.Name == FileFlag {
 			continue
 		}
-		g := s.given[f.Name]
+		g := s.from(f.Name)
 		where := g.source.String()
 		if g.place != "" {
 			where += " " + g.place

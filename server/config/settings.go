@@ -45,6 +45,7 @@ type Settings struct {
 
 	flags []*kong.Flag
 	given map[string]given // by flag; not there: the default
+	noted map[string]given // where a value comes from that none of them gave
 }
 
 // Load reads the environment and the file at a path ("" for none) for the flags of a
@@ -52,7 +53,7 @@ type Settings struct {
 // command, whose trace has its flags. Errors join all mistakes of flags, environment and
 // file; a file that cannot be read is one.
 func Load(ctx *kong.Context, flags []*kong.Flag) (*Settings, error) {
-	s := &Settings{given: map[string]given{}}
+	s := &Settings{given: map[string]given{}, noted: map[string]given{}}
 	for _, f := range flags {
 		if f.Name != "help" && f.Tag.Get("config") != "-" {
 			s.flags = append(s.flags, f)
@@ -175,4 +176,18 @@ func (s *Settings) Resolve(_ *kong.Context, _ *kong.Path, f *kong.Flag) (any, er
 func (s *Settings) Given(name string) bool {
 	_, ok := s.given[name]
 	return ok
+}
+
+// Note says where the value of a setting comes from that flags, environment and file do not give: a variable that has another
+// name, or another setting. It is not Given for that.
+func (s *Settings) Note(name string, source Source, place string) {
+	s.noted[name] = given{source: source, place: place}
+}
+
+// from is where the value of a setting comes from.
+func (s *Settings) from(name string) given {
+	if g, ok := s.given[name]; ok {
+		return g
+	}
+	return s.noted[name] // the zero value is a default
 }

@@ -10,6 +10,9 @@
 // moves between a least and a most and never past them, so that a target that cannot be
 // met costs no more than the least says.
 //
+// [Classes] holds one limiter for each class of calls of each tenant: what is slow in one class narrows that
+// class of that tenant alone.
+//
 // Acquire and Release take no lock but at the end of a round, and allocate nothing. All
 // methods are safe for concurrent use.
 package limit

@@ -14,7 +14,7 @@ const (
 
 // bucket counts one thing. The zero bucket is full.
 type bucket struct {
-	paid atomic.Int64 // when all that was taken is paid, in nanoseconds since 1970
+	paid atomic.Int64 // when all that was taken is paid, in nanoseconds since the Keeper was made
 }
 
 // wait returns how long from now on nothing is left; 0: something is.

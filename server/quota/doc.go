@@ -3,7 +3,8 @@
 //
 // # What is bounded
 //
-// Requests, events (with catalog rows) and bytes, of each tenant and of each key. A call that
+// Requests, events (with catalog rows) and bytes, of each tenant and of each key; and how many calls of
+// a key are under way ([Keeper.Enter]). A call that
 // is within all of them takes from all; one past any of them takes from none, and [Exceeded]
 // names the quota, its bound and when to come again.
 //

@@ -1,7 +1,6 @@
 package quota
 
 import (
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,6 +17,8 @@ type Settings struct {
 	// Key holds for each key that has no quota of its own, Browser for those of role browser.
 	Key     record.Quota
 	Browser record.Quota
+	// KeyCalls is how many calls of one key may be under way at once, streams included.
+	KeyCalls int
 }
 
 // Cost is what one message takes.
@@ -26,38 +27,25 @@ type Cost struct{ Requests, Events, Bytes int }
 // Names are the quotas, in the order in which they are asked.
 var Names = [...]string{"requests", "events", "bytes"}
 
-// Exceeded says which quota a call is past.
-type Exceeded struct {
-	// Subject is "tenant NAME" or "key ID".
-	Subject string
-	// Name is one of Names.
-	Name string
-	// Rate is the bound, a second.
-	Rate float64
-	// Wait is when to come again.
-	Wait time.Duration
-}
-
-// Error implements error.
-func (e *Exceeded) Error() string {
-	return fmt.Sprintf("the quota of %s of the %s is used up: %g a second; come again in %v",
-		e.Name, e.Subject, e.Rate, e.Wait.Round(time.Millisecond))
-}
-
 // Keeper counts.
 type Keeper struct {
 	settings atomic.Pointer[Settings]
 	now      func() time.Time
+	began    time.Time
 	tenants  sync.Map // of *meter, by name
 	keys     sync.Map // of *meter, by id
 }
 
 // New returns a Keeper that has counted nothing.
 func New(settings Settings) *Keeper {
-	k := &Keeper{now: time.Now}
+	k := &Keeper{now: time.Now, began: time.Now()}
 	k.Change(settings)
 	return k
 }
+
+// elapsed is the time since the Keeper was made, in nanoseconds, by the clock that nobody sets: a wall
+// clock that is set back by an hour would refuse for an hour.
+func (k *Keeper) elapsed() int64 { return int64(k.now().Sub(k.began)) }
 
 // Change has further calls counted by other settings. What was counted stays.
 func (k *Keeper) Change(settings Settings) { k.settings.Store(&settings) }
@@ -66,6 +54,10 @@ func (k *Keeper) Change(settings Settings) { k.settings.Store(&settings) }
 type meter struct {
 	buckets [len(Names)]bucket
 	refused [len(Names)]atomic.Uint64 // of a tenant: calls past its quotas and its keys'
+	told    [len(Names)]atomic.Pointer[Exceeded]
+
+	underWay atomic.Int64  // calls of a key
+	over     atomic.Uint64 // of a tenant: calls past its keys' KeyCalls
 }
 
 func meterOf(m *sync.Map, name string) *meter {
@@ -113,54 +105,81 @@ func (k *Keeper) CountsBytes(p auth.Principal) bool {
 	return k.ofTenant(p.Tenant).Bytes > 0 || k.ofKey(p).Bytes > 0
 }
 
-// Take takes what a message costs from the quotas of its key and its tenant, or returns the
-// first that has nothing left and takes nothing.
-func (k *Keeper) Take(p auth.Principal, cost Cost) *Exceeded {
-	now := k.now().UnixNano()
-	n := [...]float64{float64(cost.Requests), float64(cost.Events), float64(cost.Bytes)}
-	ofKey, ofTenant := rates(k.ofKey(p)), rates(k.ofTenant(p.Tenant))
-	tenant := meterOf(&k.tenants, p.Tenant)
-	var key *meter
-	if p.KeyID != "" {
-		key = meterOf(&k.keys, p.KeyID)
+// demand is what a message asks of the two meters that count it.
+type demand struct {
+	n                [len(Names)]float64
+	ofKey, ofTenant  [len(Names)]float64 // bounds; 0: none
+	key, tenant      *meter              // key is nil where no key was asked for
+	keyID, tenantTag string
+}
+
+func (k *Keeper) demand(p auth.Principal, cost Cost) demand {
+	d := demand{
+		n:     [...]float64{float64(cost.Requests), float64(cost.Events), float64(cost.Bytes)},
+		ofKey: rates(k.ofKey(p)), ofTenant: rates(k.ofTenant(p.Tenant)), tenant: meterOf(&k.tenants, p.Tenant), keyID: p.KeyID, tenantTag: p.Tenant,
 	}
+	if p.KeyID != "" {
+		d.key = meterOf(&k.keys, p.KeyID)
+	}
+	return d
+}
+
+// past is the first quota that has nothing left; nil: none.
+func (d *demand) past(now int64) *Exceeded {
 	for i := range Names {
-		if n[i] == 0 {
+		if d.n[i] == 0 {
 			continue
 		}
-		if ofKey[i] > 0 {
-			if wait := key.buckets[i].wait(now); wait > 0 {
-				tenant.refused[i].Add(1)
-				return &Exceeded{Subject: "key " + p.KeyID, Name: Names[i], Rate: ofKey[i], Wait: wait}
+		if d.ofKey[i] > 0 {
+			if wait := d.key.buckets[i].wait(now); wait > 0 {
+				d.tenant.refused[i].Add(1)
+				return d.key.tell(i, "key", d.keyID, d.ofKey[i], now, wait)
 			}
 		}
-		if ofTenant[i] > 0 {
-			if wait := tenant.buckets[i].wait(now); wait > 0 {
-				tenant.refused[i].Add(1)
-				return &Exceeded{Subject: "tenant " + p.Tenant, Name: Names[i], Rate: ofTenant[i], Wait: wait}
+		if d.ofTenant[i] > 0 {
+			if wait := d.tenant.buckets[i].wait(now); wait > 0 {
+				d.tenant.refused[i].Add(1)
+				return d.tenant.tell(i, "tenant", d.tenantTag, d.ofTenant[i], now, wait)
 			}
-		}
-	}
-	for i := range Names {
-		if ofKey[i] > 0 && n[i] > 0 {
-			key.buckets[i].take(now, n[i], ofKey[i])
-		}
-		if ofTenant[i] > 0 && n[i] > 0 {
-			tenant.buckets[i].take(now, n[i], ofTenant[i])
 		}
 	}
 	return nil
 }
 
-// Refused gives, for each tenant that has called, how many messages were past each quota, in
-// the order of Names. A message of a stream counts each time that it is held back.
-func (k *Keeper) Refused(each func(tenant string, refused [len(Names)]uint64)) {
-	k.tenants.Range(func(name, v any) bool {
-		var n [len(Names)]uint64
-		for i := range n {
-			n[i] = v.(*meter).refused[i].Load()
+// Ahead returns the first quota that has nothing left for a message of such a cost, and takes nothing. Nil: Take may still
+// refuse it, for it is asked later and knows the whole message.
+func (k *Keeper) Ahead(p auth.Principal, cost Cost) *Exceeded {
+	d := k.demand(p, cost)
+	return d.past(k.elapsed())
+}
+
+// Take takes what a message costs from the quotas of its key and its tenant, or returns the
+// first that has nothing left and takes nothing.
+func (k *Keeper) Take(p auth.Principal, cost Cost) *Exceeded {
+	d, now := k.demand(p, cost), k.elapsed()
+	if over := d.past(now); over != nil {
+		return over
+	}
+	for i := range Names {
+		if d.ofKey[i] > 0 && d.n[i] > 0 {
+			d.key.buckets[i].take(now, d.n[i], d.ofKey[i])
 		}
-		each(name.(string), n)
+		if d.ofTenant[i] > 0 && d.n[i] > 0 {
+			d.tenant.buckets[i].take(now, d.n[i], d.ofTenant[i])
+		}
+	}
+	return nil
+}
+
+// Refused gives, for each tenant that has called, how many messages were past each quota of Names, and calls past Calls. A
+// message of a stream counts each time that it is held back.
+func (k *Keeper) Refused(each func(tenant, quota string, refused uint64)) {
+	k.tenants.Range(func(name, v any) bool {
+		m := v.(*meter)
+		for i, quota := range Names {
+			each(name.(string), quota, m.refused[i].Load())
+		}
+		each(name.(string), Calls, m.over.Load())
 		return true
 	})
 }

@@ -18,7 +18,7 @@ type clock struct{ at time.Time }
 func keeper(s Settings) (*Keeper, *clock) {
 	c := &clock{time.Unix(1700000000, 0)}
 	k := New(s)
-	k.now = func() time.Time { return c.at }
+	k.now, k.began = func() time.Time { return c.at }, c.at
 	return k, c
 }
 
@@ -139,7 +139,11 @@ func TestKeyIsBoundedWithinItsTenant(t *testing.T) {
 		t.Errorf("a neighbour: %v", over)
 	}
 	refused := map[string]uint64{}
-	k.Refused(func(tenant string, n [len(Names)]uint64) { refused[tenant] = n[0] })
+	k.Refused(func(tenant, quota string, n uint64) {
+		if quota == "requests" {
+			refused[tenant] = n
+		}
+	})
 	if refused["alpha"] == 0 || refused["gamma"] != 0 {
 		t.Errorf("refused: %v", refused)
 	}
@@ -165,6 +169,102 @@ func TestManyAtOnceDoNotTakeMoreThanThereIs(t *testing.T) {
 	// Each of those at once may be the one past the last.
 	if n := let.Load(); n < 1000 || n > 1008 {
 		t.Errorf("%d of 1,000 were let in", n)
+	}
+}
+
+func TestAskingAheadTakesNothingAndRefusesWhatIsPast(t *testing.T) {
+	k, c := keeper(Settings{Tenant: record.Quota{Requests: 10, Events: 5}})
+	for range 1000 {
+		if over := k.Ahead(alpha, Cost{Requests: 1, Events: 1}); over != nil {
+			t.Fatalf("asking takes: %v", over)
+		}
+	}
+	for k.Take(alpha, Cost{Requests: 1}) == nil {
+	}
+	over := k.Ahead(alpha, Cost{Requests: 1})
+	if over == nil || over.Name != "requests" || over.Subject != "tenant alpha" {
+		t.Fatalf("past its quota: %+v", over)
+	}
+	if again := k.Ahead(alpha, Cost{Requests: 1}); again != over {
+		t.Error("at once asked again, it makes another answer")
+	}
+	made := 0
+	for range 3 {
+		_ = over.Answer(func(e *Exceeded) error { made++; return e })
+	}
+	if made != 1 {
+		t.Errorf("the answer for the wire is made %d times", made)
+	}
+	c.at = c.at.Add(over.Wait)
+	if over := k.Ahead(alpha, Cost{Requests: 1}); over != nil {
+		t.Errorf("after the wait: %v", over)
+	}
+	k.Take(alpha, Cost{Requests: 1, Events: 100})
+	c.at = c.at.Add(time.Second)
+	first := k.Ahead(alpha, Cost{Events: 1})
+	c.at = c.at.Add(10 * time.Second)
+	if second := k.Ahead(alpha, Cost{Events: 1}); first == nil || second == nil || first.Wait-second.Wait < 9*time.Second {
+		t.Errorf("ten seconds later it says %+v, before %+v", second, first)
+	}
+}
+
+func TestCallsOfAKeyUnderWayAreBounded(t *testing.T) {
+	k, _ := keeper(Settings{KeyCalls: 2})
+	first, over := k.Enter(alpha)
+	_, second := k.Enter(alpha)
+	if over != nil || second != nil {
+		t.Fatal(over, second)
+	}
+	for _, ask := range []func() *Exceeded{func() *Exceeded { _, over := k.Enter(alpha); return over }, func() *Exceeded { return k.Full(alpha) }} {
+		over := ask()
+		if over == nil || over.Wait <= 0 {
+			t.Fatalf("a third call: %+v", over)
+		}
+		for _, part := range []string{"key a1", "2 calls under way"} {
+			if !strings.Contains(over.Error(), part) {
+				t.Errorf("%q does not say %q", over, part)
+			}
+		}
+	}
+	other := alpha
+	other.KeyID = "a2"
+	if _, over := k.Enter(other); over != nil {
+		t.Errorf("another key of the tenant: %v", over)
+	}
+	if _, over := k.Enter(auth.Principal{Tenant: "alpha"}); over != nil {
+		t.Errorf("nobody's key: %v", over)
+	}
+	first.Leave()
+	if over := k.Full(alpha); over != nil {
+		t.Errorf("after one ended: %v", over)
+	}
+	if _, over := k.Enter(alpha); over != nil {
+		t.Errorf("after one ended: %v", over)
+	}
+	k.Change(Settings{})
+	if _, over := k.Enter(alpha); over != nil {
+		t.Errorf("without a bound: %v", over)
+	}
+	n := uint64(0)
+	k.Refused(func(_, quota string, refused uint64) {
+		if quota == Calls {
+			n += refused
+		}
+	})
+	if n != 2 {
+		t.Errorf("%d refusals are counted, want 2", n)
+	}
+}
+
+// BenchmarkRefusal is a flood: what one more call past its quota costs.
+func BenchmarkRefusal(b *testing.B) {
+	k := New(Settings{Tenant: record.Quota{Requests: 0.001}})
+	k.Take(alpha, Cost{Requests: 1})
+	b.ReportAllocs()
+	for b.Loop() {
+		if over := k.Ahead(alpha, Cost{Requests: 1}); over == nil {
+			b.Fatal("let in")
+		}
 	}
 }
 

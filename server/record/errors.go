@@ -22,8 +22,10 @@ var (
 	// ErrDiskFull: the disk refused the write; nothing was acknowledged.
 	ErrDiskFull = errors.New("no space left on the disk")
 	// ErrStopped: a write failed, and the store takes no more until it is opened
-	// again; reads go on.
+	// again; reads go on, but for ErrUnreadable.
 	ErrStopped = errors.New("the store takes no more writes until the service is started again, since one failed; its log has the cause")
+	// ErrUnreadable: after a write that failed so that nothing can be read either.
+	ErrUnreadable = errors.New("the store cannot be read until the service is started again, since a write failed; its log has the cause")
 	// ErrClosed: the store is shut.
 	ErrClosed = errors.New("closed")
 	// ErrCorrupt: a stored value fails its checksum or cannot be read.

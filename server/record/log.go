@@ -159,6 +159,10 @@ type Decision struct {
 	Ranked   int32  // slots that were ranked, for pages to come; 0: Limit
 	Offset   int32  // slots of the list before the first item
 	First    string // id of the first page; empty: this is it
+
+	// Again is the id of an earlier decision, already on disk, that showed the same: to be put without Items,
+	// Losers and FeatureNames. What is read has those, and no Again.
+	Again string
 }
 
 // ClockTime is the tenant's clock at the decision.

@@ -230,7 +230,7 @@ func (c *checker) rule(field string, r *PolicyRule) {
 		c.add(field+".surfaces", "has %d entries, at most %d are taken", len(r.Surfaces), MaxRuleSurfaces)
 	}
 	c.surfaceNames(field+".", r.Surfaces)
-	if !r.From.IsZero() && !r.Until.IsZero() && !r.Until.After(r.From) {
+	if never(r.From, r.Until) {
 		c.add(field+".until_time", "%s is not after from_time %s", stamp(r.Until), stamp(r.From))
 	}
 	c.action(field, r)

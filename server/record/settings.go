@@ -44,10 +44,31 @@ func (t *Tenant) Validate() []Violation {
 	if t.Retention != 0 && (t.Retention < MinRetention || t.Retention > MaxRetention) {
 		c.add("retention", "is %s: give 1 day to 100 years, or leave it out for 400 days", t.Retention)
 	}
+	c.kept(t.Kept)
 	c.eventTypes(t.EventTypes)
 	c.surfaces(t.Surfaces)
 	c.declarations(t.Attributes)
 	return c.found
+}
+
+func (c *checker) kept(k Kept) {
+	const day, year = 24 * time.Hour, 365 * 24 * time.Hour
+	for _, f := range []struct {
+		field        string
+		is           time.Duration
+		least, most  time.Duration
+		bounds, none string
+	}{
+		{"decisions", k.Decisions, time.Hour, 10 * year, "1 hour to 10 years", "what the service has for all"},
+		{"page_lists", k.Lists, time.Minute, day, "1 minute to 1 day", "what the service has for all"},
+		{"unused_vectors", k.Vectors, time.Hour, year, "1 hour to 1 year", "each sweep"},
+		{"audit", k.Audit, 30 * day, 100 * year, "30 days to 100 years", "as many as its size allows"},
+		{"catalog_before", k.CatalogBefore, time.Hour, 10 * year, "1 hour to 10 years", "until the next replacement"},
+	} {
+		if f.is != 0 && (f.is < f.least || f.is > f.most) {
+			c.add("kept."+f.field, "is %s: give %s, or leave it out for %s", f.is, f.bounds, f.none)
+		}
+	}
 }
 
 // ValidTenantName reports whether s can name a tenant.

@@ -1,6 +1,9 @@
 package record
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Tenant is one shop: its settings. Its data hang under its number.
 type Tenant struct {
@@ -19,10 +22,29 @@ type Tenant struct {
 	// RemovalShare of the catalog may go in a replacement without its number being
 	// confirmed, above 0 to 1; zero: 0.2.
 	RemovalShare float64
+	// Kept is how long the rest is kept.
+	Kept Kept
 	// Policies holds the kept versions, by name and then by version.
 	Policies []Policy
 	// Experiments holds the last revisions, by name.
 	Experiments []Experiment
+}
+
+// Kept says how long things are kept; zero: see each.
+type Kept struct {
+	Decisions     time.Duration // 1 hour to 10 years; zero: what the store has for all
+	Lists         time.Duration // 1 minute to 1 day; zero: what the store has for all
+	Vectors       time.Duration // that no item needs, 1 hour to 1 year; zero: until the next sweep
+	Audit         time.Duration // 30 days to 100 years; zero: as many as its size allows
+	CatalogBefore time.Duration // 1 hour to 10 years; zero: until the next replacement
+}
+
+// Over returns k with the times of change that are set in place of its own.
+func (k Kept) Over(change Kept) Kept {
+	return Kept{
+		Decisions: cmp.Or(change.Decisions, k.Decisions), Lists: cmp.Or(change.Lists, k.Lists), Vectors: cmp.Or(change.Vectors, k.Vectors),
+		Audit: cmp.Or(change.Audit, k.Audit), CatalogBefore: cmp.Or(change.CatalogBefore, k.CatalogBefore),
+	}
 }
 
 // Clock says what a tenant takes for now.

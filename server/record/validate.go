@@ -98,9 +98,25 @@ func (c *checker) stock(n *int64) {
 }
 
 func (c *checker) dates(from, until time.Time) {
-	if !from.IsZero() && !until.IsZero() && !until.After(from) {
-		c.add("available_until", "%s is not after available_from %s", stamp(until), stamp(from))
+	if err := CheckDates(from, until); err != nil {
+		c.add("available_until", "%s", err)
 	}
+}
+
+// CheckDates is an error where an item that is available from a moment until another never is, a zero time being no bound.
+// Moments count in whole microseconds, as they are served. A patch is checked again with what it changes: each of the two may be
+// right by itself.
+func CheckDates(from, until time.Time) error {
+	if !never(from, until) {
+		return nil
+	}
+	return fmt.Errorf("%s is not after available_from %s", stamp(until), stamp(from))
+}
+
+// never reports whether nothing is from one moment until another, as both are served: in whole microseconds, a zero time being no
+// bound.
+func never(from, until time.Time) bool {
+	return !from.IsZero() && !until.IsZero() && until.UnixMicro() <= from.UnixMicro()
 }
 
 func (c *checker) finite(field string, x float64) {

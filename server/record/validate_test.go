@@ -45,6 +45,8 @@ func TestItemFaultsNameTheirField(t *testing.T) {
 		{"negative price", func(i *Item) { i.Price = &Money{Currency: "EUR", Units: -1} }, "price.units"},
 		{"nanos past a unit", func(i *Item) { i.Price = &Money{Currency: "EUR", Nanos: 1e9} }, "price.nanos"},
 		{"ends before it begins", func(i *Item) { i.AvailableFrom, i.AvailableUntil = day, day }, "available_until"},
+		{"ends within the microsecond it begins in", func(i *Item) { i.AvailableFrom, i.AvailableUntil = day, day.Add(10) }, "available_until"},
+		{"is there for a microsecond", func(i *Item) { i.AvailableFrom, i.AvailableUntil = day, day.Add(time.Microsecond) }, ""},
 		{"NaN in the vector", func(i *Item) { i.Vector = []float32{1, float32(math.NaN())} }, "vector[1]"},
 		{"infinite vector", func(i *Item) { i.Vector = []float32{float32(math.Inf(1))} }, "vector[0]"},
 		{"zero vector", func(i *Item) { i.Vector = make([]float32, 4) }, "vector"},

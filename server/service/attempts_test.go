@@ -14,7 +14,6 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
@@ -26,7 +25,7 @@ import (
 type loot struct {
 	tenant, user, session, keyID, secret   string
 	item, write, page, list, cursor, reply string
-	policy, experiment                     string
+	policy, experiment, imported, model    string
 }
 
 // belongings fills a tenant with things and returns its admin and what a thief knows of it.
@@ -40,18 +39,36 @@ func belongings(t *testing.T, s *shop, op *client, mark, secretMark string) (*cl
 	}
 	own[0].Id = mark + "-pen"
 	c.upsert(own...)
-	l := loot{tenant: mark, user: mark + "-user", session: mark + "-session", item: own[0].Id, policy: mark + "policy", experiment: mark + "experiment"}
+	l := loot{tenant: mark, user: mark + "-user", session: mark + "-session", item: own[0].Id, policy: mark + "policy", experiment: mark + "experiment", imported: mark + "-import"}
+	l.model = c.uploaded(testModel{Size: 8 + len(mark)})
+	imports, err := c.ImportItems(ctx(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []*kindredv1.ImportItemsRequest{
+		{Part: &kindredv1.ImportItemsRequest_Options{Options: &kindredv1.ImportOptions{ImportId: l.imported}}},
+		{Part: &kindredv1.ImportItemsRequest_Items{Items: &kindredv1.ItemBatch{Items: []*kindredv1.Item{item(secretMark+"-imported", secretMark+" imported", "Office")}}}},
+	} {
+		if err := imports.Send(part); err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(imports.CloseAndRecv())
 	ev := view(secretMark+"-event", l.user, l.item)
 	ev.SessionId = l.session
 	l.write = c.write(ev, view(secretMark+"-event-2", l.user, own[1].Id)).WriteToken
 	c.applied(l.write)
-	must(c.policies.PutPolicy(ctx(t), &kindredv1.PutPolicyRequest{Policy: &kindredv1.Policy{Name: l.policy}}))
+	must(c.policies.PutPolicy(ctx(t), &kindredv1.PutPolicyRequest{Policy: &kindredv1.Policy{Name: l.policy, Note: secretMark}}))
+	must(c.trials.PutExperiment(ctx(t), &kindredv1.PutExperimentRequest{Experiment: &kindredv1.Experiment{
+		Name: l.experiment, Note: secretMark, Variants: []*kindredv1.Variant{{Name: "control", Share: 0.01}, {Name: "other", Policy: l.policy, Share: 0.01}},
+	}}))
 	list := c.recommend(&kindredv1.RecommendRequest{Subject: user(l.user), Limit: 2, Paginate: true})
 	l.reply, l.page = list.RecommendationId, list.NextPageToken
 	l.list = must(c.ListItems(ctx(t), &kindredv1.ListItemsRequest{PageSize: 1})).NextPageToken
 	key := must(c.admin.CreateKey(ctx(t), &kindredv1.CreateKeyRequest{Role: kindredv1.Role_ROLE_FRONTEND, Name: secretMark + "-key"}))
 	l.keyID, l.secret = key.Key.Id, key.Secret
-	bulk, err := c.RecommendBulk(ctx(t), &kindredv1.RecommendBulkRequest{Subjects: []*kindredv1.Subject{user(l.user)}})
+	var bulk kindredv1.RecommendationService_RecommendBulkClient
+	bulk, err = c.RecommendBulk(ctx(t), &kindredv1.RecommendBulkRequest{Subjects: []*kindredv1.Subject{user(l.user)}})
 	for _, m := range all(t, bulk, err) {
 		l.cursor = m.Cursor
 	}
@@ -62,35 +79,40 @@ func belongings(t *testing.T, s *shop, op *client, mark, secretMark string) (*cl
 }
 
 func (l *loot) words() []string {
-	return []string{l.tenant, l.user, l.session, l.keyID, l.item, l.write, l.page, l.list, l.cursor, l.reply, l.policy, l.experiment}
+	return []string{l.tenant, l.user, l.session, l.keyID, l.item, l.write, l.page, l.list, l.cursor, l.reply, l.policy, l.experiment, l.imported, l.model}
 }
 
 // TestNoneOfAThousandAttemptsCrossesTenants calls every method as an admin of one tenant with
 // another's ids, tokens and cursors in every field that takes text. No reply may tell what the
 // thief did not know, and the other tenant must be as it was.
 func TestNoneOfAThousandAttemptsCrossesTenants(t *testing.T) {
-	s := start(t)
+	s := start(t, withModels(nil))
 	op := s.operate()
 	victim, prey := belongings(t, s, op, "quagga", "zebra")
 	thief, _ := belongings(t, s, op, "magpie", "shiny")
 	before := everything(t, victim, prey)
 	rng := rand.New(rand.NewPCG(11, 13))
-	methods := unaryAndServerStreams(t)
+	methods := contractMethods()
+	each := 1 + 1500/len(methods)
 	attempts, answered := 0, map[codes.Code]int{}
-	for attempts < 1500 {
-		m := methods[rng.IntN(len(methods))]
-		req := dynamicOf(t, m.Input())
-		fill(rng, req.ProtoReflect(), prey.words(), 3)
+	for range each * len(methods) {
+		m := methods[attempts%len(methods)]
+		var messages []proto.Message
+		for n := 0; n == 0 || m.IsStreamingClient() && n < 3; n++ {
+			req := dynamicOf(t, m.Input())
+			fill(rng, req.ProtoReflect(), prey.words(), 3)
+			messages = append(messages, req)
+		}
 		call := ctx(t)
 		if rng.IntN(4) == 0 { // names the tenant where no field is for it
 			call = metadata.AppendToOutgoingContext(call, "tenant", prey.tenant, "x-tenant", prey.tenant, "kindred-tenant", prey.tenant)
 		}
-		replies, err := invoke(call, thief, m, req)
+		replies, err := invoke(call, thief, m, messages)
 		attempts++
 		answered[status.Code(err)]++
 		for _, reply := range replies {
-			if found := leaked(reply); found != "" {
-				t.Fatalf("%s answers of the other tenant: %s\nto %s", m.FullName(), found, protojson.Format(req))
+			if found := leaked(reply); found != "" || strings.Contains(fmt.Sprint(err), "zebra") {
+				t.Fatalf("%s answers of the other tenant: %s\nto %s", m.FullName(), found, short(messages))
 			}
 		}
 	}
@@ -100,7 +122,10 @@ func TestNoneOfAThousandAttemptsCrossesTenants(t *testing.T) {
 	if answered[codes.OK] == 0 || answered[codes.PermissionDenied] == 0 || answered[codes.NotFound] == 0 || answered[codes.InvalidArgument] == 0 {
 		t.Errorf("the attempts are too much alike: %v", answered)
 	}
-	t.Logf("%d attempts: %v", attempts, answered)
+	if attempts < 1000 || len(methods) < 45 {
+		t.Errorf("%d attempts on %d methods: want a thousand, on all", attempts, len(methods))
+	}
+	t.Logf("%d attempts on %d methods: %v", attempts, len(methods), answered)
 	// What belongs to the other tenant's kind of caller: a stolen handle, a cut secret.
 	for i := range 200 {
 		forged := prey.secret[:len(prey.secret)-1-rng.IntN(8)]
@@ -203,30 +228,6 @@ func scalar(rng *rand.Rand, f protoreflect.FieldDescriptor, words []string) (pro
 	return protoreflect.Value{}, false
 }
 
-// unaryAndServerStreams lists the methods that take one message, but those that do not end.
-func unaryAndServerStreams(t *testing.T) []protoreflect.MethodDescriptor {
-	t.Helper()
-	var list []protoreflect.MethodDescriptor
-	protoregistry.GlobalFiles.RangeFilesByPackage("kindred.v1", func(file protoreflect.FileDescriptor) bool {
-		for i := range file.Services().Len() {
-			service := file.Services().Get(i)
-			if service.Name() == "EmbeddingService" {
-				continue // a worker's
-			}
-			for j := range service.Methods().Len() {
-				if m := service.Methods().Get(j); !m.IsStreamingClient() {
-					list = append(list, m)
-				}
-			}
-		}
-		return true
-	})
-	if len(list) < 35 {
-		t.Fatalf("%d methods", len(list))
-	}
-	return list
-}
-
 func dynamicOf(t testing.TB, d protoreflect.MessageDescriptor) proto.Message {
 	t.Helper()
 	kind, err := protoregistry.GlobalTypes.FindMessageByName(d.FullName())
@@ -236,22 +237,19 @@ func dynamicOf(t testing.TB, d protoreflect.MessageDescriptor) proto.Message {
 	return kind.New().Interface()
 }
 
-// invoke calls a method and returns what came until its end or error.
-func invoke(call context.Context, c *client, m protoreflect.MethodDescriptor, req proto.Message) ([]proto.Message, error) {
-	name := fmt.Sprintf("/%s/%s", m.Parent().FullName(), m.Name())
-	if !m.IsStreamingServer() {
-		reply := dynamicOf(c.t, m.Output())
-		err := c.conn.Invoke(call, name, req, reply)
-		return []proto.Message{reply}, err
-	}
-	call, cancel := context.WithTimeout(call, 10*time.Second)
+// invoke calls a method with messages, of which one that takes a single message has one, and returns what came until its end or
+// error.
+func invoke(call context.Context, c *client, m protoreflect.MethodDescriptor, messages []proto.Message) ([]proto.Message, error) {
+	call, cancel := context.WithTimeout(call, 30*time.Second)
 	defer cancel()
-	stream, err := c.conn.NewStream(call, &grpc.StreamDesc{ServerStreams: true}, name)
+	stream, err := c.conn.NewStream(call, &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}, fmt.Sprintf("/%s/%s", m.Parent().FullName(), m.Name()))
 	if err != nil {
 		return nil, err
 	}
-	if err := stream.SendMsg(req); err != nil {
-		return nil, err
+	for _, req := range messages {
+		if err := stream.SendMsg(req); err != nil {
+			break // the reason comes with the reply
+		}
 	}
 	if err := stream.CloseSend(); err != nil {
 		return nil, err

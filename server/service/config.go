@@ -5,7 +5,9 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/kindred-rec/kindred/server/api"
 	"github.com/kindred-rec/kindred/server/learned"
+	"github.com/kindred-rec/kindred/server/limit"
 	"github.com/kindred-rec/kindred/server/quota"
 	"github.com/kindred-rec/kindred/server/record"
 	"github.com/kindred-rec/kindred/server/shop"
@@ -48,10 +50,19 @@ type Config struct {
 	// MaxPerHost bounds the connections of each port from one address; further ones are
 	// closed at once. Default a quarter of MaxConnections.
 	MaxPerHost int
+	// Keepalive says when idle and dead connections of the gRPC port are ended.
+	Keepalive Keepalive
+	// Permits bound the calls of each tenant under way, by class of api.CallClasses. A class that is not named has no bound.
+	Permits map[string]limit.Config
+	// Bounds are limits of requests, within those of the wire contract.
+	Bounds api.Bounds
 	// ReadTimeout is how long the HTTP port waits for each part of a body, and for a client to
 	// take each part of an answer; the whole body of a call that is no stream may take four
-	// times as long. Default 15 s.
+	// times as long, and so may the message of a unary call of the gRPC port. Default 15 s.
 	ReadTimeout time.Duration
+	// RefusalPause is how long a connection of the gRPC port is not read after a call on it was refused for a quota or its key,
+	// where that key alone uses it. 0: not at all.
+	RefusalPause time.Duration
 	// DrainDelay is how long a stop waits between the end of readiness and the drain, for
 	// balancers and clients to see it. Calls are served meanwhile. Default 0.
 	DrainDelay time.Duration
@@ -77,6 +88,9 @@ type Config struct {
 	// Training says when tenants are trained; off where nothing is set. Its Dir is the folder
 	// "training" of Data where none is given, and its Log is Log.
 	Training schedule.Config
+	// Reload reads the settings again for ReloadConfiguration. Nil: there are none. It may be called before Start returns and
+	// while Stop waits, from several goroutines.
+	Reload api.Reload
 }
 
 // DefaultBrowserQuota bounds each key of role browser: anybody can read and use it.
@@ -98,6 +112,7 @@ func (c Config) withDefaults() Config {
 	if c.MaxPerHost == 0 {
 		c.MaxPerHost = max(1, c.MaxConnections/4)
 	}
+	c.Keepalive = c.Keepalive.withDefaults()
 	if c.ReadTimeout == 0 {
 		c.ReadTimeout = 15 * time.Second
 	}

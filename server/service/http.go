@@ -59,6 +59,7 @@ type tenantMetrics struct{ tenants *shop.Registry }
 
 var (
 	itemsDesc    = tenantDesc("items", "Items in the catalog.")
+	stuckDesc    = tenantDesc("replacement_stuck", "1 if an accepted replacement of the catalog cannot be done, and others are refused until it is undone; else 0.")
 	encodedDesc  = tenantDesc("encoded_items", "Items with a vector.")
 	lagDesc      = tenantDesc("log_lag", "Log entries that the serving state does not reflect yet.")
 	cachedDesc   = tenantDesc("cached_profiles", "Profiles in memory.")
@@ -88,6 +89,8 @@ var (
 	modelWaits   = tenantDesc("model_building", "1 while the promoted model is being built.")
 	modelDesc    = prometheus.NewDesc("kindred_tenant_model", "1 for the trained model that serves, by its hash. Absent if none does.", []string{"tenant", "model"}, nil)
 	engineDesc   = prometheus.NewDesc("kindred_tenant_index_engine", "1 for the engine that serves.", []string{"tenant", "engine"}, nil)
+	goneDesc     = prometheus.NewDesc("kindred_tenant_expired_rows_total", "Rows removed because they were older than the tenant's settings keep them, by kind.", []string{"tenant", "kind"}, nil)
+	oldestDesc   = prometheus.NewDesc("kindred_tenant_oldest_timestamp_seconds", "Time of the oldest row of a kind, as of the last look. Absent: there is none.", []string{"tenant", "kind"}, nil)
 	tierDesc     = prometheus.NewDesc("kindred_replies_total", "Lists returned, by rung of the ladder.", []string{"tenant", "tier"}, nil)
 )
 
@@ -98,7 +101,7 @@ func tenantDesc(name, help string) *prometheus.Desc {
 // Describe implements prometheus.Collector.
 func (m *tenantMetrics) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		itemsDesc, encodedDesc, lagDesc, cachedDesc, droppedDesc, reusedDesc, tierDesc, recallDesc, checkedDesc, lowDesc, effortDesc,
+		itemsDesc, stuckDesc, goneDesc, oldestDesc, encodedDesc, lagDesc, cachedDesc, droppedDesc, reusedDesc, tierDesc, recallDesc, checkedDesc, lowDesc, effortDesc,
 		indexedDesc, bytesDesc, mappedDesc, savedDesc, buildDesc, engineDesc,
 		queuedDesc, refusedDesc, textsDesc, keptDesc, failuresDesc, failingDesc, speedDesc, bridgedDesc,
 		modelFault, modelWaits, modelDesc, profileDesc, permitsDesc, permitDesc,
@@ -115,6 +118,8 @@ func (m *tenantMetrics) Collect(ch chan<- prometheus.Metric) {
 			ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, name)
 		}
 		gauge(itemsDesc, float64(st.Items))
+		_, _, stuck := s.StuckReplacement()
+		gauge(stuckDesc, map[bool]float64{true: 1}[stuck != nil])
 		gauge(encodedDesc, float64(st.Encoded))
 		gauge(lagDesc, float64(st.Head.Seq-st.Applied.Seq))
 		gauge(permitsDesc, float64(st.Permits))
@@ -129,6 +134,12 @@ func (m *tenantMetrics) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(reusedDesc, prometheus.CounterValue, float64(st.RankingsReused), name)
 		ch <- prometheus.MustNewConstMetric(profileDesc, prometheus.CounterValue, float64(st.ProfileHits), name, "memory")
 		ch <- prometheus.MustNewConstMetric(profileDesc, prometheus.CounterValue, float64(st.ProfileMisses), name, "store")
+		for _, k := range s.Kept() {
+			ch <- prometheus.MustNewConstMetric(goneDesc, prometheus.CounterValue, float64(k.Removed), name, k.Kind)
+			if !k.Oldest.IsZero() {
+				ch <- prometheus.MustNewConstMetric(oldestDesc, prometheus.GaugeValue, float64(k.Oldest.UnixMilli())/1e3, name, k.Kind)
+			}
+		}
 		for tier, n := range s.Tiers() {
 			ch <- prometheus.MustNewConstMetric(tierDesc, prometheus.CounterValue, float64(n), name, tier)
 		}

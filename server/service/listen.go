@@ -19,6 +19,7 @@ func (s *Service) listen(ctx context.Context) error {
 		return fmt.Errorf("gRPC port: %w", err)
 	}
 	s.grpcAddr = g.Addr()
+	g = calmer{s.config.RefusalPause}.listener(g)
 	if s.certs != nil {
 		g = tls.NewListener(g, s.certs.listener())
 	}

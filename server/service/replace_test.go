@@ -3,12 +3,14 @@ package service_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -61,28 +63,41 @@ func TestReplacementWithManyRemovalsNeedsTheirNumber(t *testing.T) {
 	}
 }
 
+// beginReplacement sends rows that are to replace the catalog, and does not end.
+func (c *client) beginReplacement(ctx context.Context, rows []*kindredv1.Item) grpc.ClientStreamingClient[kindredv1.ImportItemsRequest, kindredv1.ImportItemsResponse] {
+	c.t.Helper()
+	stream := must(c.ImportItems(ctx))
+	for _, m := range []*kindredv1.ImportItemsRequest{
+		{Part: &kindredv1.ImportItemsRequest_Options{Options: &kindredv1.ImportOptions{Mode: replace}}},
+		{Part: &kindredv1.ImportItemsRequest_Items{Items: &kindredv1.ItemBatch{Items: rows}}},
+	} {
+		if err := stream.Send(m); err != nil && err != io.EOF { // EOF: it is refused already
+			c.t.Fatal(err)
+		}
+	}
+	return stream
+}
+
 func TestNothingOfAReplacementServesBeforeItsEnd(t *testing.T) {
 	s := start(t)
 	s.upsert(shelf()...)
 	before := s.titles()
-	stream := must(s.ImportItems(ctx(t)))
-	send := func(m *kindredv1.ImportItemsRequest) {
-		if err := stream.Send(m); err != nil {
-			t.Fatal(err)
-		}
-	}
-	send(&kindredv1.ImportItemsRequest{Part: &kindredv1.ImportItemsRequest_Options{Options: &kindredv1.ImportOptions{Mode: replace}}})
 	rows := shelf()
 	for _, it := range rows {
 		it.Title += ", new"
 	}
-	send(&kindredv1.ImportItemsRequest{Part: &kindredv1.ImportItemsRequest_Items{Items: &kindredv1.ItemBatch{Items: rows}}})
-	// Another one is refused only once this one has begun: from then on its rows are there.
-	for {
+	stream := s.beginReplacement(ctx(t), rows)
+	// Another one is refused only once this one has begun: from then on its rows are there. Now and then the other is the
+	// first, and this one is refused, and begun again.
+	for tries := 1; ; tries++ {
+		time.Sleep(20 * time.Millisecond)
 		_, err := s.importItems(&kindredv1.ImportOptions{Mode: replace, DryRun: true}, rows...)
 		if err != nil {
 			code(t, err, codes.ResourceExhausted)
 			break
+		}
+		if tries%100 == 0 {
+			stream = s.beginReplacement(ctx(t), rows)
 		}
 	}
 	if now := s.titles(); !slices.Equal(before, now) {
@@ -98,9 +113,7 @@ func TestNothingOfAReplacementServesBeforeItsEnd(t *testing.T) {
 	}
 	// A stream that breaks changes nothing.
 	broken, cancel := context.WithCancel(ctx(t))
-	stream = must(s.ImportItems(broken))
-	send(&kindredv1.ImportItemsRequest{Part: &kindredv1.ImportItemsRequest_Options{Options: &kindredv1.ImportOptions{Mode: replace}}})
-	send(&kindredv1.ImportItemsRequest{Part: &kindredv1.ImportItemsRequest_Items{Items: &kindredv1.ItemBatch{Items: shelf()}}})
+	stream = s.beginReplacement(broken, shelf())
 	after := s.titles()
 	cancel()
 	_, err := stream.CloseAndRecv()

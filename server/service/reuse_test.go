@@ -132,3 +132,41 @@ func TestRankingAgeBoundsReuse(t *testing.T) {
 		}
 	}
 }
+
+// TestAListThatIsShownAgainIsLoggedWhole: what the decision log keeps once is read with each of its showings.
+func TestAListThatIsShownAgainIsLoggedWhole(t *testing.T) {
+	s := start(t, func(c *service.Config) { c.Shop.RankingAge = time.Minute })
+	s.upsert(shelf()...)
+	req := reader(s)
+	first := s.recommend(req)
+	s.decisions() // it is on disk now
+	second := s.recommend(req)
+	if second.Info.RankingAgeUs == 0 {
+		t.Fatal("the ranking is not used again")
+	}
+	var logged []*kindredv1.Decision
+	for _, d := range s.decisions() {
+		if d.RecommendationId == first.RecommendationId || d.RecommendationId == second.RecommendationId {
+			logged = append(logged, d)
+		}
+	}
+	if len(logged) != 2 || logged[1].RecommendationId != second.RecommendationId {
+		t.Fatalf("the log has %v", logged)
+	}
+	a, b := logged[0], logged[1]
+	if len(b.Items) != len(second.Items) || len(b.Items[0].Features) != len(b.FeatureNames) || len(b.Losers) == 0 {
+		t.Errorf("the second showing is logged as %v", b)
+	}
+	if !a.Time.AsTime().Before(b.Time.AsTime()) {
+		t.Errorf("the second was shown at %v, the first at %v", b.Time, a.Time)
+	}
+	again := proto.Clone(a).(*kindredv1.Decision)
+	again.RecommendationId, again.Time, again.ClockTime = b.RecommendationId, b.Time, b.ClockTime
+	if !proto.Equal(again, b) {
+		t.Errorf("shown again it is\n%v, not\n%v", b, again)
+	}
+	made := must(s.Reproduce(ctx(t), &kindredv1.ReproduceRequest{RecommendationId: second.RecommendationId}))
+	if !slices.Equal(made.LoggedItemIds, ids(second.Items)) || !slices.Equal(made.ItemIds, made.LoggedItemIds) {
+		t.Errorf("made again it differs: %v", made)
+	}
+}

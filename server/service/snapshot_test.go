@@ -155,6 +155,13 @@ func vouch(t *testing.T, graph, about string) {
 	})
 }
 
+// A graph takes long to build, so that a crash soon after must not cost another build.
+func TestAGraphIsKeptAsSoonAsItServes(t *testing.T) {
+	s := start(t, withIndex(func(c *shops.IndexConfig) { c.Threshold, c.SnapshotAfter, c.SnapshotEvery = 500, 100, time.Hour }))
+	s.put(things(0, 600))
+	s.eventually("a snapshot of the first graph", func(x *kindredv1.IndexStatus) bool { return x.Engine == "hnsw" && x.SnapshotTime != nil })
+}
+
 func TestSnapshotsThatCannotBeUsedAreRefused(t *testing.T) {
 	flip := func(t *testing.T, path string, at func(n int) int) {
 		raw := read(t, path)

@@ -130,9 +130,25 @@ func withTLS(t *testing.T, server *authority) *tlsFiles {
 
 // over calls both ports with a TLS configuration; both must do the same.
 func (s *shop) over(c *tls.Config) error {
+	s.t.Helper()
+	err, webErr := s.ports(c)
+	if (err == nil) != (webErr == nil) {
+		s.t.Errorf("gRPC port: %v; HTTP port: %v", err, webErr)
+	}
+	return err
+}
+
+// taken reports whether both ports take a TLS configuration. A changed file may be taken between the calls to the two.
+func (s *shop) taken(c *tls.Config) bool {
+	err, webErr := s.ports(c)
+	return err == nil && webErr == nil
+}
+
+// ports calls both ports.
+func (s *shop) ports(c *tls.Config) (call, webCall error) {
 	conn, err := grpc.NewClient(s.service.Addr(), grpc.WithTransportCredentials(credentials.NewTLS(c)))
 	if err != nil {
-		return err
+		return err, err
 	}
 	defer conn.Close()
 	_, err = kindredv1.NewRecommendationServiceClient(conn).Recommend(ctx(s.t), &kindredv1.RecommendRequest{})
@@ -145,10 +161,7 @@ func (s *shop) over(c *tls.Config) error {
 			s.t.Errorf("HTTP port: %s %s", resp.Proto, resp.Status)
 		}
 	}
-	if (err == nil) != (webErr == nil) {
-		s.t.Errorf("gRPC port: %v; HTTP port: %v", err, webErr)
-	}
-	return err
+	return err, webErr
 }
 
 // eventually waits for what the service does a second after a file changes.
@@ -187,7 +200,7 @@ func TestCertificatesAreChangedWithoutARestart(t *testing.T) {
 	open := kindredv1.NewRecommendationServiceClient(conn)
 	must(open.Recommend(ctx(t), &kindredv1.RecommendRequest{}))
 	files.put(second)
-	eventually(t, "the new certificate is not taken", func() bool { return s.over(second.trusting(nil)) == nil })
+	eventually(t, "the new certificate is not taken", func() bool { return s.taken(second.trusting(nil)) })
 	must(open.Recommend(ctx(t), &kindredv1.RecommendRequest{}))
 	// A file that cannot be used changes nothing and is told of.
 	files.write(files.Cert, []byte("nonsense"))
@@ -198,7 +211,7 @@ func TestCertificatesAreChangedWithoutARestart(t *testing.T) {
 		return strings.Contains(log.String(), "changed TLS files not taken")
 	})
 	files.put(first)
-	eventually(t, "a mended certificate is not taken", func() bool { return s.over(first.trusting(nil)) == nil })
+	eventually(t, "a mended certificate is not taken", func() bool { return s.taken(first.trusting(nil)) })
 	old := first.trusting(nil)
 	old.MinVersion, old.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
 	if err := s.over(old); err == nil {
@@ -225,7 +238,7 @@ func TestClientsShowACertificateOfAnAuthorityInForce(t *testing.T) {
 		}
 	}
 	files.write(files.ClientCA, second.pem())
-	eventually(t, "the new authority is not taken", func() bool { return s.over(server.trusting(second)) == nil })
+	eventually(t, "the new authority is not taken", func() bool { return s.taken(server.trusting(second)) })
 	if err := s.over(server.trusting(first)); err == nil {
 		t.Error("the authority before is still believed")
 	}

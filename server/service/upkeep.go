@@ -1,6 +1,7 @@
 package service
 
 import (
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -19,12 +20,15 @@ type upkeep struct {
 	store  *store.Store
 	config Config
 	quit   chan struct{}
-	ended  chan struct{}
+	// verifying is held by the verification that is under way.
+	verifying sync.Mutex
+	ended     chan struct{}
+	retainer  *retainer
 }
 
-// beginUpkeep starts the upkeep of the open store.
+// beginUpkeep starts the upkeep of the open store and of its tenants.
 func (s *Service) beginUpkeep() {
-	s.upkeep = &upkeep{store: s.store, config: s.config, quit: make(chan struct{}), ended: make(chan struct{})}
+	s.upkeep = &upkeep{store: s.store, config: s.config, quit: make(chan struct{}), ended: make(chan struct{}), retainer: s.beginRetainer()}
 	s.metrics.Registry.MustRegister(&storeMetrics{s.store})
 	go s.upkeep.run()
 }
@@ -68,6 +72,7 @@ func (u *upkeep) stop() {
 	if u == nil {
 		return
 	}
+	u.retainer.stop()
 	close(u.quit)
 	<-u.ended
 }
@@ -76,8 +81,8 @@ func (u *upkeep) stop() {
 func (s *Service) addOperations(server *api.Server) {
 	server.EraseWithin = s.config.EraseWithin
 	api.RegisterOperations(s.grpc, &api.Operations{
-		Server: server, Keeper: s.store,
-		Backups: backup.Local{Store: s.store, Models: s.config.Shop.Models.Dir},
+		Server: server, Keeper: s.store, Verifier: s.verify,
+		Backups: backup.Local{Store: s.store, Models: s.config.Shop.Models.Dir, Audit: s.audit},
 	})
 }
 

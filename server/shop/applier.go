@@ -43,10 +43,10 @@ func (s *Shop) apply(entries []record.Entry) {
 	s.counters.popular.Publish()
 	s.counters.trending.Publish()
 	last := entries[len(entries)-1].Seq
+	s.maybeCheckpoint(last)
 	s.applying.Unlock()
 	s.applied.advance(last)
 	s.notice()
-	s.maybeCheckpoint(last)
 }
 
 // applyItem puts a row into the table and returns it if it must be encoded.

@@ -30,6 +30,7 @@ type call struct {
 	groups                  []uint32 // of variants on the page already
 	unknown                 []string // context items that are not in the catalog
 	response                ranker.Response
+	first, again            *ranking // kept by this call, or used again; nil: none
 	reasons                 []ranker.Reason
 }
 
@@ -99,6 +100,7 @@ func (c *call) know(asOf time.Time) {
 func (c *call) close() {
 	c.context, c.exclude, c.items, c.unknown = c.context[:0], c.exclude[:0], c.items[:0], c.unknown[:0]
 	c.asked, c.groups, c.made, c.subject = 0, c.groups[:0], making{}, Subject{}
+	c.first, c.again = nil, nil
 	release, shop := c.release, c.shop
 	took := time.Since(c.begin) - time.Duration(c.info.Times.Wait)*time.Microsecond
 	c.gen = nil

@@ -53,7 +53,7 @@ type Config struct {
 	// Outcomes is told of lists that are served and of what comes of them. Nil: nobody is.
 	Outcomes Outcomes
 	// CheckpointEvery is the number of log entries after which the counters are
-	// saved, so that a restart reads only what came later. Default 200,000.
+	// saved, so that a restart reads only what came later. Default 50,000.
 	CheckpointEvery uint64
 	// Now is the machine's clock. Default time.Now.
 	Now func() time.Time
@@ -71,7 +71,7 @@ func (c Config) withDefaults() Config {
 	orElse(&c.Bound, 16*c.Permits)
 	orElse(&c.DecisionQueue, 1<<14)
 	orElse(&c.RankingAge, 5*time.Second)
-	orElse(&c.CheckpointEvery, 200_000)
+	orElse(&c.CheckpointEvery, 50_000)
 	c.Index, c.Encoding = c.Index.withDefaults(), c.Encoding.withDefaults()
 	if c.Now == nil {
 		c.Now = time.Now

@@ -61,7 +61,7 @@ type IndexConfig struct {
 	// build. Default an hour; negative: none.
 	CheckEvery time.Duration
 	// CheckQueries and CheckK say how a self-check samples: so many items, the
-	// nearest so many of each. Defaults 100 and 100, the candidates that a request
+	// nearest so many of each. Defaults 100 and 100, twice the candidates that a request
 	// asks for by the user's vector.
 	CheckQueries, CheckK int
 	// MinRecall is the share of the exact nearest that must be found, 0 to 1. Below it

@@ -3,7 +3,6 @@ package shop
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"math"
 	"time"
@@ -64,9 +63,9 @@ func newCounters(c Config) (counters, error) {
 // checkpointKind names the counters' checkpoint; its number changes with its form.
 const checkpointKind = "counters/2"
 
-// marshal returns the four numbers, then the four parts, each after its length.
-func (c counters) marshal() ([]byte, error) {
-	out := binary.BigEndian.AppendUint64(nil, uint64(c.events))
+// appendBinary appends the four numbers, then the four parts, each after its length.
+func (c counters) appendBinary(out []byte) ([]byte, error) {
+	out = binary.BigEndian.AppendUint64(out, uint64(c.events))
 	out = binary.BigEndian.AppendUint64(out, uint64(c.latest))
 	out = binary.BigEndian.AppendUint64(out, math.Float64bits(c.weights))
 	out = binary.BigEndian.AppendUint64(out, uint64(c.acts))
@@ -125,7 +124,7 @@ func loadCounters(raw []byte, c Config) (counters, error) {
 // cannot be used: then the whole log is read.
 func (s *Shop) restoreCounters() error {
 	err := s.log.Checkpoint(checkpointKind, func(seq uint64, r io.Reader) error {
-		raw, err := io.ReadAll(r)
+		raw, err := readWhole(r)
 		if err != nil {
 			return err
 		}
@@ -148,29 +147,14 @@ func (s *Shop) restoreCounters() error {
 	return err
 }
 
-// maybeCheckpoint saves the counters after enough entries. The applier calls it, so
-// that they stand still; what it writes is a copy.
-func (s *Shop) maybeCheckpoint(seq uint64) {
-	if seq-s.savedAt < s.config.CheckpointEvery {
-		return
+// readWhole reads what a reader has, without growing where it knows how much that is.
+func readWhole(r io.Reader) ([]byte, error) {
+	if known, ok := r.(interface{ Len() int }); ok {
+		raw := make([]byte, known.Len())
+		_, err := io.ReadFull(r, raw)
+		return raw, err
 	}
-	if err := s.saveCounters(seq); err != nil {
-		s.config.Log.Warn("counters not saved; a restart reads more of the log", "error", err)
-	}
-	s.savedAt = seq
-}
-
-func (s *Shop) saveCounters(seq uint64) error {
-	s.counters.events, s.counters.latest = s.events.Load(), s.clock.at.Load()
-	s.counters.weights, s.counters.acts = s.strength.sum, s.strength.acts
-	raw, err := s.counters.marshal()
-	if err != nil {
-		return fmt.Errorf("counters: %w", err)
-	}
-	return s.log.PutCheckpoint(checkpointKind, seq, func(w io.Writer) error {
-		_, err := w.Write(raw)
-		return err
-	})
+	return io.ReadAll(r)
 }
 
 // countConversion adds an event to the counts of conversion, where it is one of their acts: what

@@ -11,28 +11,35 @@ import (
 // decisionLog writes decisions behind the replies. A full queue drops, counts, and
 // says so: a reply never waits for it.
 type decisionLog struct {
-	queue   chan *record.Decision
+	queue   chan pending
 	rest    chan *record.Decision // memory of decisions that were written
 	flushes chan chan struct{}    // each closed when all that waited before is written
 	quit    chan struct{}
 	gone    chan struct{} // closed when the writer has ended
 	once    sync.Once
 	batch   []record.Decision // this and the next two are the writer's
-	taken   []*record.Decision
+	taken   []pending
 	linger  *time.Timer
 	dropped atomic.Int64
+}
+
+// pending is a decision that waits to be written.
+type pending struct {
+	*record.Decision
+	first *ranking // whose first showing it is, told when it is on disk; nil: of none that is kept
 }
 
 const (
 	// decisionBatch is how many decisions are written at once.
 	decisionBatch = 256
-	// decisionLinger is how long a decision waits for others to be written with.
-	decisionLinger = 5 * time.Millisecond
+	// decisionLinger is how long a decision waits for others to be written with: the
+	// fewer batches, the less often events share a commit with one.
+	decisionLinger = 20 * time.Millisecond
 )
 
 func startDecisionLog(log Log, config Config) *decisionLog {
 	d := &decisionLog{
-		queue: make(chan *record.Decision, config.DecisionQueue), rest: make(chan *record.Decision, 2*decisionBatch),
+		queue: make(chan pending, config.DecisionQueue), rest: make(chan *record.Decision, 2*decisionBatch),
 		flushes: make(chan chan struct{}),
 		quit:    make(chan struct{}), gone: make(chan struct{}), linger: time.NewTimer(time.Hour),
 	}
@@ -72,14 +79,20 @@ func (d *decisionLog) drain(log Log, config Config) {
 }
 
 // write writes one decision and those that come soon after it, up to a batch.
-func (d *decisionLog) write(log Log, config Config, first *record.Decision) {
-	d.batch = d.gather(append(d.batch[:0], *first), first)
+func (d *decisionLog) write(log Log, config Config, first pending) {
+	d.batch = d.gather(append(d.batch[:0], *first.Decision), first)
 	if err := log.PutDecisions(d.batch); err != nil {
 		d.dropped.Add(int64(len(d.batch)))
 		config.Log.Error("decisions not logged", "count", len(d.batch), "error", err)
+	} else {
+		for i := range d.taken {
+			if first := d.taken[i].first; first != nil {
+				first.logged.Store(true)
+			}
+		}
 	}
 	for i := range d.taken {
-		d.giveBack(d.taken[i])
+		d.giveBack(d.taken[i].Decision)
 	}
 	clear(d.batch)
 	clear(d.taken)
@@ -87,14 +100,14 @@ func (d *decisionLog) write(log Log, config Config, first *record.Decision) {
 }
 
 // gather adds what comes within decisionLinger, up to a batch.
-func (d *decisionLog) gather(batch []record.Decision, first *record.Decision) []record.Decision {
+func (d *decisionLog) gather(batch []record.Decision, first pending) []record.Decision {
 	d.taken = append(d.taken, first)
 	d.linger.Reset(decisionLinger)
 	defer d.linger.Stop()
 	for len(batch) < decisionBatch {
 		select {
 		case next := <-d.queue:
-			batch, d.taken = append(batch, *next), append(d.taken, next)
+			batch, d.taken = append(batch, *next.Decision), append(d.taken, next)
 		case <-d.linger.C:
 			return batch
 		case <-d.quit:
@@ -109,7 +122,7 @@ func (d *decisionLog) gatherWaiting(batch []record.Decision) []record.Decision {
 	for len(batch) < decisionBatch {
 		select {
 		case next := <-d.queue:
-			batch, d.taken = append(batch, *next), append(d.taken, next)
+			batch, d.taken = append(batch, *next.Decision), append(d.taken, next)
 		default:
 			return batch
 		}
@@ -137,10 +150,10 @@ func (d *decisionLog) giveBack(r *record.Decision) {
 }
 
 // put hands a decision of take over and reports whether it will be written. It must
-// not be used afterwards.
-func (d *decisionLog) put(decision *record.Decision) bool {
+// not be used afterwards. first is the ranking that it shows for the first time, nil: none.
+func (d *decisionLog) put(decision *record.Decision, first *ranking) bool {
 	select {
-	case d.queue <- decision:
+	case d.queue <- pending{decision, first}:
 		return true
 	default:
 		d.dropped.Add(1)

@@ -7,11 +7,11 @@ import (
 	"github.com/kindred-rec/kindred/server/record"
 )
 
-// expose counts what a reply shows, for rules that cap showings of a day.
-func (s *Shop) expose(items []record.Shown, now time.Time) {
+// expose counts the n items that a reply shows, for rules that cap showings of a day.
+func (s *Shop) expose(n int, item func(i int) uint32, now time.Time) {
 	at := now.UnixMicro()
-	for i := range items {
-		if err := s.exposures.Add(items[i].Item, 1, at); err != nil {
+	for i := range n {
+		if err := s.exposures.Add(item(i), 1, at); err != nil {
 			s.config.Log.Error("a showing is not counted", "error", err)
 		}
 	}
@@ -38,7 +38,7 @@ func (s *Shop) countToday(t *record.Tenant, all *policies) error {
 	err := s.log.ScanDecisions(from, s.started, func(d record.Decision) error {
 		decisions++
 		if !d.AsOf {
-			s.expose(d.Items, d.ClockTime())
+			s.expose(len(d.Items), func(i int) uint32 { return d.Items[i].Item }, d.ClockTime())
 		}
 		return nil
 	})

@@ -27,6 +27,10 @@ type numberShard struct {
 	users, sessions map[string]uint64
 }
 
+// bytesPerNumber is how many bytes of profiles there are for each person whose number is
+// remembered: that of a small profile, so that who is in memory needs no look into the store.
+const bytesPerNumber = 2048
+
 // newNumbers remembers at most limit people.
 func newNumbers(limit int) *numbers {
 	n := &numbers{seed: maphash.MakeSeed(), limit: max(1, limit/numberShards)}

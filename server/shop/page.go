@@ -73,7 +73,7 @@ func (s *Shop) Page(ctx context.Context, q *PageQuery) (*Reply, error) {
 		Candidates: int32(len(list.Items)), Items: items, FeatureNames: list.FeatureNames, Kind: record.DecisionPage,
 		Assignment: list.Assignment, Filter: at.filter, Limit: int32(q.Limit), Seen: list.Seen, Diversity: list.Diversity,
 		Clock: list.Clock, Applied: list.Applied, Offset: int32(from), First: list.ID,
-	}, 0)
+	}, 0, len(items), func(i int) uint32 { return items[i].Item })
 	reply.Info = c.finish()
 	return reply, nil
 }

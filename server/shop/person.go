@@ -65,6 +65,7 @@ func (s *Shop) know(p *person, subject Subject, g *generation, asOf time.Time) {
 		}
 	}
 	if subject.Anonymous() || !known {
+		p.unread = p.unread || !subject.Anonymous() && s.log.Unreadable()
 		return
 	}
 	p.number = user
@@ -89,6 +90,7 @@ func (s *Shop) know(p *person, subject Subject, g *generation, asOf time.Time) {
 	p.taste = s.makeTaste(p, g, changes)
 	cached.mu.Lock()
 	cached.taste = p.taste
+	cached.weigh()
 	cached.mu.Unlock()
 }
 

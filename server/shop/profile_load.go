@@ -38,6 +38,7 @@ func (s *Shop) load(p *profile, before uint64) error {
 	if n := len(p.showings); n > 0 {
 		p.shownSeq = p.showings[n-1].seq
 	}
+	p.weigh()
 	return nil
 }
 
@@ -106,6 +107,7 @@ func (p *profile) appendShowing(x showing) {
 	defer p.mu.Unlock()
 	if p.loaded {
 		p.show(x)
+		p.weigh()
 	}
 }
 
@@ -115,5 +117,6 @@ func (p *profile) append(t touch, limit int) {
 	defer p.mu.Unlock()
 	if p.loaded {
 		p.add(t, limit)
+		p.weigh()
 	}
 }

@@ -42,6 +42,26 @@ type profile struct {
 	shownSeq uint64    // log sequence that showings reflect
 
 	taste *taste // made for an earlier request, perhaps old; nil: none
+
+	cache   *profiles // that keeps it; nil: none does
+	size    int       // bytes, as the cache was last told
+	counted int       // bytes that its shard counts for it, guarded by the shard's mu
+}
+
+// weigh tells the cache what the profile takes. Whoever changes a profile calls it, and
+// holds mu.
+func (p *profile) weigh() {
+	if p.cache == nil {
+		return
+	}
+	size := profileBytes + cap(p.touches)*touchBytes + cap(p.showings)*showingBytes
+	if p.taste != nil {
+		size += p.cache.tasteBytes
+	}
+	if size != p.size {
+		p.size = size
+		p.cache.count(p, size)
+	}
 }
 
 // add appends an event that the profile does not reflect yet. The oldest event
@@ -78,41 +98,37 @@ const keptShowings = 200
 // profileShards spreads lock contention; a power of two.
 const profileShards = 32
 
-// profileBytes bounds the memory of one profile: its touches and impressions, a
-// vector with the items nearest to it, a ranking, and headers.
-func profileBytes(history, dim int) int {
-	return history*touchBytes + keptShowings*showingBytes + dim*4 + nearestBytes + rankingBytes + 512
-}
-
 const (
+	// profileBytes is what an empty profile takes, with its places in map and list.
+	profileBytes = 512
+	touchBytes   = 32
+	showingBytes = 24
 	nearestBytes = 1024
 	rankingBytes = (keptItems + losers) * int(unsafe.Sizeof(ranker.Ranked{}))
 )
 
-const (
-	touchBytes   = 32
-	showingBytes = 24
-)
-
-// profiles is a cache of profiles, least recently used out first. What it drops
-// comes back from the store.
+// profiles is a cache of profiles, least recently used out first, bounded by what they
+// take: most people leave few traces, and few many. What it drops comes back from the store.
 type profiles struct {
 	hits, misses atomic.Int64 // profiles asked for that were in memory, and that were read
 
-	shards [profileShards]profileShard
+	tasteBytes int // of a profile's vector, the items nearest to it, and a ranking
+	shards     [profileShards]profileShard
 }
 
 type profileShard struct {
 	mu    sync.Mutex
-	limit int
+	limit int // of bytes
+	bytes int
 	by    map[uint64]*list.Element
 	order *list.List // of *profile, most recently used first
 }
 
-func newProfiles(limit int) *profiles {
-	c := &profiles{}
+// newProfiles bounds the cache by bytes; vectors have dim components.
+func newProfiles(bytes int64, dim int) *profiles {
+	c := &profiles{tasteBytes: dim*4 + nearestBytes + rankingBytes}
 	for i := range c.shards {
-		c.shards[i] = profileShard{limit: max(1, limit/profileShards), by: map[uint64]*list.Element{}, order: list.New()}
+		c.shards[i] = profileShard{limit: int(bytes / profileShards), by: map[uint64]*list.Element{}, order: list.New()}
 	}
 	return c
 }
@@ -126,14 +142,37 @@ func (c *profiles) get(number uint64) *profile {
 		s.order.MoveToFront(e)
 		return e.Value.(*profile)
 	}
-	if s.order.Len() >= s.limit {
-		oldest := s.order.Back()
-		s.order.Remove(oldest)
-		delete(s.by, oldest.Value.(*profile).number)
-	}
-	p := &profile{number: number}
+	p := &profile{number: number, cache: c, size: profileBytes, counted: profileBytes}
 	s.by[number] = s.order.PushFront(p)
+	s.bytes += p.counted
+	s.shrink()
 	return p
+}
+
+// count corrects what is counted for a profile, if it is still here.
+func (c *profiles) count(p *profile, size int) {
+	s := &c.shards[p.number%profileShards]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e, ok := s.by[p.number]; !ok || e.Value.(*profile) != p {
+		return
+	}
+	s.bytes += size - p.counted
+	p.counted = size
+	s.shrink()
+}
+
+// shrink drops the least recently used ones past the bound; the last used one stays.
+func (s *profileShard) shrink() {
+	for s.bytes > s.limit && s.order.Len() > 1 {
+		s.remove(s.order.Back())
+	}
+}
+
+func (s *profileShard) remove(e *list.Element) {
+	p := s.order.Remove(e).(*profile)
+	delete(s.by, p.number)
+	s.bytes -= p.counted
 }
 
 // peek returns the profile of a number if it is in memory, else nil.
@@ -177,19 +216,17 @@ func (c *profiles) drop(number uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if e, ok := s.by[number]; ok {
-		s.order.Remove(e)
-		delete(s.by, number)
+		s.remove(e)
 	}
 }
 
-// len returns the number of profiles in memory.
-func (c *profiles) len() int {
-	n := 0
+// held returns the number of profiles in memory, and the bytes that they take.
+func (c *profiles) held() (count int, bytes int64) {
 	for i := range c.shards {
 		s := &c.shards[i]
 		s.mu.Lock()
-		n += s.order.Len()
+		count, bytes = count+s.order.Len(), bytes+int64(s.bytes)
 		s.mu.Unlock()
 	}
-	return n
+	return count, bytes
 }

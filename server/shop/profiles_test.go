@@ -56,12 +56,58 @@ func TestAProfileKeepsItsLastImpressionsOnce(t *testing.T) {
 }
 
 func TestImpressionsDoNotBringProfilesIntoMemory(t *testing.T) {
-	c := newProfiles(64)
-	if c.peek(3) != nil || c.len() != 0 {
+	c := newProfiles(1<<20, 8)
+	if n, bytes := c.held(); c.peek(3) != nil || n != 0 || bytes != 0 {
 		t.Fatal("peek made a profile")
 	}
 	if p := c.get(3); c.peek(3) != p {
 		t.Error("peek does not find what get made")
+	}
+}
+
+// TestProfilesAreBoundedByWhatTheyTake: many small ones or few large ones, and whoever was
+// asked for last stays.
+func TestProfilesAreBoundedByWhatTheyTake(t *testing.T) {
+	const bound = 1 << 20
+	load := func(touches int, taste bool) (kept int) {
+		c := newProfiles(bound, 256)
+		for number := range uint64(20_000) {
+			p := c.get(number)
+			p.mu.Lock()
+			p.loaded = true
+			p.mu.Unlock()
+			for i := range touches {
+				p.append(touch{seq: uint64(i + 1), item: uint32(i)}, 256)
+			}
+			if taste {
+				p.give(&taste0) // of its one event
+			}
+			if n, bytes := c.held(); bytes > bound || c.peek(number) != p {
+				t.Fatalf("%d profiles take %d bytes of %d; the last is there: %v", n, bytes, bound, c.peek(number) == p)
+			}
+		}
+		kept, bytes := c.held()
+		if bytes < bound*3/4 {
+			t.Errorf("%d profiles take %d bytes: room for more is not used", kept, bytes)
+		}
+		return kept
+	}
+	small, large, served := load(1, false), load(256, false), load(1, true)
+	if small < 10*large || small < 5*served {
+		t.Errorf("%d small profiles are kept, %d large ones, %d with lists", small, large, served)
+	}
+}
+
+var taste0 = taste{seq: 1}
+
+func TestWhatIsDroppedTakesNothing(t *testing.T) {
+	c := newProfiles(1<<20, 8)
+	p := c.get(7)
+	p.loaded = true
+	c.drop(7)
+	p.append(touch{seq: 1}, 256) // by whoever still has it
+	if n, bytes := c.held(); n != 0 || bytes != 0 {
+		t.Errorf("%d profiles, %d bytes", n, bytes)
 	}
 }
 

@@ -285,7 +285,7 @@ func (s *Shop) Status() Status {
 	g := s.gen.Load()
 	applied, _ := s.applied.load()
 	head, stats := s.log.Head(), g.index.Stats()
-	profiles := s.profiles.len()
+	profiles, profileBytes := s.profiles.held()
 	var spaces int64
 	for _, x := range g.spaces() {
 		spaces += x.bytes()
@@ -295,7 +295,7 @@ func (s *Shop) Status() Status {
 		Applied: record.Token{Epoch: head.Epoch, Seq: applied}, Generation: g.id,
 		Encoder: g.encoder.Info().Model, Dim: g.dim(), Engine: stats.Engine, Profiles: int64(profiles),
 		MemoryBytes: spaces + s.vectorBytes() +
-			s.texts.Stats().Bytes + int64(profiles)*int64(profileBytes(s.config.HistoryEvents, s.dim)),
+			s.texts.Stats().Bytes + profileBytes,
 		Events: s.events.Load(), DecisionsDropped: s.decisions.dropped.Load(), RankingsReused: s.reused.Load(),
 		Permits: s.permits.Now(), UnderPermit: s.permits.UnderWay(),
 		ProfileHits: s.profiles.hits.Load(), ProfileMisses: s.profiles.misses.Load(), Index: s.indexStatus(g), Encoding: s.encodingStatus(g),

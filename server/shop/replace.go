@@ -21,7 +21,8 @@ import (
 //  2. The catalog as it is is written aside, for RollbackCatalog, and the plan is done:
 //     rows in batches, then removals. A start that finds a plan does it, all of it, before
 //     anything serves; to do a part again changes nothing. While rows take their places,
-//     for seconds with a large catalog, a list may hold items of both.
+//     for seconds with a large catalog, a list may hold items of both. A plan that cannot
+//     be done is stuck, see replace_stuck.go.
 //
 // Both lie with the log's checkpoints: the kinds below.
 const (
@@ -91,13 +92,16 @@ type planHead struct {
 // each row; its error ends the replacement and is returned as it is. With an error
 // nothing has changed. Once accepted a replacement goes on without the caller. Errors:
 // ErrPrecondition with the numbers where too many items would go or not those confirmed,
-// or where rows were refused; ErrOverloaded where another replacement is under way;
+// or where rows were refused, or where an earlier replacement is stuck; ErrOverloaded where another replacement is under way;
 // record.ErrLimit.
 func (s *Shop) Replace(ctx context.Context, o Replacement, feed func(stage func([]record.Mutation) ([]record.Outcome, error)) error) (*Replaced, error) {
 	if !s.replacing.TryLock() {
 		return nil, fmt.Errorf("%w: another replacement of the catalog is under way; retry when it has ended", ErrOverloaded)
 	}
 	defer s.replacing.Unlock()
+	if err := s.unstick(); err != nil {
+		return nil, err
+	}
 	return s.replace(ctx, o, false, feed)
 }
 
@@ -122,7 +126,7 @@ func (s *Shop) replace(ctx context.Context, o Replacement, rollback bool, feed f
 	}
 	done, err := s.doPlan(s.life)
 	if err != nil {
-		return nil, err
+		return nil, s.stick(err)
 	}
 	done.Samples = st.done.Samples
 	return done, nil

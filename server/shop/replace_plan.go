@@ -16,15 +16,21 @@ import (
 // planBatch is how many mutations of a plan are written at once.
 const planBatch = 500
 
-// finishReplacement does a plan that a crash left, before anything serves.
+// finishReplacement does a plan that a crash left, before anything serves. One that cannot
+// be done does not keep the shop from serving: it is stuck.
 func (s *Shop) finishReplacement(ctx context.Context) error {
 	begin := time.Now()
 	done, err := s.doPlan(ctx)
 	if errors.Is(err, record.ErrNotFound) {
 		return nil
 	}
-	if err != nil {
+	if ctx.Err() != nil {
 		return fmt.Errorf("finishing a replacement of the catalog: %w", err)
+	}
+	if err != nil {
+		s.config.Log.Error("an accepted replacement of the catalog cannot be done; the catalog is served as the log has it; retry the import, or undo it: kindred catalog rollback",
+			"tenant", s.tenant, "error", s.stick(err))
+		return nil
 	}
 	s.config.Log.Info("finished a replacement of the catalog", "removed", done.Counts.Removed, "seconds", int(time.Since(begin).Seconds()))
 	return nil
@@ -33,31 +39,44 @@ func (s *Shop) finishReplacement(ctx context.Context) error {
 // doPlan does the plan that is kept and forgets it. record.ErrNotFound: there is none. It
 // returns when the new catalog serves.
 func (s *Shop) doPlan(ctx context.Context) (*Replaced, error) {
-	var head *planHead
-	if err := s.readLines(planKind, func(l *planLine) error { head = l.Head; return errEnough }); err != nil {
+	head, err := s.headOf(planKind)
+	if err != nil {
 		return nil, err
 	}
 	if head == nil {
-		return nil, fmt.Errorf("a plan: %w", record.ErrNotFound)
+		return nil, s.noPlan()
 	}
 	if err := s.keepBefore(head); err != nil {
 		return nil, err
 	}
+	if err := s.mark(head); err != nil {
+		return nil, err
+	}
 	w := &planWriter{shop: s, ctx: ctx}
-	err := s.readLines(planKind, w.line)
+	err = s.readLines(planKind, w.line)
 	if err == nil {
 		err = w.flush()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("the replacement %q was accepted and is not done: it goes on at the next start of the service: %w", head.ID, err)
+		return nil, fmt.Errorf("the replacement %q was accepted and is not done: it goes on at the next replacement, or the next start of the service: %w", head.ID, err)
 	}
-	// Twice: the log keeps the last but one, and with it the rows.
-	for range 2 {
-		if err := s.log.PutCheckpoint(planKind, 0, func(io.Writer) error { return nil }); err != nil {
-			return nil, fmt.Errorf("forgetting the plan of replacement %q: %w", head.ID, err)
-		}
+	if err := s.forgetPlan(); err != nil {
+		return nil, err
 	}
 	return &w.done, s.Reach(ctx, s.Head())
+}
+
+// noPlan is record.ErrNotFound, or, where a plan was begun, record.ErrCorrupt: the log has
+// lost it.
+func (s *Shop) noPlan() error {
+	begun, err := s.headOf(markKind)
+	if err != nil {
+		return err
+	}
+	if begun != nil {
+		return fmt.Errorf("the plan of replacement %q cannot be read any more: %w", begun.ID, record.ErrCorrupt)
+	}
+	return fmt.Errorf("a plan: %w", record.ErrNotFound)
 }
 
 // keepBefore writes the catalog aside, unless it was for the same plan.
@@ -84,7 +103,7 @@ func (s *Shop) keepBefore(plan *planHead) error {
 
 // catalogBefore tells of the replacement whose catalog before is kept, or record.ErrNotFound.
 func (s *Shop) catalogBefore() (head *planHead, err error) {
-	err = s.readLines(beforeKind, func(l *planLine) error { head = l.Head; return errEnough })
+	head, err = s.headOf(beforeKind)
 	if err == nil && head == nil {
 		err = fmt.Errorf("a catalog before: %w", record.ErrNotFound)
 	}
@@ -202,13 +221,16 @@ type RolledBack struct {
 
 // RollbackCatalog brings back the catalog as it was before the last replacement. It is a
 // replacement itself, so that a second call undoes the first. What was written to single
-// items since is undone with it; stock and prices are those of then. ErrPrecondition:
-// there was no replacement.
+// items since is undone with it; stock and prices are those of then. Where a replacement is
+// stuck it undoes that one. ErrPrecondition: there was no replacement.
 func (s *Shop) RollbackCatalog(ctx context.Context, dry bool) (*RolledBack, error) {
 	if !s.replacing.TryLock() {
 		return nil, fmt.Errorf("%w: a replacement of the catalog is under way; retry when it has ended", ErrOverloaded)
 	}
 	defer s.replacing.Unlock()
+	if p := s.replacing.stuck.Load(); p != nil {
+		return s.undoStuck(ctx, p, dry)
+	}
 	head, err := s.catalogBefore()
 	if errors.Is(err, record.ErrNotFound) {
 		return nil, fmt.Errorf("no catalog from before a replacement is kept, since none was replaced: %w", ErrPrecondition)
@@ -216,8 +238,7 @@ func (s *Shop) RollbackCatalog(ctx context.Context, dry bool) (*RolledBack, erro
 	if err != nil {
 		return nil, err
 	}
-	o := Replacement{ID: "rollback of " + head.ID, Dry: dry, RemovalShare: 1, ConfirmRemoval: -1}
-	done, err := s.replace(ctx, o, true, s.feedBefore)
+	done, err := s.replace(ctx, rollbackOf(*head, dry), true, s.feedBefore)
 	if err != nil {
 		return nil, err
 	}

@@ -99,15 +99,20 @@ func (c *call) decide(kind record.DecisionKind, row int, surface string, context
 		ID: rowID(c.info.RecommendationID, row), Time: c.begin, UserNumber: c.person.number, Surface: surface, Context: context,
 		Policy: c.made.policy.id, Generation: c.info.Generation, Seed: c.info.Seed, Tier: res.Tier.String(),
 		Profile: c.info.Profile, Candidates: int32(res.Candidates),
-		Items: shown(d.Items, res.Items), Losers: shown(d.Losers, res.Losers), FeatureNames: featureNames,
+		Items: d.Items[:0], Losers: d.Losers[:0],
 		Kind: kind, Assignment: c.made.assignment, Filter: c.made.filter, Limit: int32(c.made.limit), Ranked: int32(c.made.ranked), Seen: seenNames[c.made.seen],
 		Diversity: c.made.diversity, Exclude: append(d.Exclude[:0], c.exclude[:c.asked]...), AsOf: c.asOf, Applied: c.applied,
 		Degraded: uint8(c.degrade),
 	}
+	if c.again != nil && c.again.logged.Load() {
+		d.Again = c.again.id
+	} else {
+		d.Items, d.Losers, d.FeatureNames = shown(d.Items, res.Items), shown(d.Losers, res.Losers), featureNames
+	}
 	if !c.now.Equal(c.begin) {
 		d.Clock = c.now
 	}
-	c.log(d, row)
+	c.log(d, row, len(res.Items), func(i int) uint32 { return res.Items[i].Item })
 	c.info.Times.Log += time.Since(mark).Microseconds()
 }
 
@@ -119,15 +124,15 @@ func rowID(id string, row int) string {
 	return fmt.Sprintf("%s.%d", id, row)
 }
 
-// log hands a decision over and counts what it shows.
-func (c *call) log(d *record.Decision, row int) {
+// log hands a decision over and counts the n items that it shows, which it need not hold.
+func (c *call) log(d *record.Decision, row, n int, item func(i int) uint32) {
 	if !c.asOf {
-		c.shop.expose(d.Items, c.now)
+		c.shop.expose(n, item, c.now)
 	}
 	if o := c.shop.config.Outcomes; o != nil && !c.asOf && d.Kind != record.DecisionBulk {
 		o.Served(c.shop.tenant, d.ID, d.Policy, c.begin)
 	}
-	logged := c.shop.decisions.put(d)
+	logged := c.shop.decisions.put(d, c.first)
 	c.info.Logged = logged && (row == 0 || c.info.Logged)
 }
 

@@ -2,6 +2,7 @@ package shop
 
 import (
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/kindred-rec/kindred/ranker"
@@ -15,7 +16,7 @@ import (
 // several times for one click. What may be shown is asked anew each time, and an item
 // that comes in, or comes back, ends all rankings made before.
 //
-// It is immutable.
+// It is immutable but for logged.
 type ranking struct {
 	asked            asked
 	context, exclude []uint32
@@ -24,6 +25,8 @@ type ranking struct {
 	before           moment
 	seed             uint64
 	response         ranker.Response
+	id               string      // of the decision of the first time
+	logged           atomic.Bool // that decision is on disk: others may repeat it
 }
 
 // A moment is how far things had come before a ranking was made: it reflects at least
@@ -92,6 +95,7 @@ func (c *call) reuse(q *RecommendQuery, req *ranker.Request) bool {
 	c.response.Retrieve, c.response.Rank = 0, 0
 	c.info.Seed, c.info.RankingAge = kept.seed, c.begin.Sub(kept.at)
 	c.applied, c.now = kept.before.applied, kept.now // what the decision log says it was made from
+	c.again = kept
 	c.shop.reused.Add(1)
 	c.account()
 	return true
@@ -103,10 +107,11 @@ func (c *call) keepRanking(req *ranker.Request, before moment) {
 		return
 	}
 	kept := &ranking{
-		asked: askedBy(req), context: slices.Clone(req.Context), exclude: slices.Clone(req.Exclude),
+		id: c.info.RecommendationID, asked: askedBy(req), context: slices.Clone(req.Context), exclude: slices.Clone(req.Exclude),
 		at: c.begin, now: c.now, before: before, seed: c.info.Seed, response: c.response,
 	}
 	kept.response.Items, kept.response.Losers = slices.Clone(c.response.Items), slices.Clone(c.response.Losers)
 	kept.response.Conflicts = slices.Clone(c.response.Conflicts)
+	c.first = kept
 	c.person.taste.ranked.Store(kept)
 }

@@ -21,6 +21,8 @@ type Log interface {
 	Follow(after uint64, fn func([]record.Entry)) (stop func(), err error)
 	// Head is the last durable place in the log.
 	Head() record.Token
+	// Unreadable reports whether reads fail, so that what is said to be unknown may be known.
+	Unreadable() bool
 
 	Item(id string) (record.Item, uint32, error)
 	// ItemByNumber returns the row of a number; record.ErrNotFound if there is none.

@@ -120,6 +120,7 @@ func join(next *record.Tenant, change record.Tenant) error {
 	if change.Retention != 0 {
 		next.Retention = change.Retention
 	}
+	next.Kept = next.Kept.Over(change.Kept)
 	if change.RemovalShare != 0 {
 		next.RemovalShare = change.RemovalShare
 	}

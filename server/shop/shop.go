@@ -54,7 +54,7 @@ type Shop struct {
 	spaces      atomic.Int64
 	models      *models    // nil: none are kept
 	refreshing  sync.Mutex // held while a generation is made
-	replacing   sync.Mutex // held while the catalog is replaced
+	replacing   replacing  // held while the catalog is replaced
 
 	life     context.Context // of what runs in the background; Close ends it
 	end      context.CancelFunc
@@ -84,7 +84,7 @@ type Shop struct {
 	trail      []covisit.Step
 	countersAt uint64 // the checkpoint held the counters up to here
 	itemsAt    uint64 // the scan at the start held the items up to here
-	savedAt    uint64
+	saving     saving
 	recountIn  int // rows to change before labels are counted again
 	applied    *appliedMark
 	stop       func()
@@ -99,6 +99,7 @@ type Shop struct {
 	reused    atomic.Int64 // replies from a ranking that was kept
 	rankAge   atomic.Int64 // how long one is, a time.Duration; Config.RankingAge until SetRankingAge
 	events    atomic.Int64 // applied; saved with the counters
+	kept      atomic.Pointer[[]KeptStatus]
 }
 
 // newestItems bounds the list of new items.
@@ -125,13 +126,14 @@ func Open(ctx context.Context, config Config, tenant record.Tenant, log Log, sec
 	}
 	// What runs in the background outlives the call, but not Close.
 	s.life, s.end = context.WithCancel(context.WithoutCancel(ctx))
-	kept := int(config.ProfileBytes) / profileBytes(config.HistoryEvents, s.dim)
-	s.profiles, s.numbers = newProfiles(kept), newNumbers(4*kept)
+	s.profiles, s.numbers = newProfiles(config.ProfileBytes, s.dim), newNumbers(int(config.ProfileBytes/bytesPerNumber))
+	parts := newStages()
 	if err := s.prepare(tenant); err != nil {
 		s.end()
 		return nil, fmt.Errorf("tenant %q: %w", tenant.Name, err)
 	}
-	if err := s.catchUp(ctx); err != nil {
+	parts.done("counters")
+	if err := s.catchUp(ctx, parts); err != nil {
 		s.end()
 		return nil, fmt.Errorf("tenant %q: %w", tenant.Name, err)
 	}
@@ -147,6 +149,7 @@ func Open(ctx context.Context, config Config, tenant record.Tenant, log Log, sec
 	if s.encoding != nil {
 		go s.encodeBacklog()
 	}
+	config.Log.Info("tenant serves", append([]any{"tenant", tenant.Name, "items", s.table.Count()}, parts.words...)...)
 	return s, nil
 }
 
@@ -191,25 +194,28 @@ func (s *Shop) prepare(tenant record.Tenant) error {
 }
 
 // catchUp reads the catalog, then the log from the counters on.
-func (s *Shop) catchUp(ctx context.Context) error {
+func (s *Shop) catchUp(ctx context.Context, parts *stages) error {
 	head := s.log.Head().Seq
-	if err := s.readItems(ctx); err != nil {
+	if err := s.readItems(ctx, parts); err != nil {
 		return fmt.Errorf("reading the catalog: %w", err)
 	}
 	s.gen.Load().pipeline.Recount()
-	s.itemsAt, s.savedAt = head, s.countersAt
+	s.itemsAt = head
+	s.saving.at.Store(s.countersAt)
+	parts.words = append(parts.words, "log_entries", head-min(head, s.countersAt))
 	s.applied.advance(s.countersAt)
 	stop, err := s.log.Follow(s.countersAt, s.apply)
 	if err != nil {
 		return fmt.Errorf("reading the log: %w", err)
 	}
-	s.stop = stop
+	s.stop = func() { stop(); s.saving.ended.Wait() }
 	for begin := time.Now(); ; {
 		if s.applied.wait(ctx, head, time.Second) >= head {
+			parts.done("log")
 			return nil
 		}
 		if ctx.Err() != nil {
-			stop()
+			s.stop()
 			return ctx.Err()
 		}
 		now, _ := s.applied.load()
@@ -219,7 +225,7 @@ func (s *Shop) catchUp(ctx context.Context) error {
 
 // readItems puts the stored catalog into the table, gives it vectors, and opens the
 // index.
-func (s *Shop) readItems(ctx context.Context) error {
+func (s *Shop) readItems(ctx context.Context, parts *stages) error {
 	g := s.gen.Load()
 	row := func(it numbered) error {
 		if err := s.table.Put(it.number, tableItem(it.item)); err != nil {
@@ -240,6 +246,8 @@ func (s *Shop) readItems(ctx context.Context) error {
 			return err
 		}
 	}
+	parts.done("catalog")
+	defer parts.done("index")
 	return s.openIndex(ctx, g)
 }
 
@@ -283,11 +291,14 @@ func (s *Shop) Close() error {
 		s.writeSnapshot(g)
 	}
 	seq, _ := s.applied.load()
-	if seq == s.savedAt {
+	if seq == s.saving.at.Load() {
 		return nil
 	}
-	s.savedAt = seq
-	if err := s.saveCounters(seq); err != nil && !errors.Is(err, record.ErrClosed) {
+	raw, err := s.copyCounters()
+	if err == nil {
+		err = s.saveCounters(seq, raw)
+	}
+	if err != nil && !errors.Is(err, record.ErrClosed) {
 		return fmt.Errorf("saving counters: %w", err)
 	}
 	return nil
@@ -346,12 +357,15 @@ func tableValue(v record.Value) catalog.Value {
 	return catalog.Time(times[0])
 }
 
-// micros is unix microseconds, 0 for no time.
+// micros is unix microseconds, 0 for no time. The first microsecond of 1970 is told as the next: what ended then has ended.
 func micros(t time.Time) int64 {
 	if t.IsZero() {
 		return 0
 	}
-	return t.UnixMicro()
+	if at := t.UnixMicro(); at != 0 {
+		return at
+	}
+	return 1
 }
 
 // logClock is the largest event time seen, in unix microseconds.

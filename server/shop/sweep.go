@@ -24,7 +24,7 @@ func (s *Shop) sweepVectors(done chan<- struct{}) {
 	defer close(done)
 	tick, stop := every(s.config.Encoding.SweepEvery)
 	defer stop()
-	for {
+	for last := time.Now(); ; {
 		texts := true
 		select {
 		case <-s.life.Done():
@@ -32,6 +32,10 @@ func (s *Shop) sweepVectors(done chan<- struct{}) {
 		case <-s.replaced:
 			texts = false
 		case <-tick:
+			if time.Since(last) < s.settings().Kept.Vectors {
+				continue
+			}
+			last = time.Now()
 		}
 		if s.gen.Load().bridge {
 			continue // after the swap

@@ -200,4 +200,5 @@ func (p *profile) give(made *taste) {
 		return
 	}
 	p.taste = made
+	p.weigh()
 }

@@ -8,8 +8,8 @@ import (
 
 // upkeep keeps what serves in shape: one goroutine that changes the engine when the
 // catalog has outgrown it, and the vectors when a slow encoder's are there, checks
-// recall by the clock and when a catalog has doubled, and writes snapshots. It ends with
-// s.life and closes done.
+// recall by the clock and when a catalog has doubled, writes snapshots, and saves counters
+// that wait for it. It ends with s.life and closes done.
 func (s *Shop) upkeep(done chan<- struct{}) {
 	defer close(done)
 	ctx := s.life
@@ -17,6 +17,8 @@ func (s *Shop) upkeep(done chan<- struct{}) {
 	defer stopCheck()
 	snapshot, stopSnapshot := every(s.config.Index.SnapshotEvery)
 	defer stopSnapshot()
+	save, stopSave := every(saveEvery)
+	defer stopSave()
 	s.checkServing(ctx)
 	for s.fit(ctx); ; {
 		select {
@@ -33,9 +35,14 @@ func (s *Shop) upkeep(done chan<- struct{}) {
 			s.fit(ctx)
 		case <-snapshot:
 			s.maybeSnapshot()
+		case <-save:
+			s.maybeCheckpointLater()
 		}
 	}
 }
+
+// saveEvery is how often it is looked whether counters wait to be saved.
+const saveEvery = 5 * time.Second
 
 // every ticks; never for 0 or less.
 func every(d time.Duration) (<-chan time.Time, func()) {
@@ -107,6 +114,7 @@ func (s *Shop) fit(ctx context.Context) {
 		if err == nil {
 			s.config.Log.Info("index engine changed", "tenant", s.tenant, "to", s.gen.Load().id, "seconds", time.Since(begin).Seconds())
 			s.tidySnapshot()
+			s.maybeSnapshot() // a graph takes minutes to build again after a crash
 			continue
 		}
 		if errors.Is(err, errClosing) {

@@ -18,6 +18,10 @@ import (
 // goroutine. Values stay beside their keys (see writer), so that the value log
 // file is as small as Badger allows.
 func badgerOptions(dir string, o Options) badger.Options {
+	compression := options.Snappy
+	if o.Uncompressed {
+		compression = options.None
+	}
 	return badger.DefaultOptions(dir).
 		WithSyncWrites(false). // the writer syncs, once for a group
 		WithDetectConflicts(false).
@@ -25,17 +29,23 @@ func badgerOptions(dir string, o Options) badger.Options {
 		WithMemTableSize(o.MemTable).
 		WithNumMemtables(o.MemTables).
 		WithBaseLevelSize(5 * o.MemTable).
+		WithBaseTableSize(tableSize(o.MemTable)).
 		WithValueThreshold(1 << 20).
 		WithValueLogFileSize(1 << 20).
 		WithBlockCacheSize(o.BlockCache).
 		WithIndexCacheSize(o.IndexCache).
 		WithNumCompactors(2).
 		WithCompactL0OnClose(true). // a quick start, and nothing of the erased on disk
-		WithCompression(options.Snappy).
+		WithCompression(compression).
 		WithChecksumVerificationMode(options.OnBlockRead).
 		WithMetricsEnabled(false).
 		WithLogger(badgerLogger{o.Logger})
 }
+
+// tableSize is the least size of a table below the first level. Badger has eight and more tables in the making during a
+// compaction, and keeps their buffers for the next: each takes twice its rows as they are before compression, which is
+// several times the table. Where memory is short, so are tables.
+func tableSize(memTable int64) int64 { return min(max(memTable/16, 512<<10), 2<<20) }
 
 // roomToOpen refuses to open where Badger, which first writes out the memtables
 // that a crash left and starts a new one, would run out of space and end the

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -163,4 +164,35 @@ func BenchmarkReplay(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.N)*n/b.Elapsed().Seconds(), "events/s")
+}
+
+// BenchmarkInspect looks at the tables of 300,000 events before they are opened.
+func BenchmarkInspect(b *testing.B) {
+	s, t := openBench(b, func(o *Options) { o.Sync = false })
+	fill(b, t, 300_000)
+	if err := s.Close(); err != nil {
+		b.Fatal(err)
+	}
+	size := int64(0)
+	files, err := tableFiles(s.dir)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, path := range files {
+		info, err := os.Stat(path)
+		if err != nil {
+			b.Fatal(err)
+		}
+		size += info.Size()
+	}
+	if size < 10<<20 {
+		b.Fatalf("there are %d bytes to look at", size)
+	}
+	b.SetBytes(size)
+	b.ResetTimer()
+	for b.Loop() {
+		if err := inspect(s.dir, s.options); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

@@ -128,12 +128,13 @@ func (t *Tenant) Checkpoint(kind string, read func(seq uint64, r io.Reader) erro
 		}
 		var damage error
 		for _, c := range m.Good {
-			if err := t.checkChunks(txn, c); err != nil {
+			r, err := t.checked(txn, c)
+			if err != nil {
 				damage = errors.Join(damage, err)
 				t.store.options.Logger.Error("store: checkpoint damaged", "kind", kind, "seq", c.Seq, "err", err)
 				continue
 			}
-			return read(c.Seq, &chunkReader{tenant: t, txn: txn, of: c})
+			return read(c.Seq, r)
 		}
 		if damage != nil {
 			return damage
@@ -142,10 +143,33 @@ func (t *Tenant) Checkpoint(kind string, read func(seq uint64, r io.Reader) erro
 	})
 }
 
+// checkedAtOnce is the largest checkpoint that is checked by reading it into memory; larger
+// ones are read twice.
+const checkedAtOnce = 256 << 20
+
+// checked returns a reader of a checkpoint whose chunks are all good. One with a method Len
+// holds them in memory.
+func (t *Tenant) checked(txn *badger.Txn, c *storepb.Checkpoint) (io.Reader, error) {
+	chunks := &chunkReader{tenant: t, txn: txn, of: c}
+	if c.Bytes > checkedAtOnce {
+		return chunks, t.checkChunks(txn, c)
+	}
+	whole := bytes.NewBuffer(make([]byte, 0, c.Bytes+bytes.MinRead))
+	n, err := whole.ReadFrom(chunks)
+	if err == nil && uint64(n) != c.Bytes {
+		err = wrongLength(n, c)
+	}
+	return whole, err
+}
+
+func wrongLength(n int64, c *storepb.Checkpoint) error {
+	return fmt.Errorf("store: a checkpoint has %d bytes in place of %d: %w", n, c.Bytes, record.ErrCorrupt)
+}
+
 func (t *Tenant) checkChunks(txn *badger.Txn, c *storepb.Checkpoint) error {
 	n, err := io.Copy(io.Discard, &chunkReader{tenant: t, txn: txn, of: c})
 	if err == nil && uint64(n) != c.Bytes {
-		return fmt.Errorf("store: a checkpoint has %d bytes in place of %d: %w", n, c.Bytes, record.ErrCorrupt)
+		return wrongLength(n, c)
 	}
 	return err
 }

@@ -25,6 +25,7 @@ func (s *Store) commit(group []*request) {
 		return
 	}
 	s.counters.groups.Add(1)
+	s.beginSeen()
 	w := s.newWriter()
 	defer w.discard()
 	plans := make(map[*Tenant]*plan)
@@ -84,7 +85,9 @@ func (s *Store) plans(group []*request, w *writer, plans map[*Tenant]*plan) erro
 			p := plans[r.tenant]
 			if p == nil {
 				p = s.plan(r.tenant, w)
-				p.collect = r.tenant.followed()
+				if p.collect = r.tenant.followed(); p.collect {
+					p.entries = make([]record.Entry, 0, mutationsOf(r.tenant, group))
+				}
 				plans[r.tenant] = p
 			}
 			if err := p.batch(r, w); err != nil {
@@ -93,6 +96,16 @@ func (s *Store) plans(group []*request, w *writer, plans map[*Tenant]*plan) erro
 		}
 	}
 	return nil
+}
+
+// mutationsOf counts those of a tenant in a group.
+func mutationsOf(t *Tenant, group []*request) (n int) {
+	for _, r := range group {
+		if r.tenant == t {
+			n += len(r.batch)
+		}
+	}
+	return n
 }
 
 // isControlError tells an answer from a failure of the store.
@@ -131,7 +144,7 @@ func (p *plan) batch(r *request, w *writer) error {
 func (s *Store) plan(t *Tenant, w *writer) *plan {
 	return &plan{
 		store: s, owner: t, settings: t.Settings(), tenant: t.number, ledger: w, head: &t.head,
-		persons: s.persons, items: s.items, now: s.options.Now().UTC(), random: s.options.Random,
+		persons: s.persons, items: s.items, seen: s.seen, now: s.options.Now().UTC(), random: s.options.Random,
 	}
 }
 

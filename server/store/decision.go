@@ -27,12 +27,12 @@ const (
 	ownedWindow = 10 * time.Second
 )
 
-// PutDecisions keeps what replies showed, for DecisionTTL. Each id must be one of
+// PutDecisions keeps what replies showed, as long as the tenant says, else for DecisionTTL. Each id must be one of
 // [record.NewDecisionID] for the decision's time. They can be read when it returns,
 // and survive the end of the process; they are not synced, so that a power cut may
-// lose the last ones. They share the queue with the writes of the log and are refused
-// with record.ErrOverloaded when it is full: nobody waits for a decision. The more
-// are put at once the less each costs.
+// lose the last ones. One that is put as another again goes when that goes. They share
+// the queue with the writes of the log and are refused with record.ErrOverloaded when it
+// is full: nobody waits for a decision. The more are put at once the less each costs.
 func (t *Tenant) PutDecisions(decisions []record.Decision) error {
 	if len(decisions) == 0 {
 		return nil
@@ -42,7 +42,7 @@ func (t *Tenant) PutDecisions(decisions []record.Decision) error {
 			return err
 		}
 	}
-	expires := uint64(time.Now().Add(t.store.options.DecisionTTL).Unix() + 1)
+	expires := uint64(time.Now().Add(t.DecisionsKept()).Unix() + 1)
 	r := &request{tenant: t}
 	notes := t.owners.missing(decisions)
 	for _, n := range notes {
@@ -67,6 +67,13 @@ func (t *Tenant) checkDecision(d *record.Decision) error {
 	if at, ok := record.DecisionTime(d.ID); !ok || !at.Equal(d.Time.Truncate(time.Microsecond)) {
 		return fmt.Errorf("store: recommendation id %.80q was not made for the decision's time %s; use record.NewDecisionID: %w",
 			d.ID, d.Time.UTC(), record.ErrInvalid)
+	}
+	if d.Again == "" {
+		return nil
+	}
+	if at, ok := record.DecisionTime(d.Again); !ok || at.After(d.Time) || len(d.Items)+len(d.Losers)+len(d.FeatureNames) > 0 {
+		return fmt.Errorf("store: recommendation %q is put as %.80q again; that must be the id of an earlier one, and items, losers and names are left out: %w",
+			d.ID, d.Again, record.ErrInvalid)
 	}
 	return nil
 }
@@ -132,11 +139,14 @@ func (t *Tenant) Decision(id string) (record.Decision, error) {
 	}
 	var found *record.Decision
 	err := t.store.view(func(txn *badger.Txn) error {
-		return t.scanBatches(txn, at, at.Add(time.Microsecond), func(_ []byte, b *storepb.DecisionBatch) error {
+		again := repeats{t: t, txn: txn}
+		return t.scanBatches(txn, at, at.Add(time.Microsecond), func(b decisionBatch) error {
 			for i, m := range b.Decision {
 				if m.Id == id {
-					d, err := fromBatch(b, i)
-					found = &d
+					d, there, err := again.decision(b, i)
+					if there {
+						found = &d
+					}
 					return cmp.Or(err, errStop)
 				}
 			}
@@ -152,19 +162,25 @@ func (t *Tenant) Decision(id string) (record.Decision, error) {
 	return *found, nil
 }
 
+// decisionBatch is a batch as it was read; key holds while fn of scanBatches runs.
+type decisionBatch struct {
+	key   []byte
+	bytes int // of the value
+	*storepb.DecisionBatch
+}
+
 // scanBatches calls fn for the batches that may hold decisions from a time until before
 // another; a zero time is no bound.
-func (t *Tenant) scanBatches(txn *badger.Txn, from, until time.Time, fn func(key []byte, b *storepb.DecisionBatch) error) error {
-	var b storepb.DecisionBatch
+func (t *Tenant) scanBatches(txn *badger.Txn, from, until time.Time, fn func(decisionBatch) error) error {
 	return scan(txn, prefixKey(t.number, kindDecision), t.batchesFrom(from), func(key, v []byte) error {
 		if !until.IsZero() && !batchTime(key).Before(until) {
 			return errStop
 		}
-		b.Reset()
-		if err := decode(v, valueOther, &b); err != nil {
+		b := new(storepb.DecisionBatch)
+		if err := decode(v, valueOther, b); err != nil {
 			return err
 		}
-		return fn(key, &b)
+		return fn(decisionBatch{key, len(v), b})
 	})
 }
 
@@ -194,19 +210,23 @@ func (t *Tenant) ScanDecisions(from, until time.Time, fn func(record.Decision) e
 		return nil
 	}
 	err := t.store.view(func(txn *badger.Txn) error {
-		return t.scanBatches(txn, from, until, func(key []byte, b *storepb.DecisionBatch) error {
+		again := repeats{t: t, txn: txn}
+		return t.scanBatches(txn, from, until, func(b decisionBatch) error {
+			again.keep(b)
 			for i, m := range b.Decision {
 				at := time.Unix(0, m.TimeNs)
 				if at.Before(from) || !until.IsZero() && !at.Before(until) {
 					continue
 				}
-				d, err := fromBatch(b, i)
+				d, there, err := again.decision(b, i)
 				if err != nil {
 					return err
 				}
-				waiting = append(waiting, d)
+				if there {
+					waiting = append(waiting, d)
+				}
 			}
-			return release(batchTime(key))
+			return release(batchTime(b.key))
 		})
 	})
 	if err != nil {

@@ -21,27 +21,58 @@ func batchTime(key []byte) time.Time {
 type batchWriter struct {
 	limit int // of a value in bytes
 	batch storepb.DecisionBatch
-	bytes int
+	bytes int // what the batch takes, or more
 	count int
-	last  *storepb.Decision // what fits made of the decision it was asked about
-	of    *record.Decision
 }
 
-// size is at least what a decision takes in an empty batch.
+// size is what a decision takes in an empty batch, to within some bytes more.
 func (w *batchWriter) size(d *record.Decision) int {
-	if w.of != d {
-		w.last, w.of = decisionMessage(d), d
+	return proto.Size(decisionMessage(d)) + perDecision + w.namesSize(d)
+}
+
+// bound is at least size, and quickly told: this runs for every reply.
+func (w *batchWriter) bound(d *record.Decision) int {
+	n := fixedFields + w.namesSize(d) + len(d.ID) + len(d.Surface) + len(d.Policy) + len(d.Generation) + len(d.Tier) +
+		len(d.Assignment.Experiment) + len(d.Assignment.Variant) + len(d.Filter) + len(d.First) + len(d.Again)
+	for _, id := range d.Context {
+		n += len(id) + 4
 	}
-	n := proto.Size(w.last) + 32 // user, tags, lengths
-	if w.names(d) == 0 {
-		for _, name := range d.FeatureNames {
-			n += len(name) + 4
-		}
+	return n + 5*len(d.Exclude) + rankingBound(d.Items) + rankingBound(d.Losers)
+}
+
+const (
+	// perDecision is for what a batch keeps of each beside its message: user, tag, length.
+	perDecision = 32
+	// fixedFields is for tags, lengths and numbers of a message, 32 fields of at most 12 bytes, and perDecision.
+	fixedFields = 32*12 + perDecision
+)
+
+// rankingBound is at least what the message of a ranking takes: tags and lengths, and for
+// each item its number, score, propensity, width, mask, slot and features.
+func rankingBound(items []record.Shown) int {
+	n := 64 + (5+4+4+5+10+1)*len(items)
+	for i := range items {
+		n += 4 * len(items[i].Features)
 	}
 	return n
 }
 
+func (w *batchWriter) namesSize(d *record.Decision) (n int) {
+	if w.names(d) != 0 {
+		return 0
+	}
+	for _, name := range d.FeatureNames {
+		n += len(name) + 4
+	}
+	return n
+}
+
+// fits measures only where the bounds leave it open.
 func (w *batchWriter) fits(d *record.Decision) bool {
+	if headerLen+w.bytes+w.bound(d) <= w.limit {
+		return true
+	}
+	w.bytes = proto.Size(&w.batch)
 	return headerLen+w.bytes+w.size(d) <= w.limit
 }
 
@@ -57,9 +88,9 @@ func (w *batchWriter) names(d *record.Decision) uint32 {
 }
 
 func (w *batchWriter) add(d *record.Decision) {
-	w.bytes += w.size(d)
+	w.bytes += w.bound(d)
 	w.count++
-	m := w.last
+	m := decisionMessage(d)
 	if len(d.FeatureNames) > 0 {
 		if m.Names = w.names(d); m.Names == 0 {
 			w.batch.Names = append(w.batch.Names, &storepb.FeatureNames{Name: d.FeatureNames})
@@ -74,7 +105,7 @@ func (w *batchWriter) add(d *record.Decision) {
 func (w *batchWriter) finish() ([]byte, error) {
 	v, err := encode(valueOther, &w.batch)
 	w.batch.Reset()
-	w.bytes, w.count, w.of, w.last = 0, 0, nil, nil
+	w.bytes, w.count = 0, 0
 	return v, err
 }
 
@@ -87,7 +118,7 @@ func decisionMessage(d *record.Decision) *storepb.Decision {
 		Kind: uint32(d.Kind), Experiment: d.Assignment.Experiment, Variant: d.Assignment.Variant, Assignment: uint32(d.Assignment.Kind),
 		Filter: d.Filter, Limit: d.Limit, Seen: seenNumber(d.Seen), Diversity: d.Diversity, Exclude: d.Exclude,
 		ClockNs: clockNumber(d.Clock, d.Time), AsOf: d.AsOf, Applied: d.Applied, Degraded: uint32(d.Degraded),
-		Offset: d.Offset, First: d.First, Ranked: d.Ranked,
+		Offset: d.Offset, First: d.First, Ranked: d.Ranked, Again: d.Again,
 	}
 }
 
@@ -118,7 +149,7 @@ func fromClockNumber(ns int64) time.Time {
 	return time.Unix(0, ns).UTC()
 }
 
-// fromBatch returns decision i of a batch.
+// fromBatch returns decision i of a batch; of one that repeats another all but what it showed, see repeats.
 func fromBatch(b *storepb.DecisionBatch, i int) (record.Decision, error) {
 	m := b.Decision[i]
 	if len(b.User) != len(b.Decision) || int64(m.Names) > int64(len(b.Names)) {

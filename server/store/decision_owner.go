@@ -140,15 +140,19 @@ func (p *plan) wipeBatch(w *writer, r row, user uint64) error {
 // exportWindow yields the decisions of a person in a window.
 func (t *Tenant) exportWindow(txn *badger.Txn, user uint64, window int64, yield func(record.Part) bool) (stopped bool, err error) {
 	from, until := windowStart(window), windowStart(window+1)
-	err = t.scanBatches(txn, from, until, func(_ []byte, b *storepb.DecisionBatch) error {
+	again := repeats{t: t, txn: txn}
+	err = t.scanBatches(txn, from, until, func(b decisionBatch) error {
 		for i := range b.Decision {
 			at := b.Decision[i].TimeNs
 			if i >= len(b.User) || b.User[i] != user || at < from.UnixNano() || at >= until.UnixNano() {
 				continue // of another, or another window's
 			}
-			d, err := fromBatch(b, i)
+			d, there, err := again.decision(b, i)
 			if err != nil {
 				return err
+			}
+			if !there {
+				continue
 			}
 			if stopped = !yield(record.Part{Decision: &d}); stopped {
 				return errStop

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/dgraph-io/badger/v4"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/kindred-rec/kindred/server/record"
 )
@@ -147,6 +149,149 @@ func TestEraseTakesOnePersonsDecisionsOutOfBatches(t *testing.T) {
 		}
 	}
 	tenant.owners.mu.Unlock()
+}
+
+// TestADecisionThatRepeatsAnotherReadsAsIt: by its id, in a scan that begins after the other, and
+// in an export of its person. It goes when the other goes.
+func TestADecisionThatRepeatsAnotherReadsAsIt(t *testing.T) {
+	_, tenant := openTest(t, t.TempDir(), testOptions())
+	mustAppend(t, tenant, view("e", "ann", "i1"))
+	ann, _ := tenant.UserNumber("ann", "")
+	r := rand.New(rand.NewPCG(11, 12))
+	begin := time.Now().Add(-time.Hour)
+	firsts := decisionsOf(r, begin, 2000, 3, 5*time.Second)
+	var repeating []record.Decision
+	showed := make(map[string]record.Decision)
+	for i := range firsts {
+		first := &firsts[i]
+		first.UserNumber += ann // ann's and others'
+		first.Losers = []record.Shown{{Item: 7, Score: .5, Propensity: 1, Features: []float32{0, 3}}}
+		at := first.Time.Add(time.Duration(r.Int64N(int64(5 * time.Second))))
+		again := record.Decision{ID: record.NewDecisionID(at, r.Uint64()), Time: at, UserNumber: first.UserNumber, Surface: "cart", Again: first.ID}
+		repeating, showed[again.ID] = append(repeating, again), *first
+	}
+	if err := errors.Join(tenant.PutDecisions(firsts), tenant.PutDecisions(repeating)); err != nil {
+		t.Fatal(err)
+	}
+	checked := 0
+	check := func(d record.Decision) error {
+		first, repeats := showed[d.ID]
+		if !repeats {
+			return nil
+		}
+		checked++
+		if d.Again != "" || d.Surface != "cart" || !cmp.Equal(d.Items, first.Items) || !cmp.Equal(d.Losers, first.Losers) || !slices.Equal(d.FeatureNames, first.FeatureNames) {
+			t.Fatalf("%+v repeats %+v", d, first)
+		}
+		return nil
+	}
+	for _, d := range repeating[:100] {
+		got, err := tenant.Decision(d.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		check(got)
+	}
+	if err := tenant.ScanDecisions(time.Time{}, time.Time{}, check); err != nil || checked != 100+len(repeating) {
+		t.Errorf("%d were read, not %d: %v", checked, 100+len(repeating), err)
+	}
+	checked = 0
+	if err := tenant.ScanDecisions(begin.Add(5*time.Second), time.Time{}, check); err != nil || checked < 500 {
+		t.Errorf("%d were read after the others: %v", checked, err)
+	}
+	checked = 0
+	for part, err := range tenant.Export("ann") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if part.Decision != nil {
+			check(*part.Decision)
+		}
+	}
+	if checked < 500 {
+		t.Errorf("%d are exported", checked)
+	}
+	for _, wrong := range []record.Decision{
+		{Again: "r1"}, {Again: record.NewDecisionID(begin.Add(time.Second), 1)}, {Again: firsts[0].ID, Items: firsts[0].Items},
+	} {
+		wrong.Time, wrong.ID = begin, record.NewDecisionID(begin, 1)
+		if wrong.Items != nil {
+			wrong.Time = begin.Add(time.Minute)
+			wrong.ID = record.NewDecisionID(wrong.Time, 1)
+		}
+		if err := tenant.PutDecisions([]record.Decision{wrong}); !errors.Is(err, record.ErrInvalid) {
+			t.Errorf("put as %q again: %v", wrong.Again, err)
+		}
+	}
+	lost := record.Decision{ID: record.NewDecisionID(begin, 5), Time: begin, Again: record.NewDecisionID(begin.Add(-time.Second), 9)}
+	if err := tenant.PutDecisions([]record.Decision{lost}); err != nil {
+		t.Fatal(err)
+	}
+	if d, err := tenant.Decision(lost.ID); !errors.Is(err, record.ErrNotFound) {
+		t.Errorf("what it repeats is gone, and it reads %+v, %v", d, err)
+	}
+	if slices.Contains(ids(t, tenant, time.Time{}, time.Time{}), lost.ID) {
+		t.Error("what it repeats is gone, and a scan has it")
+	}
+}
+
+// TestWhatIsRepeatedIsForgottenAndFoundAgain reads more than repeats keeps.
+func TestWhatIsRepeatedIsForgottenAndFoundAgain(t *testing.T) {
+	_, tenant := openTest(t, t.TempDir(), testOptions())
+	begin := time.Now().Add(-time.Hour)
+	put := decisionsOf(rand.New(rand.NewPCG(13, 14)), begin, 120, 3, time.Second)
+	for i := range put {
+		put[i].Context = []string{strings.Repeat("x", 300_000)} // 36 MB
+	}
+	at := begin.Add(2 * time.Second)
+	last := record.Decision{ID: record.NewDecisionID(at, 1), Time: at, Again: put[0].ID}
+	if err := errors.Join(tenant.PutDecisions(put), tenant.PutDecisions([]record.Decision{last})); err != nil {
+		t.Fatal(err)
+	}
+	kept := 0
+	if err := tenant.store.view(func(txn *badger.Txn) error {
+		again := repeats{t: tenant, txn: txn}
+		return tenant.scanBatches(txn, time.Time{}, time.Time{}, func(b decisionBatch) error {
+			again.keep(b)
+			kept = max(kept, again.bytes)
+			return nil
+		})
+	}); err != nil || kept > repeatsKept+2*300_000 || kept < repeatsKept/2 {
+		t.Errorf("%d bytes were kept at most: %v", kept, err)
+	}
+	found := false
+	if err := tenant.ScanDecisions(time.Time{}, time.Time{}, func(d record.Decision) error {
+		found = found || d.ID == last.ID && cmp.Equal(d.Items, put[0].Items)
+		return nil
+	}); err != nil || !found {
+		t.Errorf("it is found: %v, %v", found, err)
+	}
+}
+
+// TestBoundsOfDecisionsHold: a batch that is cut by bounds must not grow past MaxValue.
+func TestBoundsOfDecisionsHold(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 1))
+	long := func() string { return strings.Repeat("x", r.IntN(2000)) }
+	for i, d := range decisionsOf(r, time.Now(), 500, 50, time.Millisecond) {
+		d.Surface, d.Policy, d.Generation, d.Tier, d.Filter, d.First, d.Again = long(), long(), long(), long(), long(), long(), long()
+		d.Assignment.Experiment, d.Assignment.Variant = long(), long()
+		d.Context, d.FeatureNames = []string{long(), "", long()}, []string{long(), "b"}
+		d.Seed, d.Profile, d.Applied = math.MaxUint64, record.Token{Epoch: math.MaxUint64, Seq: math.MaxUint64}, math.MaxUint64
+		d.Clock, d.Candidates, d.Limit, d.Ranked, d.Offset, d.AsOf = d.Time.Add(1), -1, -1, -1, -1, true
+		for range r.IntN(2) * r.IntN(40) {
+			d.Exclude = append(d.Exclude, math.MaxUint32)
+			d.Losers = append(d.Losers, record.Shown{Item: math.MaxUint32, Slot: 3, Features: make([]float32, r.IntN(90))})
+			for f := range d.Losers[len(d.Losers)-1].Features {
+				d.Losers[len(d.Losers)-1].Features[f] = 1
+			}
+		}
+		w := batchWriter{limit: 1 << 20}
+		bound := w.bound(&d)
+		w.add(&d)
+		if v, err := w.finish(); err != nil || len(v) > headerLen+bound {
+			t.Fatalf("decision %d takes %d bytes, its bound is %d: %v", i, len(v)-headerLen, bound, err)
+		}
+	}
 }
 
 // TestLargeDecisionsMakeSmallBatches bounds the rows by MaxValue.

@@ -87,9 +87,13 @@ func (p *plan) freshNumber() (uint64, error) {
 // actors are who an event is of.
 type actors struct{ user, session person }
 
+// nobody is the entry of one who is not named. It is only read: who gets a number gets an
+// entry.
+var nobody = &storepb.Person{}
+
 // actors looks up the user and the session of an event, the empty ones left out.
 func (p *plan) actors(user, session string) (a actors, err error) {
-	a.user.Person, a.session.Person = &storepb.Person{}, &storepb.Person{}
+	a.user.Person, a.session.Person = nobody, nobody
 	if user != "" {
 		if a.user, err = p.lookPerson(kindUser, user); err != nil {
 			return a, err

@@ -39,7 +39,17 @@
 // Sending again is always safe. An event id is kept, as a keyed hash, exactly as
 // long as its event, and events older than that are refused; an equal event is
 // Unchanged and keeps its first place, another one of the same id is refused. A
-// row with equal content is Unchanged, one with an older source time Stale.
+// row with equal content is Unchanged, one with an older source time Stale. Most ids are
+// new, which a filter of Options.EventFilter bytes tells without a look at the database
+// (seen.go).
+//
+// # How long things are kept
+//
+// Events, decisions and page lists carry their end with them and go by themselves, by
+// the machine's clock. Where a tenant's setting has become shorter since they were
+// written, [Tenant.ExpireEvents] and [Tenant.ExpireDecisions] remove them, an event always
+// with what its id was used for and its place in a history. [Store.VerifyServed] holds all
+// of them against each other while they come and go.
 //
 // # Persons
 //
@@ -101,6 +111,18 @@
 // reserve, the process may end; what was acknowledged is there at the next start.
 // After a failed write or sync the store takes no more writes until it is opened
 // again, for nobody knows what of it reached the disk.
+//
+// # Damaged files
+//
+// Badger takes a log that is damaged in its middle for one that a crash cut short, removes the
+// tables that a damaged MANIFEST does not name, and reads past a block of a table that is
+// damaged as if there was nothing in it. So Open reads every log and every table before Badger does
+// (inspect.go; some hundred megabytes a second and core), and refuses a damaged directory with a
+// *DamageError, which names the files and the ways out; nothing is changed then. What is missing at
+// the end of a log is known by the file SYNCED, which says up to where everything was
+// synced (synced.go). [Options].Repair opens a store with damaged logs with all that can be read of them
+// (mend.go). Files that hold nothing of ours, such as the value log, are set aside and made anew.
+// A table that is damaged while the store is open is found by [Store.Verify] or the next Open.
 //
 // # Another engine
 //

@@ -32,7 +32,9 @@ type follower struct {
 // A follower that is slow holds up no one until it is FollowBuffer groups behind;
 // then the committer waits for it, and writers are refused when the queue is
 // full. It never loses an entry. While it still replays it holds up nobody. A row
-// of the log that cannot be read is left out and reported to the Logger.
+// of the log that cannot be read is left out and reported to the Logger. So fn must
+// not write to the store, checkpoints included, nor wait for one who does: the
+// committer may be waiting for it.
 //
 // stop ends the follower and waits until fn has returned; it must not be called
 // within fn, nor after Close, which ends all followers.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -9,7 +10,8 @@ import (
 	"github.com/kindred-rec/kindred/server/record"
 )
 
-// PutList keeps a ranked list for ListTTL, so that page tokens can continue it.
+// PutList keeps a ranked list as long as the tenant says, else for ListTTL, so that page
+// tokens can continue it.
 // As with PutDecisions, it can be read at once and a power cut may lose it.
 func (t *Tenant) PutList(l record.List) error {
 	if err := t.checkKept(l.ID, l.Time); err != nil {
@@ -22,7 +24,7 @@ func (t *Tenant) PutList(l record.List) error {
 	if len(v) > t.store.options.MaxValue {
 		return t.tooLarge("a page list", len(v))
 	}
-	expires := uint64(time.Now().Add(t.store.options.ListTTL).Unix() + 1)
+	expires := uint64(time.Now().Add(cmp.Or(t.settings.Load().Kept.Lists, t.store.options.ListTTL)).Unix() + 1)
 	r := &request{tenant: t, bytes: int64(len(v)) + 256}
 	if l.UserNumber != 0 {
 		owned := append(ownedKey(t.number, l.UserNumber, kindList), l.ID...)

@@ -43,8 +43,14 @@ type Options struct {
 	// BlockCache and IndexCache bound Badger's caches in bytes.
 	BlockCache int64
 	IndexCache int64
+	// Uncompressed leaves tables as they are. They take about twice the disk; a compaction takes a third of the memory, and
+	// reads come straight from the mapped files. A store may change from one to the other: new tables are as this says.
+	Uncompressed bool
 	// Directory bounds the entries of the committer's cache of users and items.
 	Directory int
+	// EventFilter is the size in bytes of the filter of event ids (seen), which is made
+	// once events come. 10 bits an id spare nearly all lookups of new ids. 0: there is none.
+	EventFilter int64
 
 	// Reserve is the free space in bytes below which writes are refused with
 	// record.ErrDiskFull. Badger writes through memory maps, and a map that finds
@@ -57,6 +63,11 @@ type Options struct {
 	FollowBuffer int
 
 	Logger *slog.Logger
+	// Repair opens a store whose newest logs are damaged with all that can be read of them. Copies
+	// of the damaged files are kept, and what is lost is logged. Without it Open
+	// refuses them with a *DamageError.
+	Repair bool
+
 	// Now is the machine's clock; tests replace it. Badger expires rows by the
 	// real clock whatever it says.
 	Now func() time.Time
@@ -88,6 +99,7 @@ func DefaultOptions() Options {
 		BlockCache:     32 << 20,
 		IndexCache:     32 << 20,
 		Directory:      65_536,
+		EventFilter:    16 << 20,
 		Reserve:        512 << 20,
 		FollowBuffer:   64,
 		Logger:         slog.Default(),
@@ -120,6 +132,7 @@ func (o Options) validate() error {
 		{"BlockCache", o.BlockCache, 1 << 20, 1 << 40},
 		{"IndexCache", o.IndexCache, 1 << 20, 1 << 40},
 		{"Directory", int64(o.Directory), 16, 1 << 28},
+		{"EventFilter", o.EventFilter, 0, 1 << 36},
 		{"Reserve", o.Reserve, 0, 1 << 50},
 		{"FollowBuffer", int64(o.FollowBuffer), 1, 1 << 20},
 	} {

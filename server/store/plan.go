@@ -41,6 +41,7 @@ type plan struct {
 	head     *head
 	persons  *cache[personKey, *storepb.Person]
 	items    *cache[itemIDKey, itemRef]
+	seen     *seen // nil: every id is looked up
 	now      time.Time
 	random   io.Reader
 	keys     arena
@@ -48,6 +49,7 @@ type plan struct {
 	// collect keeps entries for followers; else they are dropped.
 	collect bool
 	entries []record.Entry
+	acts    []record.Stored // the entries' events, in one piece
 	// removals are the numbers whose rows the last mutation orphaned.
 	removals []*storepb.Removal
 	// receipt counts what goes with the last mutation, an erase; nil otherwise.

@@ -21,16 +21,8 @@ func (p *plan) event(m *prepared) (record.Outcome, error) {
 		return refused(err), nil
 	}
 	key := append(appendPrefix(p.keys.take(prefixLen+16), p.tenant, kindDuplicate), m.duplicate[:]...)
-	var first storepb.Duplicate
-	if found, err := fetch(p.ledger, key, &first); err != nil {
-		return record.Outcome{}, err
-	} else if found {
-		if first.Content == m.content {
-			return record.Outcome{Status: record.Unchanged, Seq: first.Seq}, nil
-		}
-		o := refused(fmt.Errorf("store: event id %q: %w", e.ID, record.ErrConflict))
-		o.Seq = first.Seq
-		return o, nil
+	if o, known, err := p.repeated(m, key); err != nil || known {
+		return o, err
 	}
 	who, err := p.actors(e.User, e.Session)
 	if err != nil {
@@ -59,14 +51,38 @@ func (p *plan) event(m *prepared) (record.Outcome, error) {
 	}
 	p.head.clock = max(p.head.clock, e.Time.UnixNano())
 	if p.collect {
+		if p.acts == nil {
+			p.acts = make([]record.Stored, 0, cap(p.entries))
+		}
+		p.acts = append(p.acts, record.Stored{
+			Event: *e, Seq: seq, Received: p.now, UserNumber: who.owner(), ItemNumber: item.number,
+		})
 		p.note(record.Entry{
-			Seq: seq, Mutation: record.Mutation{Event: e}, ItemNumber: item.number,
-			Stored: &record.Stored{
-				Event: *e, Seq: seq, Received: p.now, UserNumber: who.owner(), ItemNumber: item.number,
-			},
+			Seq: seq, Mutation: record.Mutation{Event: e}, ItemNumber: item.number, Stored: &p.acts[len(p.acts)-1],
 		})
 	}
 	return record.Outcome{Status: record.Added, Seq: seq, Unjoined: e.Item != "" && !item.live}, nil
+}
+
+// repeated answers to an event whose id is known.
+func (p *plan) repeated(m *prepared, key []byte) (o record.Outcome, known bool, err error) {
+	if !p.seen.may(p.tenant, m.duplicate) {
+		return o, false, nil
+	}
+	var first storepb.Duplicate
+	found, err := fetch(p.ledger, key, &first)
+	switch {
+	case err != nil:
+		return o, false, err
+	case !found:
+		p.seen.miss()
+		return o, false, nil
+	case first.Content == m.content:
+		return record.Outcome{Status: record.Unchanged, Seq: first.Seq}, true, nil
+	}
+	o = refused(fmt.Errorf("store: event id %q: %w", m.Event.ID, record.ErrConflict))
+	o.Seq = first.Seq
+	return o, true, nil
 }
 
 // putEvent writes the three rows of an event. They expire together.

@@ -140,6 +140,9 @@ func (p *plan) patch(patch *record.Patch) (record.Outcome, error) {
 	if err := applyPatch(it, patch); err != nil {
 		return refused(err), nil
 	}
+	if err := record.CheckDates(it.AvailableFrom, it.AvailableUntil); err != nil {
+		return refused(fmt.Errorf("store: item %q patched: available_until %w: %w", patch.ID, err, record.ErrInvalid)), nil
+	}
 	next := &storepb.ItemRow{Id: stored.Id, CreatedFilled: stored.CreatedFilled, Item: itemMessage(it)}
 	given := next.Item.Created
 	if stored.CreatedFilled {

@@ -15,16 +15,19 @@ import (
 //
 //	1  no note of the form; removals are forgotten as Badger merges tables
 //	2  the form is noted, removals are kept in a journal (journal.go)
+//	3  decisions may repeat others (decision_again.go)
 //
 // To change the form: raise Schema, add the step to migrations, and freeze a writer of
 // the form before in schema_test.go.
-const Schema = 2
+const Schema = 3
 
 // migrations holds at i the step from form i+1 to i+2. A step must come to the same end
 // when it is repeated after a crash: the form is noted after it.
 var migrations = [Schema - 1]func(*Store, *writer) error{
 	// Form 1 to 2: nothing to convert. The journal begins here, and no dump of what has
 	// changed reaches back before it, since none was made of form 1.
+	func(*Store, *writer) error { return nil },
+	// Form 2 to 3: nothing to convert. An older release would read empty lists.
 	func(*Store, *writer) error { return nil },
 }
 

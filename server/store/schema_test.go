@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"compress/gzip"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -92,6 +93,29 @@ func TestAStoreOfForm1IsBroughtForward(t *testing.T) {
 	}
 }
 
+// TestAStoreOfForm2IsBroughtForward opens a directory that the last release of that form
+// wrote: three items, an event and two decisions, which have expired since or will.
+func TestAStoreOfForm2IsBroughtForward(t *testing.T) {
+	s, err := Open(unpack(t, "form2.tar.gz"), testOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if now, made, err := s.SchemaOf(); now != Schema || made != 2 || err != nil {
+		t.Errorf("form %d, made in %d, %v", now, made, err)
+	}
+	tenant, err := s.Tenant("default")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if size, err := tenant.Size(); err != nil || size.Items != 3 {
+		t.Errorf("size %+v, %v", size, err)
+	}
+	if ann, known := tenant.UserNumber("ann", ""); !known || ann == 0 {
+		t.Error("ann is not known")
+	}
+}
+
 func TestANewStoreHasTheFormOfThisRelease(t *testing.T) {
 	s, _ := openTest(t, t.TempDir(), testOptions())
 	if now, made, err := s.SchemaOf(); now != Schema || made != Schema || err != nil {
@@ -111,7 +135,7 @@ func TestAStoreOfANewerFormIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = Open(dir, testOptions())
-	if !errors.Is(err, record.ErrNewer) || !strings.Contains(err.Error(), "has form 3, this release reads up to 2") {
+	if !errors.Is(err, record.ErrNewer) || !strings.Contains(err.Error(), fmt.Sprintf("has form %d, this release reads up to %d", Schema+1, Schema)) {
 		t.Errorf("opened a store of a newer form: %v", err)
 	}
 }

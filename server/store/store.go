@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/dgraph-io/badger/v4"
 
@@ -26,14 +28,17 @@ type Store struct {
 	secret  [32]byte
 	hashKey [32]byte
 
-	queue     *queue
-	readers   gate
-	stopped   chan struct{} // closed when the committer has ended
-	failure   atomic.Pointer[error]
-	counters  counters
-	memtables *memtables
-	journaled journalClock
-	cleaning  cleaning
+	queue      *queue
+	readers    gate
+	stopped    chan struct{} // closed when the committer has ended
+	failure    atomic.Pointer[error]
+	unreadable atomic.Bool
+	counters   counters
+	memtables  *memtables
+	synced     *syncedMark
+	journaled  journalClock
+	cleaning   cleaning
+	seen       *seen // nil: ids are looked up one by one
 	// The committer's memory of the directory.
 	persons *cache[personKey, *storepb.Person]
 	items   *cache[itemIDKey, itemRef]
@@ -61,6 +66,9 @@ func Open(dir string, o Options) (*Store, error) {
 	if err := removeEmptyLogs(dir); err != nil {
 		return nil, err
 	}
+	if err := inspect(dir, o); err != nil {
+		return nil, err
+	}
 	db, err := badger.Open(badgerOptions(dir, o))
 	if err != nil {
 		return nil, openError(dir, err)
@@ -73,7 +81,10 @@ func Open(dir string, o Options) (*Store, error) {
 		tenants: make(map[string]*Tenant),
 	}
 	if err := s.load(); err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, errors.Join(err, s.synced.close(), db.Close())
+	}
+	if o.EventFilter > 0 {
+		s.seen = new(seen)
 	}
 	go s.run()
 	return s, nil
@@ -82,8 +93,14 @@ func Open(dir string, o Options) (*Store, error) {
 // load reads the identity and the tenants, and finishes what a crash cut short.
 func (s *Store) load() error {
 	var err error
-	if s.memtables, err = newMemtables(s.dir); err != nil {
+	if s.memtables, err = newMemtables(s.dir, s.options.Logger); err != nil {
 		return fmt.Errorf("store: %w", err)
+	}
+	if err := s.checkMissing(); err != nil {
+		return err
+	}
+	if s.synced, err = openSynced(s.dir); err != nil {
+		return err
 	}
 	if err := s.migrate(); err != nil {
 		return err
@@ -168,7 +185,7 @@ func (s *Store) Close() error {
 		s.mu.RUnlock()
 		s.readers.close()
 		s.release()
-		s.closed = storageError(s.db.Close())
+		s.closed = storageError(errors.Join(s.db.Close(), s.synced.close()))
 	})
 	return s.closed
 }
@@ -218,10 +235,37 @@ func (s *Store) await(r *request) error {
 }
 
 // view runs a function over a snapshot of the database.
-func (s *Store) view(fn func(txn *badger.Txn) error) error {
+func (s *Store) view(fn func(txn *badger.Txn) error) (err error) {
 	if !s.readers.enter() {
 		return fmt.Errorf("store: %w", record.ErrClosed)
 	}
 	defer s.readers.leave()
+	defer s.caught(&err)
 	return s.db.View(fn)
 }
+
+// caught makes an error of a panic that a failed write has led to: Badger, when it cannot
+// start a log, is left without one to look into, and every read of it panics. Any other
+// panic is a mistake of ours and goes on.
+func (s *Store) caught(err *error) {
+	cause := recover()
+	if cause == nil {
+		return
+	}
+	for end := time.Now().Add(failureDelay); s.failure.Load() == nil; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			panic(cause)
+		}
+	}
+	if !s.unreadable.Swap(true) {
+		s.options.Logger.Error("store: cannot be read any more", "dir", s.dir, "panic", cause, "stack", string(debug.Stack()))
+	}
+	*err = fmt.Errorf("store: %w", record.ErrUnreadable)
+}
+
+// failureDelay is how long it may take the committer to hear of a write that failed.
+const failureDelay = 100 * time.Millisecond
+
+// Unreadable reports whether a read was met with record.ErrUnreadable. What is then said to
+// be unknown may be known.
+func (t *Tenant) Unreadable() bool { return t.store.unreadable.Load() }

@@ -9,6 +9,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/dgraph-io/badger/v4"
 
 	"github.com/kindred-rec/kindred/server/record"
 )
@@ -82,4 +85,28 @@ func TestHeldDirectoryNamesItsHolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	openTest(t, dir, testOptions())
+}
+
+// TestAFailedWriteThatLeavesNothingToReadIsAnError: Badger panics at every read after it could not start a log. Any other
+// panic is not held back.
+func TestAFailedWriteThatLeavesNothingToReadIsAnError(t *testing.T) {
+	s, tenant := openTest(t, t.TempDir(), testOptions())
+	broken := func(*badger.Txn) error { panic("no memtable") }
+	func() {
+		defer func() {
+			if recover() == nil || tenant.Unreadable() {
+				t.Error("a panic without a failed write is held back")
+			}
+		}()
+		_ = s.view(broken)
+	}()
+	go func() {
+		time.Sleep(5 * time.Millisecond) // the committer hears of it last
+		s.fail(errors.New("file too large"), nil)
+	}()
+	for range 2 {
+		if err := s.view(broken); !errors.Is(err, record.ErrUnreadable) || !tenant.Unreadable() {
+			t.Errorf("a read says %v, unreadable: %v", err, tenant.Unreadable())
+		}
+	}
 }

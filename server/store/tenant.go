@@ -32,6 +32,18 @@ type Tenant struct {
 
 // loadTenants reads the registry.
 func (s *Store) loadTenants() error {
+	if err := s.readTenants(); err != nil || !s.options.Repair {
+		return err
+	}
+	for _, t := range s.tenants {
+		if err := s.mendRows(t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Store) readTenants() error {
 	return s.view(func(txn *badger.Txn) error {
 		return scan(txn, prefixKey(0, kindTenant), nil, func(_, v []byte) error {
 			var m storepb.Tenant

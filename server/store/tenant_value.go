@@ -12,6 +12,11 @@ func tenantMessage(t record.Tenant) *storepb.Tenant {
 		Name: t.Name, Number: t.Number, Created: instant(t.Created),
 		Currency: t.Currency, Clock: uint32(t.Clock), RetentionNs: int64(t.Retention), RemovalShare: t.RemovalShare,
 	}
+	if k := t.Kept; k != (record.Kept{}) {
+		m.Kept = &storepb.Kept{
+			DecisionsNs: int64(k.Decisions), ListsNs: int64(k.Lists), VectorsNs: int64(k.Vectors), AuditNs: int64(k.Audit), CatalogBeforeNs: int64(k.CatalogBefore),
+		}
+	}
 	for _, e := range t.EventTypes {
 		m.EventTypes = append(m.EventTypes, &storepb.EventType{Name: e.Name, Weight: e.Weight, NeedsItem: e.NeedsItem})
 	}
@@ -36,6 +41,12 @@ func fromTenantMessage(m *storepb.Tenant) record.Tenant {
 	t := record.Tenant{
 		Name: m.Name, Number: m.Number, Created: fromInstant(m.Created),
 		Currency: m.Currency, Clock: record.Clock(m.Clock), Retention: time.Duration(m.RetentionNs), RemovalShare: m.RemovalShare,
+	}
+	if k := m.Kept; k != nil {
+		t.Kept = record.Kept{
+			Decisions: time.Duration(k.DecisionsNs), Lists: time.Duration(k.ListsNs), Vectors: time.Duration(k.VectorsNs),
+			Audit: time.Duration(k.AuditNs), CatalogBefore: time.Duration(k.CatalogBeforeNs),
+		}
 	}
 	for _, e := range m.EventTypes {
 		t.EventTypes = append(t.EventTypes, record.EventType{Name: e.Name, Weight: e.Weight, NeedsItem: e.NeedsItem})

@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -217,7 +217,8 @@ func mustNumber(t *testing.T, tenant *Tenant, user string) uint64 {
 	return n
 }
 
-// TestVerifyNamesADamagedTable flips a bit within the blocks of a table.
+// TestVerifyNamesADamagedTable flips a bit within the blocks of a table of an open store: a
+// closed one is not opened then.
 func TestVerifyNamesADamagedTable(t *testing.T) {
 	dir := t.TempDir()
 	s, tenant := openTest(t, dir, testOptions())
@@ -225,27 +226,51 @@ func TestVerifyNamesADamagedTable(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	tables, err := filepath.Glob(filepath.Join(dir, "*.sst"))
-	if err != nil || len(tables) != 1 {
-		t.Fatalf("tables %v, %v", tables, err)
-	}
-	b, err := os.ReadFile(tables[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	b[len(b)/4] ^= 1
-	if err := os.WriteFile(tables[0], b, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	s, err = Open(dir, testOptions())
-	if err != nil {
-		if !strings.Contains(err.Error(), "checksum") && !strings.Contains(err.Error(), "corrupt") {
-			t.Errorf("opened: %v", err)
-		}
-		return // the damage is where the store looks first
-	}
-	defer s.Close()
-	if v := verified(t, s); len(v.Faults) == 0 || v.Faults[0].Kind != "table" || v.Faults[0].Key != filepath.Base(tables[0]) {
+	s, _ = openTest(t, dir, testOptions())
+	name := onlyFile(t, dir, "*.sst")
+	invert(t, name, 0.25)
+	if v := verified(t, s); len(v.Faults) == 0 || v.Faults[0].Kind != "table" || v.Faults[0].Key != filepath.Base(name) {
 		t.Errorf("faults %v", v.Faults)
 	}
+	invert(t, name, 0.25)
+}
+
+// A table is cut to nothing and removed when it is merged away, also under a reader of ours.
+func TestTablesAreVerifiedWhileTheyAreMerged(t *testing.T) {
+	o := smallLogs()
+	s, tenant := openTest(t, t.TempDir(), o)
+	stop := make(chan struct{})
+	var work sync.WaitGroup
+	work.Go(func() {
+		for n := 0; ; n++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			var batch []record.Mutation
+			for i := range 500 {
+				batch = append(batch, view(fmt.Sprint("e", n, "-", i), fmt.Sprint("u", i), "pen"))
+			}
+			mustAppend(t, tenant, batch...)
+			if err := s.Compact(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	read := 0
+	for end := time.Now().Add(2 * time.Second); time.Now().Before(end); {
+		for _, info := range s.db.Tables() {
+			read++
+			if err := s.soundTable(info.ID); err != nil {
+				t.Errorf("table %d: %v", info.ID, err)
+			}
+		}
+	}
+	close(stop)
+	work.Wait()
+	if read == 0 {
+		t.Error("no table was read")
+	}
+	t.Logf("%d tables were read", read)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -65,6 +66,7 @@ func (w *writer) entry() *badger.Entry {
 func (w *writer) set(e *badger.Entry) error {
 	txn := w.open()
 	w.journal.put(e.Key)
+	w.s.seen.put(e.Key)
 	w.count(len(e.Key) + len(e.Value))
 	return storageError(txn.SetEntry(e))
 }
@@ -157,13 +159,14 @@ func (w *writer) sync() error {
 		w.s.counters.syncs.Add(1)
 		w.s.counters.syncNanos.Add(uint64(time.Since(start)))
 	}()
+	version := written(w.s.db)
 	if err := w.s.memtables.syncNames(); err != nil {
 		return storageError(err)
 	}
 	if err := w.s.db.Sync(); err != nil {
 		return storageError(err)
 	}
-	return nil
+	return storageError(w.s.synced.note(version))
 }
 
 // touch says that durable rows of a tenant are written, and its head with them.
@@ -185,15 +188,16 @@ func (w *writer) discard() {
 type memtables struct {
 	dir    string
 	newest int
+	logger *slog.Logger
 }
 
 // newMemtables finds the newest log of an opened database.
-func newMemtables(dir string) (*memtables, error) {
+func newMemtables(dir string, logger *slog.Logger) (*memtables, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, err
 	}
-	m := &memtables{dir: dir, newest: -1}
+	m := &memtables{dir: dir, newest: -1, logger: logger}
 	for _, e := range entries {
 		var n int
 		name, found := strings.CutSuffix(e.Name(), ".mem")
@@ -207,14 +211,27 @@ func newMemtables(dir string) (*memtables, error) {
 	if m.newest < 0 {
 		return nil, errors.New("the database has no memtable log; this release of Badger names them otherwise")
 	}
+	m.advise()
 	return m, syncDirectory(dir)
+}
+
+// advise spares syncs of the newest log; without it they are dearer, and no less safe.
+func (m *memtables) advise() {
+	if err := noReadahead(m.log(m.newest)); err != nil {
+		m.logger.Warn("store: the kernel reads the log ahead, which makes its syncs dearer", "error", err)
+	}
+}
+
+// log is the path of a log.
+func (m *memtables) log(number int) string {
+	return filepath.Join(m.dir, fmt.Sprintf("%05d.mem", number))
 }
 
 // syncNames syncs the directory if a log was started since the last call.
 func (m *memtables) syncNames() error {
 	started := false
 	for {
-		_, err := os.Stat(filepath.Join(m.dir, fmt.Sprintf("%05d.mem", m.newest+1)))
+		_, err := os.Stat(m.log(m.newest + 1))
 		if errors.Is(err, os.ErrNotExist) {
 			break
 		}
@@ -227,5 +244,6 @@ func (m *memtables) syncNames() error {
 	if !started {
 		return nil
 	}
+	m.advise()
 	return syncDirectory(m.dir)
 }

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/metadata"
 )
 
 // ranked is a reply that tells its stages.
@@ -107,8 +108,36 @@ func TestTheShareOfTracedCallsChanges(t *testing.T) {
 }
 
 func TestCallsOfAServerAreTraced(t *testing.T) {
-	spans := tracetest.NewSpanRecorder()
-	tracing := newTracing(spans, 1)
+	const parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-"
+	for name, c := range map[string]struct {
+		share       float64
+		traceparent string // "": none
+		least, most int    // spans of 200 calls
+	}{
+		"all":                       {1, "", 200, 200},
+		"a half":                    {0.5, "", 60, 140},
+		"none":                      {0, "", 0, 0},
+		"a caller that is traced":   {0, parent + "01", 200, 200},
+		"a caller that is not":      {1, parent + "00", 0, 0},
+		"a traceparent that is not": {0, "nonsense", 0, 0},
+	} {
+		spans := tracetest.NewSpanRecorder()
+		callTraced(t, newTracing(spans, c.share), c.traceparent, 200)
+		ended := spans.Ended()
+		if len(ended) < c.least || len(ended) > c.most {
+			t.Errorf("%s: %d spans of 200 calls", name, len(ended))
+		}
+		for _, span := range ended {
+			if span.Name() != "grpc.health.v1.Health/Check" || c.traceparent == parent+"01" && span.Parent().SpanID().String() != "b7ad6b7169203331" {
+				t.Fatalf("%s: span %v", name, span)
+			}
+		}
+	}
+}
+
+// callTraced calls a server, over a real port, so often.
+func callTraced(t *testing.T, tracing *Tracing, traceparent string, times int) {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -121,15 +150,18 @@ func TestCallsOfAServerAreTraced(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := healthpb.NewHealthClient(conn).Check(t.Context(), &healthpb.HealthCheckRequest{}); err != nil {
-		t.Fatal(err)
+	ctx := t.Context()
+	if traceparent != "" {
+		ctx = metadata.AppendToOutgoingContext(ctx, "traceparent", traceparent)
+	}
+	for range times {
+		if _, err := healthpb.NewHealthClient(conn).Check(ctx, &healthpb.HealthCheckRequest{}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	conn.Close()
 	server.Stop()
 	serving.Wait()
-	if ended := spans.Ended(); len(ended) != 1 || ended[0].Name() != "grpc.health.v1.Health/Check" {
-		t.Errorf("spans %v", ended)
-	}
 }
 
 func TestTracingNeedsNoCollector(t *testing.T) {

@@ -98,6 +98,13 @@ func (m *Metrics) Stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerI
 	return err
 }
 
+// Refused counts a call that was refused before the interceptors. It has no time.
+func (m *Metrics) Refused(method string, code codes.Code) {
+	if h, ok := m.methods[method]; ok && int(code) < len(h.codes) {
+		h.codes[code].Inc()
+	}
+}
+
 func (m *Metrics) observe(name string, begin time.Time, err error) {
 	h, ok := m.methods[name]
 	if !ok {

@@ -281,7 +281,9 @@ type Tenant struct {
 	Retention *durationpb.Duration `protobuf:"bytes,8,opt,name=retention,proto3" json:"retention,omitempty"`
 	// Share of the catalog that an import with REPLACE may remove without its number being
 	// confirmed, above 0 to 1. 0: 0.2.
-	RemovalShare  float64 `protobuf:"fixed64,9,opt,name=removal_share,json=removalShare,proto3" json:"removal_share,omitempty"`
+	RemovalShare float64 `protobuf:"fixed64,9,opt,name=removal_share,json=removalShare,proto3" json:"removal_share,omitempty"`
+	// How long the rest is kept. A field given replaces, one left out stays.
+	Kept          *KeptSettings `protobuf:"bytes,10,opt,name=kept,proto3" json:"kept,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -379,6 +381,101 @@ func (x *Tenant) GetRemovalShare() float64 {
 	return 0
 }
 
+func (x *Tenant) GetKept() *KeptSettings {
+	if x != nil {
+		return x.Kept
+	}
+	return nil
+}
+
+// How long things are kept, but events, whose time is Tenant.retention. A shorter time
+// counts for what is there too, within some minutes; a longer one for what comes.
+type KeptSettings struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The decision log, by the time of the reply, 1 hour to 10 years. Not set: what the
+	// service has for all (--decision-ttl), 30 days.
+	Decisions *durationpb.Duration `protobuf:"bytes,1,opt,name=decisions,proto3" json:"decisions,omitempty"`
+	// Lists behind page tokens, 1 minute to 1 day. Not set: what the service has for all
+	// (--list-ttl), 10 minutes. A list keeps the time that it was made with.
+	PageLists *durationpb.Duration `protobuf:"bytes,2,opt,name=page_lists,json=pageLists,proto3" json:"page_lists,omitempty"`
+	// Vectors of texts that no item has any more, 1 hour to 1 year, of a slow encoder alone:
+	// they go at the first sweep after it. Not set: at each sweep, every six hours.
+	UnusedVectors *durationpb.Duration `protobuf:"bytes,3,opt,name=unused_vectors,json=unusedVectors,proto3" json:"unused_vectors,omitempty"`
+	// Entries of the audit log, 30 days to 100 years; the newest always stays. Not set: as
+	// many as its size allows.
+	Audit *durationpb.Duration `protobuf:"bytes,4,opt,name=audit,proto3" json:"audit,omitempty"`
+	// The catalog before the last replacement, for RollbackCatalog, 1 hour to 10 years. Not
+	// set: until the next replacement.
+	CatalogBefore *durationpb.Duration `protobuf:"bytes,5,opt,name=catalog_before,json=catalogBefore,proto3" json:"catalog_before,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *KeptSettings) Reset() {
+	*x = KeptSettings{}
+	mi := &file_kindred_v1_admin_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *KeptSettings) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*KeptSettings) ProtoMessage() {}
+
+func (x *KeptSettings) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_v1_admin_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use KeptSettings.ProtoReflect.Descriptor instead.
+func (*KeptSettings) Descriptor() ([]byte, []int) {
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *KeptSettings) GetDecisions() *durationpb.Duration {
+	if x != nil {
+		return x.Decisions
+	}
+	return nil
+}
+
+func (x *KeptSettings) GetPageLists() *durationpb.Duration {
+	if x != nil {
+		return x.PageLists
+	}
+	return nil
+}
+
+func (x *KeptSettings) GetUnusedVectors() *durationpb.Duration {
+	if x != nil {
+		return x.UnusedVectors
+	}
+	return nil
+}
+
+func (x *KeptSettings) GetAudit() *durationpb.Duration {
+	if x != nil {
+		return x.Audit
+	}
+	return nil
+}
+
+func (x *KeptSettings) GetCatalogBefore() *durationpb.Duration {
+	if x != nil {
+		return x.CatalogBefore
+	}
+	return nil
+}
+
 type EventTypeSettings struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// 1 to 63 of a-z, 0-9, '_'. A built-in name changes its weight.
@@ -393,7 +490,7 @@ type EventTypeSettings struct {
 
 func (x *EventTypeSettings) Reset() {
 	*x = EventTypeSettings{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[1]
+	mi := &file_kindred_v1_admin_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -405,7 +502,7 @@ func (x *EventTypeSettings) String() string {
 func (*EventTypeSettings) ProtoMessage() {}
 
 func (x *EventTypeSettings) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[1]
+	mi := &file_kindred_v1_admin_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -418,7 +515,7 @@ func (x *EventTypeSettings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EventTypeSettings.ProtoReflect.Descriptor instead.
 func (*EventTypeSettings) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{1}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *EventTypeSettings) GetName() string {
@@ -462,7 +559,7 @@ type SurfaceSettings struct {
 
 func (x *SurfaceSettings) Reset() {
 	*x = SurfaceSettings{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[2]
+	mi := &file_kindred_v1_admin_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -474,7 +571,7 @@ func (x *SurfaceSettings) String() string {
 func (*SurfaceSettings) ProtoMessage() {}
 
 func (x *SurfaceSettings) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[2]
+	mi := &file_kindred_v1_admin_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -487,7 +584,7 @@ func (x *SurfaceSettings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SurfaceSettings.ProtoReflect.Descriptor instead.
 func (*SurfaceSettings) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{2}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *SurfaceSettings) GetName() string {
@@ -545,7 +642,7 @@ type AttributeDeclaration struct {
 
 func (x *AttributeDeclaration) Reset() {
 	*x = AttributeDeclaration{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[3]
+	mi := &file_kindred_v1_admin_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -557,7 +654,7 @@ func (x *AttributeDeclaration) String() string {
 func (*AttributeDeclaration) ProtoMessage() {}
 
 func (x *AttributeDeclaration) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[3]
+	mi := &file_kindred_v1_admin_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -570,7 +667,7 @@ func (x *AttributeDeclaration) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AttributeDeclaration.ProtoReflect.Descriptor instead.
 func (*AttributeDeclaration) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{3}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *AttributeDeclaration) GetName() string {
@@ -603,7 +700,7 @@ type CreateTenantRequest struct {
 
 func (x *CreateTenantRequest) Reset() {
 	*x = CreateTenantRequest{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[4]
+	mi := &file_kindred_v1_admin_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -615,7 +712,7 @@ func (x *CreateTenantRequest) String() string {
 func (*CreateTenantRequest) ProtoMessage() {}
 
 func (x *CreateTenantRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[4]
+	mi := &file_kindred_v1_admin_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -628,7 +725,7 @@ func (x *CreateTenantRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTenantRequest.ProtoReflect.Descriptor instead.
 func (*CreateTenantRequest) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{4}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *CreateTenantRequest) GetTenant() *Tenant {
@@ -647,7 +744,7 @@ type CreateTenantResponse struct {
 
 func (x *CreateTenantResponse) Reset() {
 	*x = CreateTenantResponse{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[5]
+	mi := &file_kindred_v1_admin_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -659,7 +756,7 @@ func (x *CreateTenantResponse) String() string {
 func (*CreateTenantResponse) ProtoMessage() {}
 
 func (x *CreateTenantResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[5]
+	mi := &file_kindred_v1_admin_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -672,7 +769,7 @@ func (x *CreateTenantResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTenantResponse.ProtoReflect.Descriptor instead.
 func (*CreateTenantResponse) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{5}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *CreateTenantResponse) GetTenant() *Tenant {
@@ -692,7 +789,7 @@ type GetTenantRequest struct {
 
 func (x *GetTenantRequest) Reset() {
 	*x = GetTenantRequest{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[6]
+	mi := &file_kindred_v1_admin_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -704,7 +801,7 @@ func (x *GetTenantRequest) String() string {
 func (*GetTenantRequest) ProtoMessage() {}
 
 func (x *GetTenantRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[6]
+	mi := &file_kindred_v1_admin_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -717,7 +814,7 @@ func (x *GetTenantRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTenantRequest.ProtoReflect.Descriptor instead.
 func (*GetTenantRequest) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{6}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *GetTenantRequest) GetName() string {
@@ -737,7 +834,7 @@ type GetTenantResponse struct {
 
 func (x *GetTenantResponse) Reset() {
 	*x = GetTenantResponse{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[7]
+	mi := &file_kindred_v1_admin_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -749,7 +846,7 @@ func (x *GetTenantResponse) String() string {
 func (*GetTenantResponse) ProtoMessage() {}
 
 func (x *GetTenantResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[7]
+	mi := &file_kindred_v1_admin_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -762,7 +859,7 @@ func (x *GetTenantResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTenantResponse.ProtoReflect.Descriptor instead.
 func (*GetTenantResponse) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{7}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *GetTenantResponse) GetTenant() *Tenant {
@@ -814,14 +911,16 @@ type TenantStatus struct {
 	// Why promoted_model does not serve. Empty: it does, or is being built.
 	ModelFault string `protobuf:"bytes,18,opt,name=model_fault,json=modelFault,proto3" json:"model_fault,omitempty"`
 	// Not set: the service trains nothing by itself.
-	Training      *TrainingStatus `protobuf:"bytes,19,opt,name=training,proto3" json:"training,omitempty"`
+	Training *TrainingStatus `protobuf:"bytes,19,opt,name=training,proto3" json:"training,omitempty"`
+	// What is kept how long, by kind. Empty: not looked at yet since the start.
+	Kept          []*KeptStatus `protobuf:"bytes,20,rep,name=kept,proto3" json:"kept,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *TenantStatus) Reset() {
 	*x = TenantStatus{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[8]
+	mi := &file_kindred_v1_admin_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -833,7 +932,7 @@ func (x *TenantStatus) String() string {
 func (*TenantStatus) ProtoMessage() {}
 
 func (x *TenantStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[8]
+	mi := &file_kindred_v1_admin_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -846,7 +945,7 @@ func (x *TenantStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TenantStatus.ProtoReflect.Descriptor instead.
 func (*TenantStatus) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{8}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *TenantStatus) GetItems() int64 {
@@ -982,6 +1081,95 @@ func (x *TenantStatus) GetTraining() *TrainingStatus {
 	return nil
 }
 
+func (x *TenantStatus) GetKept() []*KeptStatus {
+	if x != nil {
+		return x.Kept
+	}
+	return nil
+}
+
+// What the last look at a kind of rows found.
+type KeptStatus struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One of events, decisions, audit, catalog_before.
+	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	// Rows removed since the start because they were older than is kept. What the store lets
+	// expire by itself, without a shorter setting, is not counted.
+	Removed int64 `protobuf:"varint,2,opt,name=removed,proto3" json:"removed,omitempty"`
+	// Time of the oldest row left. Not set: there is none.
+	OldestTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=oldest_time,json=oldestTime,proto3" json:"oldest_time,omitempty"`
+	// Not set: as long as there is room.
+	KeptFor       *durationpb.Duration   `protobuf:"bytes,4,opt,name=kept_for,json=keptFor,proto3" json:"kept_for,omitempty"`
+	LookTime      *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=look_time,json=lookTime,proto3" json:"look_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *KeptStatus) Reset() {
+	*x = KeptStatus{}
+	mi := &file_kindred_v1_admin_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *KeptStatus) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*KeptStatus) ProtoMessage() {}
+
+func (x *KeptStatus) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_v1_admin_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use KeptStatus.ProtoReflect.Descriptor instead.
+func (*KeptStatus) Descriptor() ([]byte, []int) {
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *KeptStatus) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *KeptStatus) GetRemoved() int64 {
+	if x != nil {
+		return x.Removed
+	}
+	return 0
+}
+
+func (x *KeptStatus) GetOldestTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.OldestTime
+	}
+	return nil
+}
+
+func (x *KeptStatus) GetKeptFor() *durationpb.Duration {
+	if x != nil {
+		return x.KeptFor
+	}
+	return nil
+}
+
+func (x *KeptStatus) GetLookTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LookTime
+	}
+	return nil
+}
+
 // How the catalog gets its vectors.
 type EncodingStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1020,7 +1208,7 @@ type EncodingStatus struct {
 
 func (x *EncodingStatus) Reset() {
 	*x = EncodingStatus{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[9]
+	mi := &file_kindred_v1_admin_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1032,7 +1220,7 @@ func (x *EncodingStatus) String() string {
 func (*EncodingStatus) ProtoMessage() {}
 
 func (x *EncodingStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[9]
+	mi := &file_kindred_v1_admin_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1045,7 +1233,7 @@ func (x *EncodingStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EncodingStatus.ProtoReflect.Descriptor instead.
 func (*EncodingStatus) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{9}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *EncodingStatus) GetEncoder() string {
@@ -1187,7 +1375,7 @@ type IndexStatus struct {
 
 func (x *IndexStatus) Reset() {
 	*x = IndexStatus{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[10]
+	mi := &file_kindred_v1_admin_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1199,7 +1387,7 @@ func (x *IndexStatus) String() string {
 func (*IndexStatus) ProtoMessage() {}
 
 func (x *IndexStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[10]
+	mi := &file_kindred_v1_admin_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1212,7 +1400,7 @@ func (x *IndexStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IndexStatus.ProtoReflect.Descriptor instead.
 func (*IndexStatus) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{10}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *IndexStatus) GetEngine() string {
@@ -1328,7 +1516,7 @@ type ListTenantsRequest struct {
 
 func (x *ListTenantsRequest) Reset() {
 	*x = ListTenantsRequest{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[11]
+	mi := &file_kindred_v1_admin_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1340,7 +1528,7 @@ func (x *ListTenantsRequest) String() string {
 func (*ListTenantsRequest) ProtoMessage() {}
 
 func (x *ListTenantsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[11]
+	mi := &file_kindred_v1_admin_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1353,7 +1541,7 @@ func (x *ListTenantsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTenantsRequest.ProtoReflect.Descriptor instead.
 func (*ListTenantsRequest) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{11}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{13}
 }
 
 type ListTenantsResponse struct {
@@ -1365,7 +1553,7 @@ type ListTenantsResponse struct {
 
 func (x *ListTenantsResponse) Reset() {
 	*x = ListTenantsResponse{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[12]
+	mi := &file_kindred_v1_admin_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1377,7 +1565,7 @@ func (x *ListTenantsResponse) String() string {
 func (*ListTenantsResponse) ProtoMessage() {}
 
 func (x *ListTenantsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[12]
+	mi := &file_kindred_v1_admin_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1390,7 +1578,7 @@ func (x *ListTenantsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTenantsResponse.ProtoReflect.Descriptor instead.
 func (*ListTenantsResponse) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{12}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ListTenantsResponse) GetTenants() []*Tenant {
@@ -1411,7 +1599,7 @@ type UpdateTenantRequest struct {
 
 func (x *UpdateTenantRequest) Reset() {
 	*x = UpdateTenantRequest{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[13]
+	mi := &file_kindred_v1_admin_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1423,7 +1611,7 @@ func (x *UpdateTenantRequest) String() string {
 func (*UpdateTenantRequest) ProtoMessage() {}
 
 func (x *UpdateTenantRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[13]
+	mi := &file_kindred_v1_admin_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1436,7 +1624,7 @@ func (x *UpdateTenantRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateTenantRequest.ProtoReflect.Descriptor instead.
 func (*UpdateTenantRequest) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{13}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *UpdateTenantRequest) GetTenant() *Tenant {
@@ -1455,7 +1643,7 @@ type UpdateTenantResponse struct {
 
 func (x *UpdateTenantResponse) Reset() {
 	*x = UpdateTenantResponse{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[14]
+	mi := &file_kindred_v1_admin_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1467,7 +1655,7 @@ func (x *UpdateTenantResponse) String() string {
 func (*UpdateTenantResponse) ProtoMessage() {}
 
 func (x *UpdateTenantResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[14]
+	mi := &file_kindred_v1_admin_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1480,7 +1668,7 @@ func (x *UpdateTenantResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateTenantResponse.ProtoReflect.Descriptor instead.
 func (*UpdateTenantResponse) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{14}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *UpdateTenantResponse) GetTenant() *Tenant {
@@ -1514,7 +1702,7 @@ type Key struct {
 
 func (x *Key) Reset() {
 	*x = Key{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[15]
+	mi := &file_kindred_v1_admin_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1526,7 +1714,7 @@ func (x *Key) String() string {
 func (*Key) ProtoMessage() {}
 
 func (x *Key) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[15]
+	mi := &file_kindred_v1_admin_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1539,7 +1727,7 @@ func (x *Key) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Key.ProtoReflect.Descriptor instead.
 func (*Key) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{15}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Key) GetId() string {
@@ -1629,7 +1817,7 @@ type Quota struct {
 
 func (x *Quota) Reset() {
 	*x = Quota{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[16]
+	mi := &file_kindred_v1_admin_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1641,7 +1829,7 @@ func (x *Quota) String() string {
 func (*Quota) ProtoMessage() {}
 
 func (x *Quota) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[16]
+	mi := &file_kindred_v1_admin_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1654,7 +1842,7 @@ func (x *Quota) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Quota.ProtoReflect.Descriptor instead.
 func (*Quota) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{16}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Quota) GetRequests() float64 {
@@ -1698,7 +1886,7 @@ type CreateKeyRequest struct {
 
 func (x *CreateKeyRequest) Reset() {
 	*x = CreateKeyRequest{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[17]
+	mi := &file_kindred_v1_admin_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1710,7 +1898,7 @@ func (x *CreateKeyRequest) String() string {
 func (*CreateKeyRequest) ProtoMessage() {}
 
 func (x *CreateKeyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[17]
+	mi := &file_kindred_v1_admin_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1723,7 +1911,7 @@ func (x *CreateKeyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateKeyRequest.ProtoReflect.Descriptor instead.
 func (*CreateKeyRequest) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{17}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *CreateKeyRequest) GetTenant() string {
@@ -1772,7 +1960,7 @@ type CreateKeyResponse struct {
 
 func (x *CreateKeyResponse) Reset() {
 	*x = CreateKeyResponse{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[18]
+	mi := &file_kindred_v1_admin_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1784,7 +1972,7 @@ func (x *CreateKeyResponse) String() string {
 func (*CreateKeyResponse) ProtoMessage() {}
 
 func (x *CreateKeyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[18]
+	mi := &file_kindred_v1_admin_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1797,7 +1985,7 @@ func (x *CreateKeyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateKeyResponse.ProtoReflect.Descriptor instead.
 func (*CreateKeyResponse) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{18}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *CreateKeyResponse) GetKey() *Key {
@@ -1824,7 +2012,7 @@ type ListKeysRequest struct {
 
 func (x *ListKeysRequest) Reset() {
 	*x = ListKeysRequest{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[19]
+	mi := &file_kindred_v1_admin_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1836,7 +2024,7 @@ func (x *ListKeysRequest) String() string {
 func (*ListKeysRequest) ProtoMessage() {}
 
 func (x *ListKeysRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[19]
+	mi := &file_kindred_v1_admin_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1849,7 +2037,7 @@ func (x *ListKeysRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListKeysRequest.ProtoReflect.Descriptor instead.
 func (*ListKeysRequest) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{19}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ListKeysRequest) GetTenant() string {
@@ -1868,7 +2056,7 @@ type ListKeysResponse struct {
 
 func (x *ListKeysResponse) Reset() {
 	*x = ListKeysResponse{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[20]
+	mi := &file_kindred_v1_admin_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1880,7 +2068,7 @@ func (x *ListKeysResponse) String() string {
 func (*ListKeysResponse) ProtoMessage() {}
 
 func (x *ListKeysResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[20]
+	mi := &file_kindred_v1_admin_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1893,7 +2081,7 @@ func (x *ListKeysResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListKeysResponse.ProtoReflect.Descriptor instead.
 func (*ListKeysResponse) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{20}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ListKeysResponse) GetKeys() []*Key {
@@ -1913,7 +2101,7 @@ type RevokeKeyRequest struct {
 
 func (x *RevokeKeyRequest) Reset() {
 	*x = RevokeKeyRequest{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[21]
+	mi := &file_kindred_v1_admin_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1925,7 +2113,7 @@ func (x *RevokeKeyRequest) String() string {
 func (*RevokeKeyRequest) ProtoMessage() {}
 
 func (x *RevokeKeyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[21]
+	mi := &file_kindred_v1_admin_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1938,7 +2126,7 @@ func (x *RevokeKeyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeKeyRequest.ProtoReflect.Descriptor instead.
 func (*RevokeKeyRequest) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{21}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *RevokeKeyRequest) GetId() string {
@@ -1957,7 +2145,7 @@ type RevokeKeyResponse struct {
 
 func (x *RevokeKeyResponse) Reset() {
 	*x = RevokeKeyResponse{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[22]
+	mi := &file_kindred_v1_admin_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1969,7 +2157,7 @@ func (x *RevokeKeyResponse) String() string {
 func (*RevokeKeyResponse) ProtoMessage() {}
 
 func (x *RevokeKeyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[22]
+	mi := &file_kindred_v1_admin_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1982,7 +2170,7 @@ func (x *RevokeKeyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeKeyResponse.ProtoReflect.Descriptor instead.
 func (*RevokeKeyResponse) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{22}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *RevokeKeyResponse) GetKey() *Key {
@@ -2004,7 +2192,7 @@ type RotateKeyRequest struct {
 
 func (x *RotateKeyRequest) Reset() {
 	*x = RotateKeyRequest{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[23]
+	mi := &file_kindred_v1_admin_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2016,7 +2204,7 @@ func (x *RotateKeyRequest) String() string {
 func (*RotateKeyRequest) ProtoMessage() {}
 
 func (x *RotateKeyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[23]
+	mi := &file_kindred_v1_admin_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2029,7 +2217,7 @@ func (x *RotateKeyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RotateKeyRequest.ProtoReflect.Descriptor instead.
 func (*RotateKeyRequest) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{23}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *RotateKeyRequest) GetId() string {
@@ -2057,7 +2245,7 @@ type RotateKeyResponse struct {
 
 func (x *RotateKeyResponse) Reset() {
 	*x = RotateKeyResponse{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[24]
+	mi := &file_kindred_v1_admin_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2069,7 +2257,7 @@ func (x *RotateKeyResponse) String() string {
 func (*RotateKeyResponse) ProtoMessage() {}
 
 func (x *RotateKeyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[24]
+	mi := &file_kindred_v1_admin_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2082,7 +2270,7 @@ func (x *RotateKeyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RotateKeyResponse.ProtoReflect.Descriptor instead.
 func (*RotateKeyResponse) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{24}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *RotateKeyResponse) GetKey() *Key {
@@ -2113,7 +2301,7 @@ type ListAuditRequest struct {
 
 func (x *ListAuditRequest) Reset() {
 	*x = ListAuditRequest{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[25]
+	mi := &file_kindred_v1_admin_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2125,7 +2313,7 @@ func (x *ListAuditRequest) String() string {
 func (*ListAuditRequest) ProtoMessage() {}
 
 func (x *ListAuditRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[25]
+	mi := &file_kindred_v1_admin_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2138,7 +2326,7 @@ func (x *ListAuditRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAuditRequest.ProtoReflect.Descriptor instead.
 func (*ListAuditRequest) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{25}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ListAuditRequest) GetTenant() string {
@@ -2174,7 +2362,7 @@ type ListAuditResponse struct {
 
 func (x *ListAuditResponse) Reset() {
 	*x = ListAuditResponse{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[26]
+	mi := &file_kindred_v1_admin_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2186,7 +2374,7 @@ func (x *ListAuditResponse) String() string {
 func (*ListAuditResponse) ProtoMessage() {}
 
 func (x *ListAuditResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[26]
+	mi := &file_kindred_v1_admin_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2199,7 +2387,7 @@ func (x *ListAuditResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAuditResponse.ProtoReflect.Descriptor instead.
 func (*ListAuditResponse) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{26}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ListAuditResponse) GetEntries() []*AuditEntry {
@@ -2246,7 +2434,7 @@ type AuditEntry struct {
 
 func (x *AuditEntry) Reset() {
 	*x = AuditEntry{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[27]
+	mi := &file_kindred_v1_admin_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2258,7 +2446,7 @@ func (x *AuditEntry) String() string {
 func (*AuditEntry) ProtoMessage() {}
 
 func (x *AuditEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[27]
+	mi := &file_kindred_v1_admin_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2271,7 +2459,7 @@ func (x *AuditEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditEntry.ProtoReflect.Descriptor instead.
 func (*AuditEntry) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{27}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *AuditEntry) GetId() int64 {
@@ -2356,7 +2544,7 @@ type ExportEventsRequest struct {
 
 func (x *ExportEventsRequest) Reset() {
 	*x = ExportEventsRequest{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[28]
+	mi := &file_kindred_v1_admin_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2368,7 +2556,7 @@ func (x *ExportEventsRequest) String() string {
 func (*ExportEventsRequest) ProtoMessage() {}
 
 func (x *ExportEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[28]
+	mi := &file_kindred_v1_admin_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2381,7 +2569,7 @@ func (x *ExportEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportEventsRequest.ProtoReflect.Descriptor instead.
 func (*ExportEventsRequest) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{28}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ExportEventsRequest) GetAfterWriteToken() string {
@@ -2412,7 +2600,7 @@ type ExportEventsResponse struct {
 
 func (x *ExportEventsResponse) Reset() {
 	*x = ExportEventsResponse{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[29]
+	mi := &file_kindred_v1_admin_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2424,7 +2612,7 @@ func (x *ExportEventsResponse) String() string {
 func (*ExportEventsResponse) ProtoMessage() {}
 
 func (x *ExportEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[29]
+	mi := &file_kindred_v1_admin_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2437,7 +2625,7 @@ func (x *ExportEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportEventsResponse.ProtoReflect.Descriptor instead.
 func (*ExportEventsResponse) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{29}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ExportEventsResponse) GetEvents() []*Event {
@@ -2473,7 +2661,7 @@ type ExportDecisionsRequest struct {
 
 func (x *ExportDecisionsRequest) Reset() {
 	*x = ExportDecisionsRequest{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[30]
+	mi := &file_kindred_v1_admin_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2485,7 +2673,7 @@ func (x *ExportDecisionsRequest) String() string {
 func (*ExportDecisionsRequest) ProtoMessage() {}
 
 func (x *ExportDecisionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[30]
+	mi := &file_kindred_v1_admin_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2498,7 +2686,7 @@ func (x *ExportDecisionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportDecisionsRequest.ProtoReflect.Descriptor instead.
 func (*ExportDecisionsRequest) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{30}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ExportDecisionsRequest) GetFromTime() *timestamppb.Timestamp {
@@ -2524,7 +2712,7 @@ type ExportDecisionsResponse struct {
 
 func (x *ExportDecisionsResponse) Reset() {
 	*x = ExportDecisionsResponse{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[31]
+	mi := &file_kindred_v1_admin_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2536,7 +2724,7 @@ func (x *ExportDecisionsResponse) String() string {
 func (*ExportDecisionsResponse) ProtoMessage() {}
 
 func (x *ExportDecisionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[31]
+	mi := &file_kindred_v1_admin_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2549,7 +2737,7 @@ func (x *ExportDecisionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportDecisionsResponse.ProtoReflect.Descriptor instead.
 func (*ExportDecisionsResponse) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{31}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ExportDecisionsResponse) GetDecisions() []*Decision {
@@ -2606,7 +2794,7 @@ type Decision struct {
 
 func (x *Decision) Reset() {
 	*x = Decision{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[32]
+	mi := &file_kindred_v1_admin_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2618,7 +2806,7 @@ func (x *Decision) String() string {
 func (*Decision) ProtoMessage() {}
 
 func (x *Decision) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[32]
+	mi := &file_kindred_v1_admin_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2631,7 +2819,7 @@ func (x *Decision) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Decision.ProtoReflect.Descriptor instead.
 func (*Decision) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{32}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Decision) GetRecommendationId() string {
@@ -2822,7 +3010,7 @@ type ShownItem struct {
 
 func (x *ShownItem) Reset() {
 	*x = ShownItem{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[33]
+	mi := &file_kindred_v1_admin_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2834,7 +3022,7 @@ func (x *ShownItem) String() string {
 func (*ShownItem) ProtoMessage() {}
 
 func (x *ShownItem) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[33]
+	mi := &file_kindred_v1_admin_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2847,7 +3035,7 @@ func (x *ShownItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShownItem.ProtoReflect.Descriptor instead.
 func (*ShownItem) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{33}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ShownItem) GetItemId() string {
@@ -2893,7 +3081,7 @@ type RefreshGenerationRequest struct {
 
 func (x *RefreshGenerationRequest) Reset() {
 	*x = RefreshGenerationRequest{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[34]
+	mi := &file_kindred_v1_admin_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2905,7 +3093,7 @@ func (x *RefreshGenerationRequest) String() string {
 func (*RefreshGenerationRequest) ProtoMessage() {}
 
 func (x *RefreshGenerationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[34]
+	mi := &file_kindred_v1_admin_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2918,7 +3106,7 @@ func (x *RefreshGenerationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefreshGenerationRequest.ProtoReflect.Descriptor instead.
 func (*RefreshGenerationRequest) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{34}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{36}
 }
 
 type RefreshGenerationResponse struct {
@@ -2933,7 +3121,7 @@ type RefreshGenerationResponse struct {
 
 func (x *RefreshGenerationResponse) Reset() {
 	*x = RefreshGenerationResponse{}
-	mi := &file_kindred_v1_admin_proto_msgTypes[35]
+	mi := &file_kindred_v1_admin_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2945,7 +3133,7 @@ func (x *RefreshGenerationResponse) String() string {
 func (*RefreshGenerationResponse) ProtoMessage() {}
 
 func (x *RefreshGenerationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_admin_proto_msgTypes[35]
+	mi := &file_kindred_v1_admin_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2958,7 +3146,7 @@ func (x *RefreshGenerationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefreshGenerationResponse.ProtoReflect.Descriptor instead.
 func (*RefreshGenerationResponse) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{35}
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *RefreshGenerationResponse) GetGeneration() string {
@@ -2989,12 +3177,174 @@ func (x *RefreshGenerationResponse) GetDuration() *durationpb.Duration {
 	return nil
 }
 
+type ReloadConfigurationRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Say what would change, and change nothing.
+	DryRun        bool `protobuf:"varint,1,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReloadConfigurationRequest) Reset() {
+	*x = ReloadConfigurationRequest{}
+	mi := &file_kindred_v1_admin_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReloadConfigurationRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReloadConfigurationRequest) ProtoMessage() {}
+
+func (x *ReloadConfigurationRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_v1_admin_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReloadConfigurationRequest.ProtoReflect.Descriptor instead.
+func (*ReloadConfigurationRequest) Descriptor() ([]byte, []int) {
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{38}
+}
+
+func (x *ReloadConfigurationRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
+type ReloadConfigurationResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What changed, or with dry_run would, since settings were last read.
+	Changed []*SettingChange `protobuf:"bytes,1,rep,name=changed,proto3" json:"changed,omitempty"`
+	// What differs and waits for a restart.
+	NeedsRestart  []*SettingChange `protobuf:"bytes,2,rep,name=needs_restart,json=needsRestart,proto3" json:"needs_restart,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReloadConfigurationResponse) Reset() {
+	*x = ReloadConfigurationResponse{}
+	mi := &file_kindred_v1_admin_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReloadConfigurationResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReloadConfigurationResponse) ProtoMessage() {}
+
+func (x *ReloadConfigurationResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_v1_admin_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReloadConfigurationResponse.ProtoReflect.Descriptor instead.
+func (*ReloadConfigurationResponse) Descriptor() ([]byte, []int) {
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{39}
+}
+
+func (x *ReloadConfigurationResponse) GetChanged() []*SettingChange {
+	if x != nil {
+		return x.Changed
+	}
+	return nil
+}
+
+func (x *ReloadConfigurationResponse) GetNeedsRestart() []*SettingChange {
+	if x != nil {
+		return x.NeedsRestart
+	}
+	return nil
+}
+
+// A setting of the service that is not as it was.
+type SettingChange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As the flag without its dashes: "ranking-age".
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// As the flag would say them; stars where it is a secret.
+	From          string `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
+	To            string `protobuf:"bytes,3,opt,name=to,proto3" json:"to,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SettingChange) Reset() {
+	*x = SettingChange{}
+	mi := &file_kindred_v1_admin_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SettingChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SettingChange) ProtoMessage() {}
+
+func (x *SettingChange) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_v1_admin_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SettingChange.ProtoReflect.Descriptor instead.
+func (*SettingChange) Descriptor() ([]byte, []int) {
+	return file_kindred_v1_admin_proto_rawDescGZIP(), []int{40}
+}
+
+func (x *SettingChange) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *SettingChange) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *SettingChange) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
 var File_kindred_v1_admin_proto protoreflect.FileDescriptor
 
 const file_kindred_v1_admin_proto_rawDesc = "" +
 	"\n" +
 	"\x16kindred/v1/admin.proto\x12\n" +
-	"kindred.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16kindred/v1/event.proto\x1a\x1bkindred/v1/experiment.proto\x1a\x17kindred/v1/models.proto\x1a\x1fkindred/v1/recommendation.proto\"\xc0\x03\n" +
+	"kindred.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16kindred/v1/event.proto\x1a\x1bkindred/v1/experiment.proto\x1a\x17kindred/v1/models.proto\x1a\x1fkindred/v1/recommendation.proto\"\xee\x03\n" +
 	"\x06Tenant\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12;\n" +
 	"\vcreate_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
@@ -3008,7 +3358,16 @@ const file_kindred_v1_admin_proto_rawDesc = "" +
 	"attributes\x18\a \x03(\v2 .kindred.v1.AttributeDeclarationR\n" +
 	"attributes\x127\n" +
 	"\tretention\x18\b \x01(\v2\x19.google.protobuf.DurationR\tretention\x12#\n" +
-	"\rremoval_share\x18\t \x01(\x01R\fremovalShare\"^\n" +
+	"\rremoval_share\x18\t \x01(\x01R\fremovalShare\x12,\n" +
+	"\x04kept\x18\n" +
+	" \x01(\v2\x18.kindred.v1.KeptSettingsR\x04kept\"\xb6\x02\n" +
+	"\fKeptSettings\x127\n" +
+	"\tdecisions\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\tdecisions\x128\n" +
+	"\n" +
+	"page_lists\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\tpageLists\x12@\n" +
+	"\x0eunused_vectors\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\runusedVectors\x12/\n" +
+	"\x05audit\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x05audit\x12@\n" +
+	"\x0ecatalog_before\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\rcatalogBefore\"^\n" +
 	"\x11EventTypeSettings\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06weight\x18\x02 \x01(\x01R\x06weight\x12\x1d\n" +
@@ -3034,7 +3393,7 @@ const file_kindred_v1_admin_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\"q\n" +
 	"\x11GetTenantResponse\x12*\n" +
 	"\x06tenant\x18\x01 \x01(\v2\x12.kindred.v1.TenantR\x06tenant\x120\n" +
-	"\x06status\x18\x02 \x01(\v2\x18.kindred.v1.TenantStatusR\x06status\"\xd3\x05\n" +
+	"\x06status\x18\x02 \x01(\v2\x18.kindred.v1.TenantStatusR\x06status\"\xff\x05\n" +
 	"\fTenantStatus\x12\x14\n" +
 	"\x05items\x18\x01 \x01(\x03R\x05items\x12#\n" +
 	"\rencoded_items\x18\x02 \x01(\x03R\fencodedItems\x12\x19\n" +
@@ -3059,7 +3418,16 @@ const file_kindred_v1_admin_proto_rawDesc = "" +
 	"\x0epromoted_model\x18\x11 \x01(\tR\rpromotedModel\x12\x1f\n" +
 	"\vmodel_fault\x18\x12 \x01(\tR\n" +
 	"modelFault\x126\n" +
-	"\btraining\x18\x13 \x01(\v2\x1a.kindred.v1.TrainingStatusR\btraining\"\x98\x04\n" +
+	"\btraining\x18\x13 \x01(\v2\x1a.kindred.v1.TrainingStatusR\btraining\x12*\n" +
+	"\x04kept\x18\x14 \x03(\v2\x16.kindred.v1.KeptStatusR\x04kept\"\xe6\x01\n" +
+	"\n" +
+	"KeptStatus\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x18\n" +
+	"\aremoved\x18\x02 \x01(\x03R\aremoved\x12;\n" +
+	"\voldest_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"oldestTime\x124\n" +
+	"\bkept_for\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\akeptFor\x127\n" +
+	"\tlook_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\blookTime\"\x98\x04\n" +
 	"\x0eEncodingStatus\x12\x18\n" +
 	"\aencoder\x18\x01 \x01(\tR\aencoder\x12\x1c\n" +
 	"\timmediate\x18\x02 \x01(\bR\timmediate\x12!\n" +
@@ -3230,7 +3598,16 @@ const file_kindred_v1_admin_proto_rawDesc = "" +
 	"generation\x12\x14\n" +
 	"\x05items\x18\x02 \x01(\x03R\x05items\x12#\n" +
 	"\rencoded_items\x18\x03 \x01(\x03R\fencodedItems\x125\n" +
-	"\bduration\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\bduration*x\n" +
+	"\bduration\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\bduration\"5\n" +
+	"\x1aReloadConfigurationRequest\x12\x17\n" +
+	"\adry_run\x18\x01 \x01(\bR\x06dryRun\"\x92\x01\n" +
+	"\x1bReloadConfigurationResponse\x123\n" +
+	"\achanged\x18\x01 \x03(\v2\x19.kindred.v1.SettingChangeR\achanged\x12>\n" +
+	"\rneeds_restart\x18\x02 \x03(\v2\x19.kindred.v1.SettingChangeR\fneedsRestart\"G\n" +
+	"\rSettingChange\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04from\x18\x02 \x01(\tR\x04from\x12\x0e\n" +
+	"\x02to\x18\x03 \x01(\tR\x02to*x\n" +
 	"\x04Role\x12\x14\n" +
 	"\x10ROLE_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rROLE_FRONTEND\x10\x01\x12\x11\n" +
@@ -3258,7 +3635,7 @@ const file_kindred_v1_admin_proto_rawDesc = "" +
 	"\x1dDECISION_KIND_BOUGHT_TOGETHER\x10\x04\x12\x18\n" +
 	"\x14DECISION_KIND_SEARCH\x10\x05\x12\x1c\n" +
 	"\x18DECISION_KIND_RANK_ITEMS\x10\x06\x12\x16\n" +
-	"\x12DECISION_KIND_BULK\x10\a2\xd2\a\n" +
+	"\x12DECISION_KIND_BULK\x10\a2\xba\b\n" +
 	"\fAdminService\x12Q\n" +
 	"\fCreateTenant\x12\x1f.kindred.v1.CreateTenantRequest\x1a .kindred.v1.CreateTenantResponse\x12H\n" +
 	"\tGetTenant\x12\x1c.kindred.v1.GetTenantRequest\x1a\x1d.kindred.v1.GetTenantResponse\x12N\n" +
@@ -3271,7 +3648,8 @@ const file_kindred_v1_admin_proto_rawDesc = "" +
 	"\tListAudit\x12\x1c.kindred.v1.ListAuditRequest\x1a\x1d.kindred.v1.ListAuditResponse\x12S\n" +
 	"\fExportEvents\x12\x1f.kindred.v1.ExportEventsRequest\x1a .kindred.v1.ExportEventsResponse0\x01\x12\\\n" +
 	"\x0fExportDecisions\x12\".kindred.v1.ExportDecisionsRequest\x1a#.kindred.v1.ExportDecisionsResponse0\x01\x12`\n" +
-	"\x11RefreshGeneration\x12$.kindred.v1.RefreshGenerationRequest\x1a%.kindred.v1.RefreshGenerationResponseB;Z9github.com/kindred-rec/kindred/proto/kindred/v1;kindredv1b\x06proto3"
+	"\x11RefreshGeneration\x12$.kindred.v1.RefreshGenerationRequest\x1a%.kindred.v1.RefreshGenerationResponse\x12f\n" +
+	"\x13ReloadConfiguration\x12&.kindred.v1.ReloadConfigurationRequest\x1a'.kindred.v1.ReloadConfigurationResponseB;Z9github.com/kindred-rec/kindred/proto/kindred/v1;kindredv1b\x06proto3"
 
 var (
 	file_kindred_v1_admin_proto_rawDescOnce sync.Once
@@ -3286,138 +3664,157 @@ func file_kindred_v1_admin_proto_rawDescGZIP() []byte {
 }
 
 var file_kindred_v1_admin_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_kindred_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
+var file_kindred_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 41)
 var file_kindred_v1_admin_proto_goTypes = []any{
-	(Role)(0),                         // 0: kindred.v1.Role
-	(Clock)(0),                        // 1: kindred.v1.Clock
-	(AttributeKind)(0),                // 2: kindred.v1.AttributeKind
-	(DecisionKind)(0),                 // 3: kindred.v1.DecisionKind
-	(*Tenant)(nil),                    // 4: kindred.v1.Tenant
-	(*EventTypeSettings)(nil),         // 5: kindred.v1.EventTypeSettings
-	(*SurfaceSettings)(nil),           // 6: kindred.v1.SurfaceSettings
-	(*AttributeDeclaration)(nil),      // 7: kindred.v1.AttributeDeclaration
-	(*CreateTenantRequest)(nil),       // 8: kindred.v1.CreateTenantRequest
-	(*CreateTenantResponse)(nil),      // 9: kindred.v1.CreateTenantResponse
-	(*GetTenantRequest)(nil),          // 10: kindred.v1.GetTenantRequest
-	(*GetTenantResponse)(nil),         // 11: kindred.v1.GetTenantResponse
-	(*TenantStatus)(nil),              // 12: kindred.v1.TenantStatus
-	(*EncodingStatus)(nil),            // 13: kindred.v1.EncodingStatus
-	(*IndexStatus)(nil),               // 14: kindred.v1.IndexStatus
-	(*ListTenantsRequest)(nil),        // 15: kindred.v1.ListTenantsRequest
-	(*ListTenantsResponse)(nil),       // 16: kindred.v1.ListTenantsResponse
-	(*UpdateTenantRequest)(nil),       // 17: kindred.v1.UpdateTenantRequest
-	(*UpdateTenantResponse)(nil),      // 18: kindred.v1.UpdateTenantResponse
-	(*Key)(nil),                       // 19: kindred.v1.Key
-	(*Quota)(nil),                     // 20: kindred.v1.Quota
-	(*CreateKeyRequest)(nil),          // 21: kindred.v1.CreateKeyRequest
-	(*CreateKeyResponse)(nil),         // 22: kindred.v1.CreateKeyResponse
-	(*ListKeysRequest)(nil),           // 23: kindred.v1.ListKeysRequest
-	(*ListKeysResponse)(nil),          // 24: kindred.v1.ListKeysResponse
-	(*RevokeKeyRequest)(nil),          // 25: kindred.v1.RevokeKeyRequest
-	(*RevokeKeyResponse)(nil),         // 26: kindred.v1.RevokeKeyResponse
-	(*RotateKeyRequest)(nil),          // 27: kindred.v1.RotateKeyRequest
-	(*RotateKeyResponse)(nil),         // 28: kindred.v1.RotateKeyResponse
-	(*ListAuditRequest)(nil),          // 29: kindred.v1.ListAuditRequest
-	(*ListAuditResponse)(nil),         // 30: kindred.v1.ListAuditResponse
-	(*AuditEntry)(nil),                // 31: kindred.v1.AuditEntry
-	(*ExportEventsRequest)(nil),       // 32: kindred.v1.ExportEventsRequest
-	(*ExportEventsResponse)(nil),      // 33: kindred.v1.ExportEventsResponse
-	(*ExportDecisionsRequest)(nil),    // 34: kindred.v1.ExportDecisionsRequest
-	(*ExportDecisionsResponse)(nil),   // 35: kindred.v1.ExportDecisionsResponse
-	(*Decision)(nil),                  // 36: kindred.v1.Decision
-	(*ShownItem)(nil),                 // 37: kindred.v1.ShownItem
-	(*RefreshGenerationRequest)(nil),  // 38: kindred.v1.RefreshGenerationRequest
-	(*RefreshGenerationResponse)(nil), // 39: kindred.v1.RefreshGenerationResponse
-	(*timestamppb.Timestamp)(nil),     // 40: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),       // 41: google.protobuf.Duration
-	(*TrainingStatus)(nil),            // 42: kindred.v1.TrainingStatus
-	(*Event)(nil),                     // 43: kindred.v1.Event
-	(*Assignment)(nil),                // 44: kindred.v1.Assignment
-	(SeenPolicy)(0),                   // 45: kindred.v1.SeenPolicy
-	(SlotKind)(0),                     // 46: kindred.v1.SlotKind
+	(Role)(0),                           // 0: kindred.v1.Role
+	(Clock)(0),                          // 1: kindred.v1.Clock
+	(AttributeKind)(0),                  // 2: kindred.v1.AttributeKind
+	(DecisionKind)(0),                   // 3: kindred.v1.DecisionKind
+	(*Tenant)(nil),                      // 4: kindred.v1.Tenant
+	(*KeptSettings)(nil),                // 5: kindred.v1.KeptSettings
+	(*EventTypeSettings)(nil),           // 6: kindred.v1.EventTypeSettings
+	(*SurfaceSettings)(nil),             // 7: kindred.v1.SurfaceSettings
+	(*AttributeDeclaration)(nil),        // 8: kindred.v1.AttributeDeclaration
+	(*CreateTenantRequest)(nil),         // 9: kindred.v1.CreateTenantRequest
+	(*CreateTenantResponse)(nil),        // 10: kindred.v1.CreateTenantResponse
+	(*GetTenantRequest)(nil),            // 11: kindred.v1.GetTenantRequest
+	(*GetTenantResponse)(nil),           // 12: kindred.v1.GetTenantResponse
+	(*TenantStatus)(nil),                // 13: kindred.v1.TenantStatus
+	(*KeptStatus)(nil),                  // 14: kindred.v1.KeptStatus
+	(*EncodingStatus)(nil),              // 15: kindred.v1.EncodingStatus
+	(*IndexStatus)(nil),                 // 16: kindred.v1.IndexStatus
+	(*ListTenantsRequest)(nil),          // 17: kindred.v1.ListTenantsRequest
+	(*ListTenantsResponse)(nil),         // 18: kindred.v1.ListTenantsResponse
+	(*UpdateTenantRequest)(nil),         // 19: kindred.v1.UpdateTenantRequest
+	(*UpdateTenantResponse)(nil),        // 20: kindred.v1.UpdateTenantResponse
+	(*Key)(nil),                         // 21: kindred.v1.Key
+	(*Quota)(nil),                       // 22: kindred.v1.Quota
+	(*CreateKeyRequest)(nil),            // 23: kindred.v1.CreateKeyRequest
+	(*CreateKeyResponse)(nil),           // 24: kindred.v1.CreateKeyResponse
+	(*ListKeysRequest)(nil),             // 25: kindred.v1.ListKeysRequest
+	(*ListKeysResponse)(nil),            // 26: kindred.v1.ListKeysResponse
+	(*RevokeKeyRequest)(nil),            // 27: kindred.v1.RevokeKeyRequest
+	(*RevokeKeyResponse)(nil),           // 28: kindred.v1.RevokeKeyResponse
+	(*RotateKeyRequest)(nil),            // 29: kindred.v1.RotateKeyRequest
+	(*RotateKeyResponse)(nil),           // 30: kindred.v1.RotateKeyResponse
+	(*ListAuditRequest)(nil),            // 31: kindred.v1.ListAuditRequest
+	(*ListAuditResponse)(nil),           // 32: kindred.v1.ListAuditResponse
+	(*AuditEntry)(nil),                  // 33: kindred.v1.AuditEntry
+	(*ExportEventsRequest)(nil),         // 34: kindred.v1.ExportEventsRequest
+	(*ExportEventsResponse)(nil),        // 35: kindred.v1.ExportEventsResponse
+	(*ExportDecisionsRequest)(nil),      // 36: kindred.v1.ExportDecisionsRequest
+	(*ExportDecisionsResponse)(nil),     // 37: kindred.v1.ExportDecisionsResponse
+	(*Decision)(nil),                    // 38: kindred.v1.Decision
+	(*ShownItem)(nil),                   // 39: kindred.v1.ShownItem
+	(*RefreshGenerationRequest)(nil),    // 40: kindred.v1.RefreshGenerationRequest
+	(*RefreshGenerationResponse)(nil),   // 41: kindred.v1.RefreshGenerationResponse
+	(*ReloadConfigurationRequest)(nil),  // 42: kindred.v1.ReloadConfigurationRequest
+	(*ReloadConfigurationResponse)(nil), // 43: kindred.v1.ReloadConfigurationResponse
+	(*SettingChange)(nil),               // 44: kindred.v1.SettingChange
+	(*timestamppb.Timestamp)(nil),       // 45: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),         // 46: google.protobuf.Duration
+	(*TrainingStatus)(nil),              // 47: kindred.v1.TrainingStatus
+	(*Event)(nil),                       // 48: kindred.v1.Event
+	(*Assignment)(nil),                  // 49: kindred.v1.Assignment
+	(SeenPolicy)(0),                     // 50: kindred.v1.SeenPolicy
+	(SlotKind)(0),                       // 51: kindred.v1.SlotKind
 }
 var file_kindred_v1_admin_proto_depIdxs = []int32{
-	40, // 0: kindred.v1.Tenant.create_time:type_name -> google.protobuf.Timestamp
+	45, // 0: kindred.v1.Tenant.create_time:type_name -> google.protobuf.Timestamp
 	1,  // 1: kindred.v1.Tenant.clock:type_name -> kindred.v1.Clock
-	5,  // 2: kindred.v1.Tenant.event_types:type_name -> kindred.v1.EventTypeSettings
-	6,  // 3: kindred.v1.Tenant.surfaces:type_name -> kindred.v1.SurfaceSettings
-	7,  // 4: kindred.v1.Tenant.attributes:type_name -> kindred.v1.AttributeDeclaration
-	41, // 5: kindred.v1.Tenant.retention:type_name -> google.protobuf.Duration
-	2,  // 6: kindred.v1.AttributeDeclaration.kind:type_name -> kindred.v1.AttributeKind
-	4,  // 7: kindred.v1.CreateTenantRequest.tenant:type_name -> kindred.v1.Tenant
-	4,  // 8: kindred.v1.CreateTenantResponse.tenant:type_name -> kindred.v1.Tenant
-	4,  // 9: kindred.v1.GetTenantResponse.tenant:type_name -> kindred.v1.Tenant
-	12, // 10: kindred.v1.GetTenantResponse.status:type_name -> kindred.v1.TenantStatus
-	14, // 11: kindred.v1.TenantStatus.index:type_name -> kindred.v1.IndexStatus
-	13, // 12: kindred.v1.TenantStatus.encoding:type_name -> kindred.v1.EncodingStatus
-	42, // 13: kindred.v1.TenantStatus.training:type_name -> kindred.v1.TrainingStatus
-	40, // 14: kindred.v1.EncodingStatus.next_try_time:type_name -> google.protobuf.Timestamp
-	40, // 15: kindred.v1.EncodingStatus.last_error_time:type_name -> google.protobuf.Timestamp
-	40, // 16: kindred.v1.IndexStatus.recall_check_time:type_name -> google.protobuf.Timestamp
-	40, // 17: kindred.v1.IndexStatus.snapshot_time:type_name -> google.protobuf.Timestamp
-	40, // 18: kindred.v1.IndexStatus.restored_time:type_name -> google.protobuf.Timestamp
-	4,  // 19: kindred.v1.ListTenantsResponse.tenants:type_name -> kindred.v1.Tenant
-	4,  // 20: kindred.v1.UpdateTenantRequest.tenant:type_name -> kindred.v1.Tenant
-	4,  // 21: kindred.v1.UpdateTenantResponse.tenant:type_name -> kindred.v1.Tenant
-	0,  // 22: kindred.v1.Key.role:type_name -> kindred.v1.Role
-	40, // 23: kindred.v1.Key.create_time:type_name -> google.protobuf.Timestamp
-	40, // 24: kindred.v1.Key.revoke_time:type_name -> google.protobuf.Timestamp
-	40, // 25: kindred.v1.Key.rotate_time:type_name -> google.protobuf.Timestamp
-	40, // 26: kindred.v1.Key.prior_secret_until:type_name -> google.protobuf.Timestamp
-	20, // 27: kindred.v1.Key.quota:type_name -> kindred.v1.Quota
-	0,  // 28: kindred.v1.CreateKeyRequest.role:type_name -> kindred.v1.Role
-	20, // 29: kindred.v1.CreateKeyRequest.quota:type_name -> kindred.v1.Quota
-	19, // 30: kindred.v1.CreateKeyResponse.key:type_name -> kindred.v1.Key
-	19, // 31: kindred.v1.ListKeysResponse.keys:type_name -> kindred.v1.Key
-	19, // 32: kindred.v1.RevokeKeyResponse.key:type_name -> kindred.v1.Key
-	41, // 33: kindred.v1.RotateKeyRequest.overlap:type_name -> google.protobuf.Duration
-	19, // 34: kindred.v1.RotateKeyResponse.key:type_name -> kindred.v1.Key
-	31, // 35: kindred.v1.ListAuditResponse.entries:type_name -> kindred.v1.AuditEntry
-	40, // 36: kindred.v1.AuditEntry.time:type_name -> google.protobuf.Timestamp
-	0,  // 37: kindred.v1.AuditEntry.role:type_name -> kindred.v1.Role
-	41, // 38: kindred.v1.AuditEntry.duration:type_name -> google.protobuf.Duration
-	43, // 39: kindred.v1.ExportEventsResponse.events:type_name -> kindred.v1.Event
-	40, // 40: kindred.v1.ExportDecisionsRequest.from_time:type_name -> google.protobuf.Timestamp
-	40, // 41: kindred.v1.ExportDecisionsRequest.until_time:type_name -> google.protobuf.Timestamp
-	36, // 42: kindred.v1.ExportDecisionsResponse.decisions:type_name -> kindred.v1.Decision
-	40, // 43: kindred.v1.Decision.time:type_name -> google.protobuf.Timestamp
-	37, // 44: kindred.v1.Decision.items:type_name -> kindred.v1.ShownItem
-	37, // 45: kindred.v1.Decision.losers:type_name -> kindred.v1.ShownItem
-	3,  // 46: kindred.v1.Decision.kind:type_name -> kindred.v1.DecisionKind
-	44, // 47: kindred.v1.Decision.assignment:type_name -> kindred.v1.Assignment
-	45, // 48: kindred.v1.Decision.seen_policy:type_name -> kindred.v1.SeenPolicy
-	40, // 49: kindred.v1.Decision.clock_time:type_name -> google.protobuf.Timestamp
-	46, // 50: kindred.v1.ShownItem.slot_kind:type_name -> kindred.v1.SlotKind
-	41, // 51: kindred.v1.RefreshGenerationResponse.duration:type_name -> google.protobuf.Duration
-	8,  // 52: kindred.v1.AdminService.CreateTenant:input_type -> kindred.v1.CreateTenantRequest
-	10, // 53: kindred.v1.AdminService.GetTenant:input_type -> kindred.v1.GetTenantRequest
-	15, // 54: kindred.v1.AdminService.ListTenants:input_type -> kindred.v1.ListTenantsRequest
-	17, // 55: kindred.v1.AdminService.UpdateTenant:input_type -> kindred.v1.UpdateTenantRequest
-	21, // 56: kindred.v1.AdminService.CreateKey:input_type -> kindred.v1.CreateKeyRequest
-	23, // 57: kindred.v1.AdminService.ListKeys:input_type -> kindred.v1.ListKeysRequest
-	25, // 58: kindred.v1.AdminService.RevokeKey:input_type -> kindred.v1.RevokeKeyRequest
-	27, // 59: kindred.v1.AdminService.RotateKey:input_type -> kindred.v1.RotateKeyRequest
-	29, // 60: kindred.v1.AdminService.ListAudit:input_type -> kindred.v1.ListAuditRequest
-	32, // 61: kindred.v1.AdminService.ExportEvents:input_type -> kindred.v1.ExportEventsRequest
-	34, // 62: kindred.v1.AdminService.ExportDecisions:input_type -> kindred.v1.ExportDecisionsRequest
-	38, // 63: kindred.v1.AdminService.RefreshGeneration:input_type -> kindred.v1.RefreshGenerationRequest
-	9,  // 64: kindred.v1.AdminService.CreateTenant:output_type -> kindred.v1.CreateTenantResponse
-	11, // 65: kindred.v1.AdminService.GetTenant:output_type -> kindred.v1.GetTenantResponse
-	16, // 66: kindred.v1.AdminService.ListTenants:output_type -> kindred.v1.ListTenantsResponse
-	18, // 67: kindred.v1.AdminService.UpdateTenant:output_type -> kindred.v1.UpdateTenantResponse
-	22, // 68: kindred.v1.AdminService.CreateKey:output_type -> kindred.v1.CreateKeyResponse
-	24, // 69: kindred.v1.AdminService.ListKeys:output_type -> kindred.v1.ListKeysResponse
-	26, // 70: kindred.v1.AdminService.RevokeKey:output_type -> kindred.v1.RevokeKeyResponse
-	28, // 71: kindred.v1.AdminService.RotateKey:output_type -> kindred.v1.RotateKeyResponse
-	30, // 72: kindred.v1.AdminService.ListAudit:output_type -> kindred.v1.ListAuditResponse
-	33, // 73: kindred.v1.AdminService.ExportEvents:output_type -> kindred.v1.ExportEventsResponse
-	35, // 74: kindred.v1.AdminService.ExportDecisions:output_type -> kindred.v1.ExportDecisionsResponse
-	39, // 75: kindred.v1.AdminService.RefreshGeneration:output_type -> kindred.v1.RefreshGenerationResponse
-	64, // [64:76] is the sub-list for method output_type
-	52, // [52:64] is the sub-list for method input_type
-	52, // [52:52] is the sub-list for extension type_name
-	52, // [52:52] is the sub-list for extension extendee
-	0,  // [0:52] is the sub-list for field type_name
+	6,  // 2: kindred.v1.Tenant.event_types:type_name -> kindred.v1.EventTypeSettings
+	7,  // 3: kindred.v1.Tenant.surfaces:type_name -> kindred.v1.SurfaceSettings
+	8,  // 4: kindred.v1.Tenant.attributes:type_name -> kindred.v1.AttributeDeclaration
+	46, // 5: kindred.v1.Tenant.retention:type_name -> google.protobuf.Duration
+	5,  // 6: kindred.v1.Tenant.kept:type_name -> kindred.v1.KeptSettings
+	46, // 7: kindred.v1.KeptSettings.decisions:type_name -> google.protobuf.Duration
+	46, // 8: kindred.v1.KeptSettings.page_lists:type_name -> google.protobuf.Duration
+	46, // 9: kindred.v1.KeptSettings.unused_vectors:type_name -> google.protobuf.Duration
+	46, // 10: kindred.v1.KeptSettings.audit:type_name -> google.protobuf.Duration
+	46, // 11: kindred.v1.KeptSettings.catalog_before:type_name -> google.protobuf.Duration
+	2,  // 12: kindred.v1.AttributeDeclaration.kind:type_name -> kindred.v1.AttributeKind
+	4,  // 13: kindred.v1.CreateTenantRequest.tenant:type_name -> kindred.v1.Tenant
+	4,  // 14: kindred.v1.CreateTenantResponse.tenant:type_name -> kindred.v1.Tenant
+	4,  // 15: kindred.v1.GetTenantResponse.tenant:type_name -> kindred.v1.Tenant
+	13, // 16: kindred.v1.GetTenantResponse.status:type_name -> kindred.v1.TenantStatus
+	16, // 17: kindred.v1.TenantStatus.index:type_name -> kindred.v1.IndexStatus
+	15, // 18: kindred.v1.TenantStatus.encoding:type_name -> kindred.v1.EncodingStatus
+	47, // 19: kindred.v1.TenantStatus.training:type_name -> kindred.v1.TrainingStatus
+	14, // 20: kindred.v1.TenantStatus.kept:type_name -> kindred.v1.KeptStatus
+	45, // 21: kindred.v1.KeptStatus.oldest_time:type_name -> google.protobuf.Timestamp
+	46, // 22: kindred.v1.KeptStatus.kept_for:type_name -> google.protobuf.Duration
+	45, // 23: kindred.v1.KeptStatus.look_time:type_name -> google.protobuf.Timestamp
+	45, // 24: kindred.v1.EncodingStatus.next_try_time:type_name -> google.protobuf.Timestamp
+	45, // 25: kindred.v1.EncodingStatus.last_error_time:type_name -> google.protobuf.Timestamp
+	45, // 26: kindred.v1.IndexStatus.recall_check_time:type_name -> google.protobuf.Timestamp
+	45, // 27: kindred.v1.IndexStatus.snapshot_time:type_name -> google.protobuf.Timestamp
+	45, // 28: kindred.v1.IndexStatus.restored_time:type_name -> google.protobuf.Timestamp
+	4,  // 29: kindred.v1.ListTenantsResponse.tenants:type_name -> kindred.v1.Tenant
+	4,  // 30: kindred.v1.UpdateTenantRequest.tenant:type_name -> kindred.v1.Tenant
+	4,  // 31: kindred.v1.UpdateTenantResponse.tenant:type_name -> kindred.v1.Tenant
+	0,  // 32: kindred.v1.Key.role:type_name -> kindred.v1.Role
+	45, // 33: kindred.v1.Key.create_time:type_name -> google.protobuf.Timestamp
+	45, // 34: kindred.v1.Key.revoke_time:type_name -> google.protobuf.Timestamp
+	45, // 35: kindred.v1.Key.rotate_time:type_name -> google.protobuf.Timestamp
+	45, // 36: kindred.v1.Key.prior_secret_until:type_name -> google.protobuf.Timestamp
+	22, // 37: kindred.v1.Key.quota:type_name -> kindred.v1.Quota
+	0,  // 38: kindred.v1.CreateKeyRequest.role:type_name -> kindred.v1.Role
+	22, // 39: kindred.v1.CreateKeyRequest.quota:type_name -> kindred.v1.Quota
+	21, // 40: kindred.v1.CreateKeyResponse.key:type_name -> kindred.v1.Key
+	21, // 41: kindred.v1.ListKeysResponse.keys:type_name -> kindred.v1.Key
+	21, // 42: kindred.v1.RevokeKeyResponse.key:type_name -> kindred.v1.Key
+	46, // 43: kindred.v1.RotateKeyRequest.overlap:type_name -> google.protobuf.Duration
+	21, // 44: kindred.v1.RotateKeyResponse.key:type_name -> kindred.v1.Key
+	33, // 45: kindred.v1.ListAuditResponse.entries:type_name -> kindred.v1.AuditEntry
+	45, // 46: kindred.v1.AuditEntry.time:type_name -> google.protobuf.Timestamp
+	0,  // 47: kindred.v1.AuditEntry.role:type_name -> kindred.v1.Role
+	46, // 48: kindred.v1.AuditEntry.duration:type_name -> google.protobuf.Duration
+	48, // 49: kindred.v1.ExportEventsResponse.events:type_name -> kindred.v1.Event
+	45, // 50: kindred.v1.ExportDecisionsRequest.from_time:type_name -> google.protobuf.Timestamp
+	45, // 51: kindred.v1.ExportDecisionsRequest.until_time:type_name -> google.protobuf.Timestamp
+	38, // 52: kindred.v1.ExportDecisionsResponse.decisions:type_name -> kindred.v1.Decision
+	45, // 53: kindred.v1.Decision.time:type_name -> google.protobuf.Timestamp
+	39, // 54: kindred.v1.Decision.items:type_name -> kindred.v1.ShownItem
+	39, // 55: kindred.v1.Decision.losers:type_name -> kindred.v1.ShownItem
+	3,  // 56: kindred.v1.Decision.kind:type_name -> kindred.v1.DecisionKind
+	49, // 57: kindred.v1.Decision.assignment:type_name -> kindred.v1.Assignment
+	50, // 58: kindred.v1.Decision.seen_policy:type_name -> kindred.v1.SeenPolicy
+	45, // 59: kindred.v1.Decision.clock_time:type_name -> google.protobuf.Timestamp
+	51, // 60: kindred.v1.ShownItem.slot_kind:type_name -> kindred.v1.SlotKind
+	46, // 61: kindred.v1.RefreshGenerationResponse.duration:type_name -> google.protobuf.Duration
+	44, // 62: kindred.v1.ReloadConfigurationResponse.changed:type_name -> kindred.v1.SettingChange
+	44, // 63: kindred.v1.ReloadConfigurationResponse.needs_restart:type_name -> kindred.v1.SettingChange
+	9,  // 64: kindred.v1.AdminService.CreateTenant:input_type -> kindred.v1.CreateTenantRequest
+	11, // 65: kindred.v1.AdminService.GetTenant:input_type -> kindred.v1.GetTenantRequest
+	17, // 66: kindred.v1.AdminService.ListTenants:input_type -> kindred.v1.ListTenantsRequest
+	19, // 67: kindred.v1.AdminService.UpdateTenant:input_type -> kindred.v1.UpdateTenantRequest
+	23, // 68: kindred.v1.AdminService.CreateKey:input_type -> kindred.v1.CreateKeyRequest
+	25, // 69: kindred.v1.AdminService.ListKeys:input_type -> kindred.v1.ListKeysRequest
+	27, // 70: kindred.v1.AdminService.RevokeKey:input_type -> kindred.v1.RevokeKeyRequest
+	29, // 71: kindred.v1.AdminService.RotateKey:input_type -> kindred.v1.RotateKeyRequest
+	31, // 72: kindred.v1.AdminService.ListAudit:input_type -> kindred.v1.ListAuditRequest
+	34, // 73: kindred.v1.AdminService.ExportEvents:input_type -> kindred.v1.ExportEventsRequest
+	36, // 74: kindred.v1.AdminService.ExportDecisions:input_type -> kindred.v1.ExportDecisionsRequest
+	40, // 75: kindred.v1.AdminService.RefreshGeneration:input_type -> kindred.v1.RefreshGenerationRequest
+	42, // 76: kindred.v1.AdminService.ReloadConfiguration:input_type -> kindred.v1.ReloadConfigurationRequest
+	10, // 77: kindred.v1.AdminService.CreateTenant:output_type -> kindred.v1.CreateTenantResponse
+	12, // 78: kindred.v1.AdminService.GetTenant:output_type -> kindred.v1.GetTenantResponse
+	18, // 79: kindred.v1.AdminService.ListTenants:output_type -> kindred.v1.ListTenantsResponse
+	20, // 80: kindred.v1.AdminService.UpdateTenant:output_type -> kindred.v1.UpdateTenantResponse
+	24, // 81: kindred.v1.AdminService.CreateKey:output_type -> kindred.v1.CreateKeyResponse
+	26, // 82: kindred.v1.AdminService.ListKeys:output_type -> kindred.v1.ListKeysResponse
+	28, // 83: kindred.v1.AdminService.RevokeKey:output_type -> kindred.v1.RevokeKeyResponse
+	30, // 84: kindred.v1.AdminService.RotateKey:output_type -> kindred.v1.RotateKeyResponse
+	32, // 85: kindred.v1.AdminService.ListAudit:output_type -> kindred.v1.ListAuditResponse
+	35, // 86: kindred.v1.AdminService.ExportEvents:output_type -> kindred.v1.ExportEventsResponse
+	37, // 87: kindred.v1.AdminService.ExportDecisions:output_type -> kindred.v1.ExportDecisionsResponse
+	41, // 88: kindred.v1.AdminService.RefreshGeneration:output_type -> kindred.v1.RefreshGenerationResponse
+	43, // 89: kindred.v1.AdminService.ReloadConfiguration:output_type -> kindred.v1.ReloadConfigurationResponse
+	77, // [77:90] is the sub-list for method output_type
+	64, // [64:77] is the sub-list for method input_type
+	64, // [64:64] is the sub-list for extension type_name
+	64, // [64:64] is the sub-list for extension extendee
+	0,  // [0:64] is the sub-list for field type_name
 }
 
 func init() { file_kindred_v1_admin_proto_init() }
@@ -3435,7 +3832,7 @@ func file_kindred_v1_admin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kindred_v1_admin_proto_rawDesc), len(file_kindred_v1_admin_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   36,
+			NumMessages:   41,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -19,18 +19,19 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	AdminService_CreateTenant_FullMethodName      = "/kindred.v1.AdminService/CreateTenant"
-	AdminService_GetTenant_FullMethodName         = "/kindred.v1.AdminService/GetTenant"
-	AdminService_ListTenants_FullMethodName       = "/kindred.v1.AdminService/ListTenants"
-	AdminService_UpdateTenant_FullMethodName      = "/kindred.v1.AdminService/UpdateTenant"
-	AdminService_CreateKey_FullMethodName         = "/kindred.v1.AdminService/CreateKey"
-	AdminService_ListKeys_FullMethodName          = "/kindred.v1.AdminService/ListKeys"
-	AdminService_RevokeKey_FullMethodName         = "/kindred.v1.AdminService/RevokeKey"
-	AdminService_RotateKey_FullMethodName         = "/kindred.v1.AdminService/RotateKey"
-	AdminService_ListAudit_FullMethodName         = "/kindred.v1.AdminService/ListAudit"
-	AdminService_ExportEvents_FullMethodName      = "/kindred.v1.AdminService/ExportEvents"
-	AdminService_ExportDecisions_FullMethodName   = "/kindred.v1.AdminService/ExportDecisions"
-	AdminService_RefreshGeneration_FullMethodName = "/kindred.v1.AdminService/RefreshGeneration"
+	AdminService_CreateTenant_FullMethodName        = "/kindred.v1.AdminService/CreateTenant"
+	AdminService_GetTenant_FullMethodName           = "/kindred.v1.AdminService/GetTenant"
+	AdminService_ListTenants_FullMethodName         = "/kindred.v1.AdminService/ListTenants"
+	AdminService_UpdateTenant_FullMethodName        = "/kindred.v1.AdminService/UpdateTenant"
+	AdminService_CreateKey_FullMethodName           = "/kindred.v1.AdminService/CreateKey"
+	AdminService_ListKeys_FullMethodName            = "/kindred.v1.AdminService/ListKeys"
+	AdminService_RevokeKey_FullMethodName           = "/kindred.v1.AdminService/RevokeKey"
+	AdminService_RotateKey_FullMethodName           = "/kindred.v1.AdminService/RotateKey"
+	AdminService_ListAudit_FullMethodName           = "/kindred.v1.AdminService/ListAudit"
+	AdminService_ExportEvents_FullMethodName        = "/kindred.v1.AdminService/ExportEvents"
+	AdminService_ExportDecisions_FullMethodName     = "/kindred.v1.AdminService/ExportDecisions"
+	AdminService_RefreshGeneration_FullMethodName   = "/kindred.v1.AdminService/RefreshGeneration"
+	AdminService_ReloadConfiguration_FullMethodName = "/kindred.v1.AdminService/ReloadConfiguration"
 )
 
 // AdminServiceClient is the client API for AdminService service.
@@ -66,6 +67,10 @@ type AdminServiceClient interface {
 	// Rebuilds what serves the caller's tenant from its log and swaps it in; answers when
 	// it serves.
 	RefreshGeneration(ctx context.Context, in *RefreshGenerationRequest, opts ...grpc.CallOption) (*RefreshGenerationResponse, error)
+	// Reads the service's file of settings and its environment again, as SIGHUP does, and
+	// applies what can change while it runs. For admins of the tenant "default" alone.
+	// FAILED_PRECONDITION with a PreconditionFailure of each mistake: then nothing changed.
+	ReloadConfiguration(ctx context.Context, in *ReloadConfigurationRequest, opts ...grpc.CallOption) (*ReloadConfigurationResponse, error)
 }
 
 type adminServiceClient struct {
@@ -214,6 +219,16 @@ func (c *adminServiceClient) RefreshGeneration(ctx context.Context, in *RefreshG
 	return out, nil
 }
 
+func (c *adminServiceClient) ReloadConfiguration(ctx context.Context, in *ReloadConfigurationRequest, opts ...grpc.CallOption) (*ReloadConfigurationResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReloadConfigurationResponse)
+	err := c.cc.Invoke(ctx, AdminService_ReloadConfiguration_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // AdminServiceServer is the server API for AdminService service.
 // All implementations must embed UnimplementedAdminServiceServer
 // for forward compatibility.
@@ -247,6 +262,10 @@ type AdminServiceServer interface {
 	// Rebuilds what serves the caller's tenant from its log and swaps it in; answers when
 	// it serves.
 	RefreshGeneration(context.Context, *RefreshGenerationRequest) (*RefreshGenerationResponse, error)
+	// Reads the service's file of settings and its environment again, as SIGHUP does, and
+	// applies what can change while it runs. For admins of the tenant "default" alone.
+	// FAILED_PRECONDITION with a PreconditionFailure of each mistake: then nothing changed.
+	ReloadConfiguration(context.Context, *ReloadConfigurationRequest) (*ReloadConfigurationResponse, error)
 	mustEmbedUnimplementedAdminServiceServer()
 }
 
@@ -292,6 +311,9 @@ func (UnimplementedAdminServiceServer) ExportDecisions(*ExportDecisionsRequest, 
 }
 func (UnimplementedAdminServiceServer) RefreshGeneration(context.Context, *RefreshGenerationRequest) (*RefreshGenerationResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RefreshGeneration not implemented")
+}
+func (UnimplementedAdminServiceServer) ReloadConfiguration(context.Context, *ReloadConfigurationRequest) (*ReloadConfigurationResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReloadConfiguration not implemented")
 }
 func (UnimplementedAdminServiceServer) mustEmbedUnimplementedAdminServiceServer() {}
 func (UnimplementedAdminServiceServer) testEmbeddedByValue()                      {}
@@ -516,6 +538,24 @@ func _AdminService_RefreshGeneration_Handler(srv interface{}, ctx context.Contex
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AdminService_ReloadConfiguration_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReloadConfigurationRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).ReloadConfiguration(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_ReloadConfiguration_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).ReloadConfiguration(ctx, req.(*ReloadConfigurationRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // AdminService_ServiceDesc is the grpc.ServiceDesc for AdminService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -562,6 +602,10 @@ var AdminService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RefreshGeneration",
 			Handler:    _AdminService_RefreshGeneration_Handler,
+		},
+		{
+			MethodName: "ReloadConfiguration",
+			Handler:    _AdminService_ReloadConfiguration_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -31,7 +31,9 @@ type BackupRequest struct {
 	// At most 10,000.
 	Floors []*BackupFloor `protobuf:"bytes,2,rep,name=floors,proto3" json:"floors,omitempty"`
 	// Names of the bundles that the caller has, as BackupBundle has them. At most 100,000.
-	Bundles       []string `protobuf:"bytes,3,rep,name=bundles,proto3" json:"bundles,omitempty"`
+	Bundles []string `protobuf:"bytes,3,rep,name=bundles,proto3" json:"bundles,omitempty"`
+	// true: the audit log comes, too. Default false.
+	Audit         bool `protobuf:"varint,4,opt,name=audit,proto3" json:"audit,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -85,6 +87,13 @@ func (x *BackupRequest) GetBundles() []string {
 		return x.Bundles
 	}
 	return nil
+}
+
+func (x *BackupRequest) GetAudit() bool {
+	if x != nil {
+		return x.Audit
+	}
+	return false
 }
 
 // A backup that is complete.
@@ -210,6 +219,7 @@ type BackupResponse struct {
 	//	*BackupResponse_Rows
 	//	*BackupResponse_Bundle
 	//	*BackupResponse_End
+	//	*BackupResponse_Audit
 	Part          isBackupResponse_Part `protobuf_oneof:"part"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -288,6 +298,15 @@ func (x *BackupResponse) GetEnd() *BackupEnd {
 	return nil
 }
 
+func (x *BackupResponse) GetAudit() *BackupAudit {
+	if x != nil {
+		if x, ok := x.Part.(*BackupResponse_Audit); ok {
+			return x.Audit
+		}
+	}
+	return nil
+}
+
 type isBackupResponse_Part interface {
 	isBackupResponse_Part()
 }
@@ -312,6 +331,11 @@ type BackupResponse_End struct {
 	End *BackupEnd `protobuf:"bytes,4,opt,name=end,proto3,oneof"`
 }
 
+type BackupResponse_Audit struct {
+	// Where asked for: after bundles, before the end.
+	Audit *BackupAudit `protobuf:"bytes,5,opt,name=audit,proto3,oneof"`
+}
+
 func (*BackupResponse_Snapshot) isBackupResponse_Part() {}
 
 func (*BackupResponse_Rows) isBackupResponse_Part() {}
@@ -319,6 +343,8 @@ func (*BackupResponse_Rows) isBackupResponse_Part() {}
 func (*BackupResponse_Bundle) isBackupResponse_Part() {}
 
 func (*BackupResponse_End) isBackupResponse_Part() {}
+
+func (*BackupResponse_Audit) isBackupResponse_Part() {}
 
 // The moment that the rows are of.
 type BackupSnapshot struct {
@@ -590,6 +616,60 @@ func (x *BackupBundle) GetChunk() []byte {
 	return nil
 }
 
+// A part of a file of the audit log. A name's parts follow each other.
+type BackupAudit struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The tenant, ".jsonl" or ".old.jsonl".
+	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Chunk         []byte `protobuf:"bytes,2,opt,name=chunk,proto3" json:"chunk,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BackupAudit) Reset() {
+	*x = BackupAudit{}
+	mi := &file_kindred_v1_operations_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BackupAudit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BackupAudit) ProtoMessage() {}
+
+func (x *BackupAudit) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_v1_operations_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BackupAudit.ProtoReflect.Descriptor instead.
+func (*BackupAudit) Descriptor() ([]byte, []int) {
+	return file_kindred_v1_operations_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *BackupAudit) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *BackupAudit) GetChunk() []byte {
+	if x != nil {
+		return x.Chunk
+	}
+	return nil
+}
+
 type BackupEnd struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Rows          int64                  `protobuf:"varint,1,opt,name=rows,proto3" json:"rows,omitempty"`
@@ -600,7 +680,7 @@ type BackupEnd struct {
 
 func (x *BackupEnd) Reset() {
 	*x = BackupEnd{}
-	mi := &file_kindred_v1_operations_proto_msgTypes[8]
+	mi := &file_kindred_v1_operations_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -612,7 +692,7 @@ func (x *BackupEnd) String() string {
 func (*BackupEnd) ProtoMessage() {}
 
 func (x *BackupEnd) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_operations_proto_msgTypes[8]
+	mi := &file_kindred_v1_operations_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -625,7 +705,7 @@ func (x *BackupEnd) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupEnd.ProtoReflect.Descriptor instead.
 func (*BackupEnd) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_operations_proto_rawDescGZIP(), []int{8}
+	return file_kindred_v1_operations_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *BackupEnd) GetRows() int64 {
@@ -650,7 +730,7 @@ type CompactRequest struct {
 
 func (x *CompactRequest) Reset() {
 	*x = CompactRequest{}
-	mi := &file_kindred_v1_operations_proto_msgTypes[9]
+	mi := &file_kindred_v1_operations_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -662,7 +742,7 @@ func (x *CompactRequest) String() string {
 func (*CompactRequest) ProtoMessage() {}
 
 func (x *CompactRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_operations_proto_msgTypes[9]
+	mi := &file_kindred_v1_operations_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -675,7 +755,7 @@ func (x *CompactRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompactRequest.ProtoReflect.Descriptor instead.
 func (*CompactRequest) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_operations_proto_rawDescGZIP(), []int{9}
+	return file_kindred_v1_operations_proto_rawDescGZIP(), []int{10}
 }
 
 type CompactResponse struct {
@@ -689,7 +769,7 @@ type CompactResponse struct {
 
 func (x *CompactResponse) Reset() {
 	*x = CompactResponse{}
-	mi := &file_kindred_v1_operations_proto_msgTypes[10]
+	mi := &file_kindred_v1_operations_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -701,7 +781,7 @@ func (x *CompactResponse) String() string {
 func (*CompactResponse) ProtoMessage() {}
 
 func (x *CompactResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_operations_proto_msgTypes[10]
+	mi := &file_kindred_v1_operations_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -714,7 +794,7 @@ func (x *CompactResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompactResponse.ProtoReflect.Descriptor instead.
 func (*CompactResponse) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_operations_proto_rawDescGZIP(), []int{10}
+	return file_kindred_v1_operations_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *CompactResponse) GetBytesBefore() int64 {
@@ -746,7 +826,7 @@ type GetStorageRequest struct {
 
 func (x *GetStorageRequest) Reset() {
 	*x = GetStorageRequest{}
-	mi := &file_kindred_v1_operations_proto_msgTypes[11]
+	mi := &file_kindred_v1_operations_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -758,7 +838,7 @@ func (x *GetStorageRequest) String() string {
 func (*GetStorageRequest) ProtoMessage() {}
 
 func (x *GetStorageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_operations_proto_msgTypes[11]
+	mi := &file_kindred_v1_operations_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -771,7 +851,7 @@ func (x *GetStorageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStorageRequest.ProtoReflect.Descriptor instead.
 func (*GetStorageRequest) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_operations_proto_rawDescGZIP(), []int{11}
+	return file_kindred_v1_operations_proto_rawDescGZIP(), []int{12}
 }
 
 type GetStorageResponse struct {
@@ -792,7 +872,7 @@ type GetStorageResponse struct {
 
 func (x *GetStorageResponse) Reset() {
 	*x = GetStorageResponse{}
-	mi := &file_kindred_v1_operations_proto_msgTypes[12]
+	mi := &file_kindred_v1_operations_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -804,7 +884,7 @@ func (x *GetStorageResponse) String() string {
 func (*GetStorageResponse) ProtoMessage() {}
 
 func (x *GetStorageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_v1_operations_proto_msgTypes[12]
+	mi := &file_kindred_v1_operations_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -817,7 +897,7 @@ func (x *GetStorageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStorageResponse.ProtoReflect.Descriptor instead.
 func (*GetStorageResponse) Descriptor() ([]byte, []int) {
-	return file_kindred_v1_operations_proto_rawDescGZIP(), []int{12}
+	return file_kindred_v1_operations_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *GetStorageResponse) GetTableBytes() int64 {
@@ -862,16 +942,403 @@ func (x *GetStorageResponse) GetSchema() uint32 {
 	return 0
 }
 
+type VerifyRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Bytes to read a second, 1 MiB to 10 GiB. 0: 32 MiB. It is raised where the store would
+	// take longer than a quarter of GetStorageResponse.erase_within.
+	BytesPerSecond int64 `protobuf:"varint,1,opt,name=bytes_per_second,json=bytesPerSecond,proto3" json:"bytes_per_second,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *VerifyRequest) Reset() {
+	*x = VerifyRequest{}
+	mi := &file_kindred_v1_operations_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VerifyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VerifyRequest) ProtoMessage() {}
+
+func (x *VerifyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_v1_operations_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VerifyRequest.ProtoReflect.Descriptor instead.
+func (*VerifyRequest) Descriptor() ([]byte, []int) {
+	return file_kindred_v1_operations_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *VerifyRequest) GetBytesPerSecond() int64 {
+	if x != nil {
+		return x.BytesPerSecond
+	}
+	return 0
+}
+
+type VerifyResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to Part:
+	//
+	//	*VerifyResponse_Progress
+	//	*VerifyResponse_Result
+	Part          isVerifyResponse_Part `protobuf_oneof:"part"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VerifyResponse) Reset() {
+	*x = VerifyResponse{}
+	mi := &file_kindred_v1_operations_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VerifyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VerifyResponse) ProtoMessage() {}
+
+func (x *VerifyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_v1_operations_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VerifyResponse.ProtoReflect.Descriptor instead.
+func (*VerifyResponse) Descriptor() ([]byte, []int) {
+	return file_kindred_v1_operations_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *VerifyResponse) GetPart() isVerifyResponse_Part {
+	if x != nil {
+		return x.Part
+	}
+	return nil
+}
+
+func (x *VerifyResponse) GetProgress() *VerifyProgress {
+	if x != nil {
+		if x, ok := x.Part.(*VerifyResponse_Progress); ok {
+			return x.Progress
+		}
+	}
+	return nil
+}
+
+func (x *VerifyResponse) GetResult() *VerifyResult {
+	if x != nil {
+		if x, ok := x.Part.(*VerifyResponse_Result); ok {
+			return x.Result
+		}
+	}
+	return nil
+}
+
+type isVerifyResponse_Part interface {
+	isVerifyResponse_Part()
+}
+
+type VerifyResponse_Progress struct {
+	// About twice a second.
+	Progress *VerifyProgress `protobuf:"bytes,1,opt,name=progress,proto3,oneof"`
+}
+
+type VerifyResponse_Result struct {
+	// Last. A stream without it broke off.
+	Result *VerifyResult `protobuf:"bytes,2,opt,name=result,proto3,oneof"`
+}
+
+func (*VerifyResponse_Progress) isVerifyResponse_Part() {}
+
+func (*VerifyResponse_Result) isVerifyResponse_Part() {}
+
+// How far it is.
+type VerifyProgress struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Rows          int64                  `protobuf:"varint,1,opt,name=rows,proto3" json:"rows,omitempty"`
+	Bytes         int64                  `protobuf:"varint,2,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VerifyProgress) Reset() {
+	*x = VerifyProgress{}
+	mi := &file_kindred_v1_operations_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VerifyProgress) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VerifyProgress) ProtoMessage() {}
+
+func (x *VerifyProgress) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_v1_operations_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VerifyProgress.ProtoReflect.Descriptor instead.
+func (*VerifyProgress) Descriptor() ([]byte, []int) {
+	return file_kindred_v1_operations_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *VerifyProgress) GetRows() int64 {
+	if x != nil {
+		return x.Rows
+	}
+	return 0
+}
+
+func (x *VerifyProgress) GetBytes() int64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+type VerifyResult struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Form of the rows.
+	Schema uint32 `protobuf:"varint,1,opt,name=schema,proto3" json:"schema,omitempty"`
+	// Table files whose checksums were compared.
+	Tables int32          `protobuf:"varint,2,opt,name=tables,proto3" json:"tables,omitempty"`
+	Counts []*VerifyCount `protobuf:"bytes,3,rep,name=counts,proto3" json:"counts,omitempty"`
+	// The first of each kind, at most 20. None: nothing is wrong.
+	Faults        []*VerifyFault `protobuf:"bytes,4,rep,name=faults,proto3" json:"faults,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VerifyResult) Reset() {
+	*x = VerifyResult{}
+	mi := &file_kindred_v1_operations_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VerifyResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VerifyResult) ProtoMessage() {}
+
+func (x *VerifyResult) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_v1_operations_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VerifyResult.ProtoReflect.Descriptor instead.
+func (*VerifyResult) Descriptor() ([]byte, []int) {
+	return file_kindred_v1_operations_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *VerifyResult) GetSchema() uint32 {
+	if x != nil {
+		return x.Schema
+	}
+	return 0
+}
+
+func (x *VerifyResult) GetTables() int32 {
+	if x != nil {
+		return x.Tables
+	}
+	return 0
+}
+
+func (x *VerifyResult) GetCounts() []*VerifyCount {
+	if x != nil {
+		return x.Counts
+	}
+	return nil
+}
+
+func (x *VerifyResult) GetFaults() []*VerifyFault {
+	if x != nil {
+		return x.Faults
+	}
+	return nil
+}
+
+// How many rows or files of a kind were read.
+type VerifyCount struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Kind          string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	Rows          int64                  `protobuf:"varint,2,opt,name=rows,proto3" json:"rows,omitempty"`
+	Bytes         int64                  `protobuf:"varint,3,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	Faults        int64                  `protobuf:"varint,4,opt,name=faults,proto3" json:"faults,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VerifyCount) Reset() {
+	*x = VerifyCount{}
+	mi := &file_kindred_v1_operations_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VerifyCount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VerifyCount) ProtoMessage() {}
+
+func (x *VerifyCount) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_v1_operations_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VerifyCount.ProtoReflect.Descriptor instead.
+func (*VerifyCount) Descriptor() ([]byte, []int) {
+	return file_kindred_v1_operations_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *VerifyCount) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *VerifyCount) GetRows() int64 {
+	if x != nil {
+		return x.Rows
+	}
+	return 0
+}
+
+func (x *VerifyCount) GetBytes() int64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *VerifyCount) GetFaults() int64 {
+	if x != nil {
+		return x.Faults
+	}
+	return 0
+}
+
+// Something that is wrong.
+type VerifyFault struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As VerifyCount.kind.
+	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	// Of the row, in hexadecimal, or a file.
+	Key           string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
+	Description   string `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VerifyFault) Reset() {
+	*x = VerifyFault{}
+	mi := &file_kindred_v1_operations_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VerifyFault) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VerifyFault) ProtoMessage() {}
+
+func (x *VerifyFault) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_v1_operations_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VerifyFault.ProtoReflect.Descriptor instead.
+func (*VerifyFault) Descriptor() ([]byte, []int) {
+	return file_kindred_v1_operations_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *VerifyFault) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *VerifyFault) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *VerifyFault) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
 var File_kindred_v1_operations_proto protoreflect.FileDescriptor
 
 const file_kindred_v1_operations_proto_rawDesc = "" +
 	"\n" +
 	"\x1bkindred/v1/operations.proto\x12\n" +
-	"kindred.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x86\x01\n" +
+	"kindred.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9c\x01\n" +
 	"\rBackupRequest\x12*\n" +
 	"\x04base\x18\x01 \x01(\v2\x16.kindred.v1.BackupBaseR\x04base\x12/\n" +
 	"\x06floors\x18\x02 \x03(\v2\x17.kindred.v1.BackupFloorR\x06floors\x12\x18\n" +
-	"\abundles\x18\x03 \x03(\tR\abundles\"l\n" +
+	"\abundles\x18\x03 \x03(\tR\abundles\x12\x14\n" +
+	"\x05audit\x18\x04 \x01(\bR\x05audit\"l\n" +
 	"\n" +
 	"BackupBase\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x06R\x05epoch\x12\x18\n" +
@@ -879,12 +1346,13 @@ const file_kindred_v1_operations_proto_rawDesc = "" +
 	"\x04time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"D\n" +
 	"\vBackupFloor\x12\x1b\n" +
 	"\tuntil_key\x18\x01 \x01(\fR\buntilKey\x12\x18\n" +
-	"\aversion\x18\x02 \x01(\x04R\aversion\"\xdf\x01\n" +
+	"\aversion\x18\x02 \x01(\x04R\aversion\"\x90\x02\n" +
 	"\x0eBackupResponse\x128\n" +
 	"\bsnapshot\x18\x01 \x01(\v2\x1a.kindred.v1.BackupSnapshotH\x00R\bsnapshot\x12,\n" +
 	"\x04rows\x18\x02 \x01(\v2\x16.kindred.v1.BackupRowsH\x00R\x04rows\x122\n" +
 	"\x06bundle\x18\x03 \x01(\v2\x18.kindred.v1.BackupBundleH\x00R\x06bundle\x12)\n" +
-	"\x03end\x18\x04 \x01(\v2\x15.kindred.v1.BackupEndH\x00R\x03endB\x06\n" +
+	"\x03end\x18\x04 \x01(\v2\x15.kindred.v1.BackupEndH\x00R\x03end\x12/\n" +
+	"\x05audit\x18\x05 \x01(\v2\x17.kindred.v1.BackupAuditH\x00R\x05auditB\x06\n" +
 	"\x04part\"\xbc\x01\n" +
 	"\x0eBackupSnapshot\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x06R\x05epoch\x12\x18\n" +
@@ -905,6 +1373,9 @@ const file_kindred_v1_operations_proto_rawDesc = "" +
 	"\x04rows\x18\x03 \x01(\x03R\x04rows\"8\n" +
 	"\fBackupBundle\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05chunk\x18\x02 \x01(\fR\x05chunk\"7\n" +
+	"\vBackupAudit\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05chunk\x18\x02 \x01(\fR\x05chunk\"9\n" +
 	"\tBackupEnd\x12\x12\n" +
 	"\x04rows\x18\x01 \x01(\x03R\x04rows\x12\x18\n" +
@@ -923,12 +1394,36 @@ const file_kindred_v1_operations_proto_rawDesc = "" +
 	"\x0ferase_wait_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\reraseWaitTime\x12<\n" +
 	"\ferase_within\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\veraseWithin\x12=\n" +
 	"\fcompact_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\vcompactTime\x12\x16\n" +
-	"\x06schema\x18\x06 \x01(\rR\x06schema2\xe7\x01\n" +
+	"\x06schema\x18\x06 \x01(\rR\x06schema\"9\n" +
+	"\rVerifyRequest\x12(\n" +
+	"\x10bytes_per_second\x18\x01 \x01(\x03R\x0ebytesPerSecond\"\x86\x01\n" +
+	"\x0eVerifyResponse\x128\n" +
+	"\bprogress\x18\x01 \x01(\v2\x1a.kindred.v1.VerifyProgressH\x00R\bprogress\x122\n" +
+	"\x06result\x18\x02 \x01(\v2\x18.kindred.v1.VerifyResultH\x00R\x06resultB\x06\n" +
+	"\x04part\":\n" +
+	"\x0eVerifyProgress\x12\x12\n" +
+	"\x04rows\x18\x01 \x01(\x03R\x04rows\x12\x14\n" +
+	"\x05bytes\x18\x02 \x01(\x03R\x05bytes\"\xa0\x01\n" +
+	"\fVerifyResult\x12\x16\n" +
+	"\x06schema\x18\x01 \x01(\rR\x06schema\x12\x16\n" +
+	"\x06tables\x18\x02 \x01(\x05R\x06tables\x12/\n" +
+	"\x06counts\x18\x03 \x03(\v2\x17.kindred.v1.VerifyCountR\x06counts\x12/\n" +
+	"\x06faults\x18\x04 \x03(\v2\x17.kindred.v1.VerifyFaultR\x06faults\"c\n" +
+	"\vVerifyCount\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x12\n" +
+	"\x04rows\x18\x02 \x01(\x03R\x04rows\x12\x14\n" +
+	"\x05bytes\x18\x03 \x01(\x03R\x05bytes\x12\x16\n" +
+	"\x06faults\x18\x04 \x01(\x03R\x06faults\"U\n" +
+	"\vVerifyFault\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x10\n" +
+	"\x03key\x18\x02 \x01(\tR\x03key\x12 \n" +
+	"\vdescription\x18\x03 \x01(\tR\vdescription2\xaa\x02\n" +
 	"\x11OperationsService\x12A\n" +
 	"\x06Backup\x12\x19.kindred.v1.BackupRequest\x1a\x1a.kindred.v1.BackupResponse0\x01\x12B\n" +
 	"\aCompact\x12\x1a.kindred.v1.CompactRequest\x1a\x1b.kindred.v1.CompactResponse\x12K\n" +
 	"\n" +
-	"GetStorage\x12\x1d.kindred.v1.GetStorageRequest\x1a\x1e.kindred.v1.GetStorageResponseB;Z9github.com/kindred-rec/kindred/proto/kindred/v1;kindredv1b\x06proto3"
+	"GetStorage\x12\x1d.kindred.v1.GetStorageRequest\x1a\x1e.kindred.v1.GetStorageResponse\x12A\n" +
+	"\x06Verify\x12\x19.kindred.v1.VerifyRequest\x1a\x1a.kindred.v1.VerifyResponse0\x01B;Z9github.com/kindred-rec/kindred/proto/kindred/v1;kindredv1b\x06proto3"
 
 var (
 	file_kindred_v1_operations_proto_rawDescOnce sync.Once
@@ -942,7 +1437,7 @@ func file_kindred_v1_operations_proto_rawDescGZIP() []byte {
 	return file_kindred_v1_operations_proto_rawDescData
 }
 
-var file_kindred_v1_operations_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_kindred_v1_operations_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_kindred_v1_operations_proto_goTypes = []any{
 	(*BackupRequest)(nil),         // 0: kindred.v1.BackupRequest
 	(*BackupBase)(nil),            // 1: kindred.v1.BackupBase
@@ -952,39 +1447,53 @@ var file_kindred_v1_operations_proto_goTypes = []any{
 	(*BackupTenant)(nil),          // 5: kindred.v1.BackupTenant
 	(*BackupRows)(nil),            // 6: kindred.v1.BackupRows
 	(*BackupBundle)(nil),          // 7: kindred.v1.BackupBundle
-	(*BackupEnd)(nil),             // 8: kindred.v1.BackupEnd
-	(*CompactRequest)(nil),        // 9: kindred.v1.CompactRequest
-	(*CompactResponse)(nil),       // 10: kindred.v1.CompactResponse
-	(*GetStorageRequest)(nil),     // 11: kindred.v1.GetStorageRequest
-	(*GetStorageResponse)(nil),    // 12: kindred.v1.GetStorageResponse
-	(*timestamppb.Timestamp)(nil), // 13: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 14: google.protobuf.Duration
+	(*BackupAudit)(nil),           // 8: kindred.v1.BackupAudit
+	(*BackupEnd)(nil),             // 9: kindred.v1.BackupEnd
+	(*CompactRequest)(nil),        // 10: kindred.v1.CompactRequest
+	(*CompactResponse)(nil),       // 11: kindred.v1.CompactResponse
+	(*GetStorageRequest)(nil),     // 12: kindred.v1.GetStorageRequest
+	(*GetStorageResponse)(nil),    // 13: kindred.v1.GetStorageResponse
+	(*VerifyRequest)(nil),         // 14: kindred.v1.VerifyRequest
+	(*VerifyResponse)(nil),        // 15: kindred.v1.VerifyResponse
+	(*VerifyProgress)(nil),        // 16: kindred.v1.VerifyProgress
+	(*VerifyResult)(nil),          // 17: kindred.v1.VerifyResult
+	(*VerifyCount)(nil),           // 18: kindred.v1.VerifyCount
+	(*VerifyFault)(nil),           // 19: kindred.v1.VerifyFault
+	(*timestamppb.Timestamp)(nil), // 20: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 21: google.protobuf.Duration
 }
 var file_kindred_v1_operations_proto_depIdxs = []int32{
 	1,  // 0: kindred.v1.BackupRequest.base:type_name -> kindred.v1.BackupBase
 	2,  // 1: kindred.v1.BackupRequest.floors:type_name -> kindred.v1.BackupFloor
-	13, // 2: kindred.v1.BackupBase.time:type_name -> google.protobuf.Timestamp
+	20, // 2: kindred.v1.BackupBase.time:type_name -> google.protobuf.Timestamp
 	4,  // 3: kindred.v1.BackupResponse.snapshot:type_name -> kindred.v1.BackupSnapshot
 	6,  // 4: kindred.v1.BackupResponse.rows:type_name -> kindred.v1.BackupRows
 	7,  // 5: kindred.v1.BackupResponse.bundle:type_name -> kindred.v1.BackupBundle
-	8,  // 6: kindred.v1.BackupResponse.end:type_name -> kindred.v1.BackupEnd
-	13, // 7: kindred.v1.BackupSnapshot.time:type_name -> google.protobuf.Timestamp
-	5,  // 8: kindred.v1.BackupSnapshot.tenants:type_name -> kindred.v1.BackupTenant
-	14, // 9: kindred.v1.CompactResponse.duration:type_name -> google.protobuf.Duration
-	13, // 10: kindred.v1.GetStorageResponse.erase_wait_time:type_name -> google.protobuf.Timestamp
-	14, // 11: kindred.v1.GetStorageResponse.erase_within:type_name -> google.protobuf.Duration
-	13, // 12: kindred.v1.GetStorageResponse.compact_time:type_name -> google.protobuf.Timestamp
-	0,  // 13: kindred.v1.OperationsService.Backup:input_type -> kindred.v1.BackupRequest
-	9,  // 14: kindred.v1.OperationsService.Compact:input_type -> kindred.v1.CompactRequest
-	11, // 15: kindred.v1.OperationsService.GetStorage:input_type -> kindred.v1.GetStorageRequest
-	3,  // 16: kindred.v1.OperationsService.Backup:output_type -> kindred.v1.BackupResponse
-	10, // 17: kindred.v1.OperationsService.Compact:output_type -> kindred.v1.CompactResponse
-	12, // 18: kindred.v1.OperationsService.GetStorage:output_type -> kindred.v1.GetStorageResponse
-	16, // [16:19] is the sub-list for method output_type
-	13, // [13:16] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	9,  // 6: kindred.v1.BackupResponse.end:type_name -> kindred.v1.BackupEnd
+	8,  // 7: kindred.v1.BackupResponse.audit:type_name -> kindred.v1.BackupAudit
+	20, // 8: kindred.v1.BackupSnapshot.time:type_name -> google.protobuf.Timestamp
+	5,  // 9: kindred.v1.BackupSnapshot.tenants:type_name -> kindred.v1.BackupTenant
+	21, // 10: kindred.v1.CompactResponse.duration:type_name -> google.protobuf.Duration
+	20, // 11: kindred.v1.GetStorageResponse.erase_wait_time:type_name -> google.protobuf.Timestamp
+	21, // 12: kindred.v1.GetStorageResponse.erase_within:type_name -> google.protobuf.Duration
+	20, // 13: kindred.v1.GetStorageResponse.compact_time:type_name -> google.protobuf.Timestamp
+	16, // 14: kindred.v1.VerifyResponse.progress:type_name -> kindred.v1.VerifyProgress
+	17, // 15: kindred.v1.VerifyResponse.result:type_name -> kindred.v1.VerifyResult
+	18, // 16: kindred.v1.VerifyResult.counts:type_name -> kindred.v1.VerifyCount
+	19, // 17: kindred.v1.VerifyResult.faults:type_name -> kindred.v1.VerifyFault
+	0,  // 18: kindred.v1.OperationsService.Backup:input_type -> kindred.v1.BackupRequest
+	10, // 19: kindred.v1.OperationsService.Compact:input_type -> kindred.v1.CompactRequest
+	12, // 20: kindred.v1.OperationsService.GetStorage:input_type -> kindred.v1.GetStorageRequest
+	14, // 21: kindred.v1.OperationsService.Verify:input_type -> kindred.v1.VerifyRequest
+	3,  // 22: kindred.v1.OperationsService.Backup:output_type -> kindred.v1.BackupResponse
+	11, // 23: kindred.v1.OperationsService.Compact:output_type -> kindred.v1.CompactResponse
+	13, // 24: kindred.v1.OperationsService.GetStorage:output_type -> kindred.v1.GetStorageResponse
+	15, // 25: kindred.v1.OperationsService.Verify:output_type -> kindred.v1.VerifyResponse
+	22, // [22:26] is the sub-list for method output_type
+	18, // [18:22] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_kindred_v1_operations_proto_init() }
@@ -997,6 +1506,11 @@ func file_kindred_v1_operations_proto_init() {
 		(*BackupResponse_Rows)(nil),
 		(*BackupResponse_Bundle)(nil),
 		(*BackupResponse_End)(nil),
+		(*BackupResponse_Audit)(nil),
+	}
+	file_kindred_v1_operations_proto_msgTypes[15].OneofWrappers = []any{
+		(*VerifyResponse_Progress)(nil),
+		(*VerifyResponse_Result)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1004,7 +1518,7 @@ func file_kindred_v1_operations_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kindred_v1_operations_proto_rawDesc), len(file_kindred_v1_operations_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   13,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

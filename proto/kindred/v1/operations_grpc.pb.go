@@ -22,6 +22,7 @@ const (
 	OperationsService_Backup_FullMethodName     = "/kindred.v1.OperationsService/Backup"
 	OperationsService_Compact_FullMethodName    = "/kindred.v1.OperationsService/Compact"
 	OperationsService_GetStorage_FullMethodName = "/kindred.v1.OperationsService/GetStorage"
+	OperationsService_Verify_FullMethodName     = "/kindred.v1.OperationsService/Verify"
 )
 
 // OperationsServiceClient is the client API for OperationsService service.
@@ -40,6 +41,11 @@ type OperationsServiceClient interface {
 	Compact(ctx context.Context, in *CompactRequest, opts ...grpc.CallOption) (*CompactResponse, error)
 	// How much disk the store takes, and what waits to leave it.
 	GetStorage(ctx context.Context, in *GetStorageRequest, opts ...grpc.CallOption) (*GetStorageResponse, error)
+	// Compares every checksum and reads every row, model and index, and holds them against
+	// each other, as of one moment, while the service goes on. RESOURCE_EXHAUSTED: another
+	// verification is under way. It reads slowly so as not to disturb who is served; a
+	// compaction waits for its end.
+	Verify(ctx context.Context, in *VerifyRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[VerifyResponse], error)
 }
 
 type operationsServiceClient struct {
@@ -89,6 +95,25 @@ func (c *operationsServiceClient) GetStorage(ctx context.Context, in *GetStorage
 	return out, nil
 }
 
+func (c *operationsServiceClient) Verify(ctx context.Context, in *VerifyRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[VerifyResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &OperationsService_ServiceDesc.Streams[1], OperationsService_Verify_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[VerifyRequest, VerifyResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type OperationsService_VerifyClient = grpc.ServerStreamingClient[VerifyResponse]
+
 // OperationsServiceServer is the server API for OperationsService service.
 // All implementations must embed UnimplementedOperationsServiceServer
 // for forward compatibility.
@@ -105,6 +130,11 @@ type OperationsServiceServer interface {
 	Compact(context.Context, *CompactRequest) (*CompactResponse, error)
 	// How much disk the store takes, and what waits to leave it.
 	GetStorage(context.Context, *GetStorageRequest) (*GetStorageResponse, error)
+	// Compares every checksum and reads every row, model and index, and holds them against
+	// each other, as of one moment, while the service goes on. RESOURCE_EXHAUSTED: another
+	// verification is under way. It reads slowly so as not to disturb who is served; a
+	// compaction waits for its end.
+	Verify(*VerifyRequest, grpc.ServerStreamingServer[VerifyResponse]) error
 	mustEmbedUnimplementedOperationsServiceServer()
 }
 
@@ -123,6 +153,9 @@ func (UnimplementedOperationsServiceServer) Compact(context.Context, *CompactReq
 }
 func (UnimplementedOperationsServiceServer) GetStorage(context.Context, *GetStorageRequest) (*GetStorageResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetStorage not implemented")
+}
+func (UnimplementedOperationsServiceServer) Verify(*VerifyRequest, grpc.ServerStreamingServer[VerifyResponse]) error {
+	return status.Error(codes.Unimplemented, "method Verify not implemented")
 }
 func (UnimplementedOperationsServiceServer) mustEmbedUnimplementedOperationsServiceServer() {}
 func (UnimplementedOperationsServiceServer) testEmbeddedByValue()                           {}
@@ -192,6 +225,17 @@ func _OperationsService_GetStorage_Handler(srv interface{}, ctx context.Context,
 	return interceptor(ctx, in, info, handler)
 }
 
+func _OperationsService_Verify_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(VerifyRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(OperationsServiceServer).Verify(m, &grpc.GenericServerStream[VerifyRequest, VerifyResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type OperationsService_VerifyServer = grpc.ServerStreamingServer[VerifyResponse]
+
 // OperationsService_ServiceDesc is the grpc.ServiceDesc for OperationsService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -212,6 +256,11 @@ var OperationsService_ServiceDesc = grpc.ServiceDesc{
 		{
 			StreamName:    "Backup",
 			Handler:       _OperationsService_Backup_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "Verify",
+			Handler:       _OperationsService_Verify_Handler,
 			ServerStreams: true,
 		},
 	},

@@ -128,6 +128,9 @@ func testPatch[S Store[T], T Tenant](t *testing.T, f *fixture[S, T]) {
 	late := record.Patch{ID: "i1", Fields: []record.Field{record.FieldHidden}, SourceTime: f.now}
 	f.put(record.Stale, record.Mutation{Patch: &late})
 	f.refuse(record.ErrInvalid, record.Mutation{Patch: &record.Patch{ID: "i1", Fields: []record.Field{"title"}}})
+	// A bound that is right by itself and contradicts the other, which the row has.
+	before := record.Patch{ID: "i1", Fields: []record.Field{record.FieldAvailableFrom}, AvailableFrom: f.now.Add(2 * time.Hour)}
+	f.refuse(record.ErrInvalid, record.Mutation{Patch: &before})
 	f.put(record.Added, of(f.event("e", "ann", "i2")))
 	for _, id := range []string{"i2", "never"} {
 		f.refuse(record.ErrNotFound, record.Mutation{Patch: &record.Patch{ID: id, Fields: []record.Field{record.FieldHidden}}})

@@ -56,6 +56,7 @@ type Tenant interface {
 	ScanItemIDs(fn func(number uint32, id string, live bool) error) error
 
 	UserNumber(user, session string) (number uint64, known bool)
+	Unreadable() bool
 	Name(number uint64) (user, session string, known bool)
 	UserIDs(after string, limit int) (ids []string, next string, err error)
 	History(user, before uint64, limit int) ([]record.Stored, error)

@@ -33,6 +33,7 @@ func fullPolicy(at time.Time) record.Policy {
 func testTenants[S Store[T], T Tenant](t *testing.T, f *fixture[S, T]) {
 	full := record.Tenant{
 		Name: "books", Currency: "EUR", Clock: record.ClockLog, Retention: 50 * 24 * time.Hour, RemovalShare: 0.5,
+		Kept:       record.Kept{Decisions: time.Hour, Lists: time.Minute, Vectors: 2 * time.Hour, Audit: 31 * 24 * time.Hour, CatalogBefore: 3 * time.Hour},
 		EventTypes: []record.EventType{{Name: "wish", Weight: -1.5, NeedsItem: true}},
 		Surfaces:   []record.Surface{{Name: "home", Limit: 5, Seen: record.SeenKeep, Diversity: 0.5, Filter: "in_stock", Policy: "calm"}},
 		Attributes: []record.Attribute{{Name: "pages", Kind: record.KindNumber, List: true}},
@@ -69,7 +70,7 @@ func testTenants[S Store[T], T Tenant](t *testing.T, f *fixture[S, T]) {
 	}
 	want.Currency = "USD"
 	if _, err := f.store.UpdateTenant(t.Context(), record.Tenant{
-		Name: "books", Currency: "USD", Clock: full.Clock, Retention: full.Retention, RemovalShare: full.RemovalShare,
+		Name: "books", Currency: "USD", Clock: full.Clock, Retention: full.Retention, RemovalShare: full.RemovalShare, Kept: full.Kept,
 		EventTypes: full.EventTypes, Surfaces: full.Surfaces, Attributes: full.Attributes,
 		Policies: full.Policies, Experiments: full.Experiments,
 	}); err != nil {

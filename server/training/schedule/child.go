@@ -34,6 +34,9 @@ func (s *Scheduler) child(ctx context.Context, name string, sh *shop.Shop) ended
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return ended{outcome: Failed, reason: "folder of checkpoints: " + err.Error()}
 	}
+	if err := removeWork(dir); err != nil {
+		s.config.Log.Warn("what an earlier training left behind stays", "tenant", name, "error", err)
+	}
 	secret, end := s.keys.Lend(name, record.RoleScientist, keyName)
 	defer end()
 	log := &lines{log: s.config.Log.With("tenant", name)}
@@ -41,6 +44,19 @@ func (s *Scheduler) child(ctx context.Context, name string, sh *shop.Shop) ended
 	err := s.start(ctx, dir, secret, log, &out)
 	log.flush()
 	return judge(ctx, err, &out, log.last)
+}
+
+// WorkPrefix begins the names of the folders that a child works in, in that of its checkpoints. It removes them at its end,
+// unless it is killed.
+const WorkPrefix = "kindred-train-"
+
+// removeWork removes what killed children left. No child runs meanwhile.
+func removeWork(dir string) error {
+	left, err := filepath.Glob(filepath.Join(dir, WorkPrefix+"*"))
+	for _, folder := range left {
+		err = errors.Join(err, os.RemoveAll(folder))
+	}
+	return err
 }
 
 // start starts the child and waits for its end. Nothing secret is in its arguments.

@@ -161,13 +161,15 @@ type Decision struct {
 	Diversity float32  `protobuf:"fixed32,23,opt,name=diversity,proto3" json:"diversity,omitempty"`
 	Exclude   []uint32 `protobuf:"varint,24,rep,packed,name=exclude,proto3" json:"exclude,omitempty"`
 	// 0: time_ns.
-	ClockNs       int64  `protobuf:"fixed64,25,opt,name=clock_ns,json=clockNs,proto3" json:"clock_ns,omitempty"`
-	AsOf          bool   `protobuf:"varint,26,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
-	Applied       uint64 `protobuf:"varint,27,opt,name=applied,proto3" json:"applied,omitempty"`
-	Degraded      uint32 `protobuf:"varint,28,opt,name=degraded,proto3" json:"degraded,omitempty"`
-	Offset        int32  `protobuf:"varint,29,opt,name=offset,proto3" json:"offset,omitempty"`
-	First         string `protobuf:"bytes,30,opt,name=first,proto3" json:"first,omitempty"`
-	Ranked        int32  `protobuf:"varint,31,opt,name=ranked,proto3" json:"ranked,omitempty"`
+	ClockNs  int64  `protobuf:"fixed64,25,opt,name=clock_ns,json=clockNs,proto3" json:"clock_ns,omitempty"`
+	AsOf     bool   `protobuf:"varint,26,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	Applied  uint64 `protobuf:"varint,27,opt,name=applied,proto3" json:"applied,omitempty"`
+	Degraded uint32 `protobuf:"varint,28,opt,name=degraded,proto3" json:"degraded,omitempty"`
+	Offset   int32  `protobuf:"varint,29,opt,name=offset,proto3" json:"offset,omitempty"`
+	First    string `protobuf:"bytes,30,opt,name=first,proto3" json:"first,omitempty"`
+	Ranked   int32  `protobuf:"varint,31,opt,name=ranked,proto3" json:"ranked,omitempty"`
+	// Id of an earlier decision whose items, losers and names are this one's, too.
+	Again         string `protobuf:"bytes,32,opt,name=again,proto3" json:"again,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -410,6 +412,13 @@ func (x *Decision) GetRanked() int32 {
 		return x.Ranked
 	}
 	return 0
+}
+
+func (x *Decision) GetAgain() string {
+	if x != nil {
+		return x.Again
+	}
+	return ""
 }
 
 // Ranking is a list of items by column, so that it packs well.
@@ -728,7 +737,7 @@ const file_kindred_store_v1_decision_proto_rawDesc = "" +
 	"\bdecision\x18\x02 \x03(\v2\x1a.kindred.store.v1.DecisionR\bdecision\x124\n" +
 	"\x05names\x18\x03 \x03(\v2\x1e.kindred.store.v1.FeatureNamesR\x05names\"\"\n" +
 	"\fFeatureNames\x12\x12\n" +
-	"\x04name\x18\x01 \x03(\tR\x04name\"\xbb\x06\n" +
+	"\x04name\x18\x01 \x03(\tR\x04name\"\xd1\x06\n" +
 	"\bDecision\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x17\n" +
 	"\atime_ns\x18\x02 \x01(\x10R\x06timeNs\x12\x18\n" +
@@ -769,7 +778,8 @@ const file_kindred_store_v1_decision_proto_rawDesc = "" +
 	"\bdegraded\x18\x1c \x01(\rR\bdegraded\x12\x16\n" +
 	"\x06offset\x18\x1d \x01(\x05R\x06offset\x12\x14\n" +
 	"\x05first\x18\x1e \x01(\tR\x05first\x12\x16\n" +
-	"\x06ranked\x18\x1f \x01(\x05R\x06ranked\"\xb5\x01\n" +
+	"\x06ranked\x18\x1f \x01(\x05R\x06ranked\x12\x14\n" +
+	"\x05again\x18  \x01(\tR\x05again\"\xb5\x01\n" +
 	"\aRanking\x12\x12\n" +
 	"\x04item\x18\x01 \x03(\rR\x04item\x12\x14\n" +
 	"\x05score\x18\x02 \x03(\x02R\x05score\x12\x1e\n" +

@@ -103,6 +103,7 @@ type Tenant struct {
 	Experiments []*Experiment `protobuf:"bytes,11,rep,name=experiments,proto3" json:"experiments,omitempty"`
 	// 0: the default.
 	RemovalShare  float64 `protobuf:"fixed64,12,opt,name=removal_share,json=removalShare,proto3" json:"removal_share,omitempty"`
+	Kept          *Kept   `protobuf:"bytes,13,opt,name=kept,proto3" json:"kept,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -221,6 +222,90 @@ func (x *Tenant) GetRemovalShare() float64 {
 	return 0
 }
 
+func (x *Tenant) GetKept() *Kept {
+	if x != nil {
+		return x.Kept
+	}
+	return nil
+}
+
+// Kept says how long things are kept, in nanoseconds; 0: the default.
+type Kept struct {
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	DecisionsNs     int64                  `protobuf:"varint,1,opt,name=decisions_ns,json=decisionsNs,proto3" json:"decisions_ns,omitempty"`
+	ListsNs         int64                  `protobuf:"varint,2,opt,name=lists_ns,json=listsNs,proto3" json:"lists_ns,omitempty"`
+	VectorsNs       int64                  `protobuf:"varint,3,opt,name=vectors_ns,json=vectorsNs,proto3" json:"vectors_ns,omitempty"`
+	AuditNs         int64                  `protobuf:"varint,4,opt,name=audit_ns,json=auditNs,proto3" json:"audit_ns,omitempty"`
+	CatalogBeforeNs int64                  `protobuf:"varint,5,opt,name=catalog_before_ns,json=catalogBeforeNs,proto3" json:"catalog_before_ns,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *Kept) Reset() {
+	*x = Kept{}
+	mi := &file_kindred_store_v1_tenant_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Kept) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Kept) ProtoMessage() {}
+
+func (x *Kept) ProtoReflect() protoreflect.Message {
+	mi := &file_kindred_store_v1_tenant_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Kept.ProtoReflect.Descriptor instead.
+func (*Kept) Descriptor() ([]byte, []int) {
+	return file_kindred_store_v1_tenant_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Kept) GetDecisionsNs() int64 {
+	if x != nil {
+		return x.DecisionsNs
+	}
+	return 0
+}
+
+func (x *Kept) GetListsNs() int64 {
+	if x != nil {
+		return x.ListsNs
+	}
+	return 0
+}
+
+func (x *Kept) GetVectorsNs() int64 {
+	if x != nil {
+		return x.VectorsNs
+	}
+	return 0
+}
+
+func (x *Kept) GetAuditNs() int64 {
+	if x != nil {
+		return x.AuditNs
+	}
+	return 0
+}
+
+func (x *Kept) GetCatalogBeforeNs() int64 {
+	if x != nil {
+		return x.CatalogBeforeNs
+	}
+	return 0
+}
+
 // EventType is a declared type or a changed weight.
 type EventType struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -233,7 +318,7 @@ type EventType struct {
 
 func (x *EventType) Reset() {
 	*x = EventType{}
-	mi := &file_kindred_store_v1_tenant_proto_msgTypes[2]
+	mi := &file_kindred_store_v1_tenant_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -245,7 +330,7 @@ func (x *EventType) String() string {
 func (*EventType) ProtoMessage() {}
 
 func (x *EventType) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_store_v1_tenant_proto_msgTypes[2]
+	mi := &file_kindred_store_v1_tenant_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -258,7 +343,7 @@ func (x *EventType) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EventType.ProtoReflect.Descriptor instead.
 func (*EventType) Descriptor() ([]byte, []int) {
-	return file_kindred_store_v1_tenant_proto_rawDescGZIP(), []int{2}
+	return file_kindred_store_v1_tenant_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *EventType) GetName() string {
@@ -297,7 +382,7 @@ type Surface struct {
 
 func (x *Surface) Reset() {
 	*x = Surface{}
-	mi := &file_kindred_store_v1_tenant_proto_msgTypes[3]
+	mi := &file_kindred_store_v1_tenant_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -309,7 +394,7 @@ func (x *Surface) String() string {
 func (*Surface) ProtoMessage() {}
 
 func (x *Surface) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_store_v1_tenant_proto_msgTypes[3]
+	mi := &file_kindred_store_v1_tenant_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -322,7 +407,7 @@ func (x *Surface) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Surface.ProtoReflect.Descriptor instead.
 func (*Surface) Descriptor() ([]byte, []int) {
-	return file_kindred_store_v1_tenant_proto_rawDescGZIP(), []int{3}
+	return file_kindred_store_v1_tenant_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Surface) GetName() string {
@@ -394,7 +479,7 @@ type Policy struct {
 
 func (x *Policy) Reset() {
 	*x = Policy{}
-	mi := &file_kindred_store_v1_tenant_proto_msgTypes[4]
+	mi := &file_kindred_store_v1_tenant_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -406,7 +491,7 @@ func (x *Policy) String() string {
 func (*Policy) ProtoMessage() {}
 
 func (x *Policy) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_store_v1_tenant_proto_msgTypes[4]
+	mi := &file_kindred_store_v1_tenant_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -419,7 +504,7 @@ func (x *Policy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Policy.ProtoReflect.Descriptor instead.
 func (*Policy) Descriptor() ([]byte, []int) {
-	return file_kindred_store_v1_tenant_proto_rawDescGZIP(), []int{4}
+	return file_kindred_store_v1_tenant_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Policy) GetName() string {
@@ -561,7 +646,7 @@ type PolicyCap struct {
 
 func (x *PolicyCap) Reset() {
 	*x = PolicyCap{}
-	mi := &file_kindred_store_v1_tenant_proto_msgTypes[5]
+	mi := &file_kindred_store_v1_tenant_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -573,7 +658,7 @@ func (x *PolicyCap) String() string {
 func (*PolicyCap) ProtoMessage() {}
 
 func (x *PolicyCap) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_store_v1_tenant_proto_msgTypes[5]
+	mi := &file_kindred_store_v1_tenant_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -586,7 +671,7 @@ func (x *PolicyCap) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyCap.ProtoReflect.Descriptor instead.
 func (*PolicyCap) Descriptor() ([]byte, []int) {
-	return file_kindred_store_v1_tenant_proto_rawDescGZIP(), []int{5}
+	return file_kindred_store_v1_tenant_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *PolicyCap) GetLabel() uint32 {
@@ -631,7 +716,7 @@ type PolicyRule struct {
 
 func (x *PolicyRule) Reset() {
 	*x = PolicyRule{}
-	mi := &file_kindred_store_v1_tenant_proto_msgTypes[6]
+	mi := &file_kindred_store_v1_tenant_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -643,7 +728,7 @@ func (x *PolicyRule) String() string {
 func (*PolicyRule) ProtoMessage() {}
 
 func (x *PolicyRule) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_store_v1_tenant_proto_msgTypes[6]
+	mi := &file_kindred_store_v1_tenant_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -656,7 +741,7 @@ func (x *PolicyRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyRule.ProtoReflect.Descriptor instead.
 func (*PolicyRule) Descriptor() ([]byte, []int) {
-	return file_kindred_store_v1_tenant_proto_rawDescGZIP(), []int{6}
+	return file_kindred_store_v1_tenant_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *PolicyRule) GetName() string {
@@ -762,7 +847,7 @@ type Experiment struct {
 
 func (x *Experiment) Reset() {
 	*x = Experiment{}
-	mi := &file_kindred_store_v1_tenant_proto_msgTypes[7]
+	mi := &file_kindred_store_v1_tenant_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -774,7 +859,7 @@ func (x *Experiment) String() string {
 func (*Experiment) ProtoMessage() {}
 
 func (x *Experiment) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_store_v1_tenant_proto_msgTypes[7]
+	mi := &file_kindred_store_v1_tenant_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -787,7 +872,7 @@ func (x *Experiment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Experiment.ProtoReflect.Descriptor instead.
 func (*Experiment) Descriptor() ([]byte, []int) {
-	return file_kindred_store_v1_tenant_proto_rawDescGZIP(), []int{7}
+	return file_kindred_store_v1_tenant_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Experiment) GetName() string {
@@ -915,7 +1000,7 @@ type Variant struct {
 
 func (x *Variant) Reset() {
 	*x = Variant{}
-	mi := &file_kindred_store_v1_tenant_proto_msgTypes[8]
+	mi := &file_kindred_store_v1_tenant_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -927,7 +1012,7 @@ func (x *Variant) String() string {
 func (*Variant) ProtoMessage() {}
 
 func (x *Variant) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_store_v1_tenant_proto_msgTypes[8]
+	mi := &file_kindred_store_v1_tenant_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -940,7 +1025,7 @@ func (x *Variant) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Variant.ProtoReflect.Descriptor instead.
 func (*Variant) Descriptor() ([]byte, []int) {
-	return file_kindred_store_v1_tenant_proto_rawDescGZIP(), []int{8}
+	return file_kindred_store_v1_tenant_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Variant) GetName() string {
@@ -983,7 +1068,7 @@ type Span struct {
 
 func (x *Span) Reset() {
 	*x = Span{}
-	mi := &file_kindred_store_v1_tenant_proto_msgTypes[9]
+	mi := &file_kindred_store_v1_tenant_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -995,7 +1080,7 @@ func (x *Span) String() string {
 func (*Span) ProtoMessage() {}
 
 func (x *Span) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_store_v1_tenant_proto_msgTypes[9]
+	mi := &file_kindred_store_v1_tenant_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1008,7 +1093,7 @@ func (x *Span) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Span.ProtoReflect.Descriptor instead.
 func (*Span) Descriptor() ([]byte, []int) {
-	return file_kindred_store_v1_tenant_proto_rawDescGZIP(), []int{9}
+	return file_kindred_store_v1_tenant_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Span) GetFrom() int32 {
@@ -1045,7 +1130,7 @@ type Attribute struct {
 
 func (x *Attribute) Reset() {
 	*x = Attribute{}
-	mi := &file_kindred_store_v1_tenant_proto_msgTypes[10]
+	mi := &file_kindred_store_v1_tenant_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1057,7 +1142,7 @@ func (x *Attribute) String() string {
 func (*Attribute) ProtoMessage() {}
 
 func (x *Attribute) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_store_v1_tenant_proto_msgTypes[10]
+	mi := &file_kindred_store_v1_tenant_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1070,7 +1155,7 @@ func (x *Attribute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attribute.ProtoReflect.Descriptor instead.
 func (*Attribute) Descriptor() ([]byte, []int) {
-	return file_kindred_store_v1_tenant_proto_rawDescGZIP(), []int{10}
+	return file_kindred_store_v1_tenant_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Attribute) GetName() string {
@@ -1116,7 +1201,7 @@ type Key struct {
 
 func (x *Key) Reset() {
 	*x = Key{}
-	mi := &file_kindred_store_v1_tenant_proto_msgTypes[11]
+	mi := &file_kindred_store_v1_tenant_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1128,7 +1213,7 @@ func (x *Key) String() string {
 func (*Key) ProtoMessage() {}
 
 func (x *Key) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_store_v1_tenant_proto_msgTypes[11]
+	mi := &file_kindred_store_v1_tenant_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1141,7 +1226,7 @@ func (x *Key) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Key.ProtoReflect.Descriptor instead.
 func (*Key) Descriptor() ([]byte, []int) {
-	return file_kindred_store_v1_tenant_proto_rawDescGZIP(), []int{11}
+	return file_kindred_store_v1_tenant_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Key) GetId() string {
@@ -1240,7 +1325,7 @@ type Quota struct {
 
 func (x *Quota) Reset() {
 	*x = Quota{}
-	mi := &file_kindred_store_v1_tenant_proto_msgTypes[12]
+	mi := &file_kindred_store_v1_tenant_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1252,7 +1337,7 @@ func (x *Quota) String() string {
 func (*Quota) ProtoMessage() {}
 
 func (x *Quota) ProtoReflect() protoreflect.Message {
-	mi := &file_kindred_store_v1_tenant_proto_msgTypes[12]
+	mi := &file_kindred_store_v1_tenant_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1265,7 +1350,7 @@ func (x *Quota) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Quota.ProtoReflect.Descriptor instead.
 func (*Quota) Descriptor() ([]byte, []int) {
-	return file_kindred_store_v1_tenant_proto_rawDescGZIP(), []int{12}
+	return file_kindred_store_v1_tenant_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Quota) GetRequests() float64 {
@@ -1297,7 +1382,7 @@ const file_kindred_store_v1_tenant_proto_rawDesc = "" +
 	"\bIdentity\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x06R\x05epoch\x12\x16\n" +
 	"\x06secret\x18\x02 \x01(\fR\x06secret\x12\x19\n" +
-	"\bhash_key\x18\x03 \x01(\fR\ahashKey\"\x8b\x04\n" +
+	"\bhash_key\x18\x03 \x01(\fR\ahashKey\"\xb7\x04\n" +
 	"\x06Tenant\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\rR\x06number\x123\n" +
@@ -1314,7 +1399,15 @@ const file_kindred_store_v1_tenant_proto_rawDesc = "" +
 	"\bpolicies\x18\n" +
 	" \x03(\v2\x18.kindred.store.v1.PolicyR\bpolicies\x12>\n" +
 	"\vexperiments\x18\v \x03(\v2\x1c.kindred.store.v1.ExperimentR\vexperiments\x12#\n" +
-	"\rremoval_share\x18\f \x01(\x01R\fremovalShare\"V\n" +
+	"\rremoval_share\x18\f \x01(\x01R\fremovalShare\x12*\n" +
+	"\x04kept\x18\r \x01(\v2\x16.kindred.store.v1.KeptR\x04kept\"\xaa\x01\n" +
+	"\x04Kept\x12!\n" +
+	"\fdecisions_ns\x18\x01 \x01(\x03R\vdecisionsNs\x12\x19\n" +
+	"\blists_ns\x18\x02 \x01(\x03R\alistsNs\x12\x1d\n" +
+	"\n" +
+	"vectors_ns\x18\x03 \x01(\x03R\tvectorsNs\x12\x19\n" +
+	"\baudit_ns\x18\x04 \x01(\x03R\aauditNs\x12*\n" +
+	"\x11catalog_before_ns\x18\x05 \x01(\x03R\x0fcatalogBeforeNs\"V\n" +
 	"\tEventType\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06weight\x18\x02 \x01(\x01R\x06weight\x12\x1d\n" +
@@ -1435,50 +1528,52 @@ func file_kindred_store_v1_tenant_proto_rawDescGZIP() []byte {
 	return file_kindred_store_v1_tenant_proto_rawDescData
 }
 
-var file_kindred_store_v1_tenant_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_kindred_store_v1_tenant_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_kindred_store_v1_tenant_proto_goTypes = []any{
 	(*Identity)(nil),   // 0: kindred.store.v1.Identity
 	(*Tenant)(nil),     // 1: kindred.store.v1.Tenant
-	(*EventType)(nil),  // 2: kindred.store.v1.EventType
-	(*Surface)(nil),    // 3: kindred.store.v1.Surface
-	(*Policy)(nil),     // 4: kindred.store.v1.Policy
-	(*PolicyCap)(nil),  // 5: kindred.store.v1.PolicyCap
-	(*PolicyRule)(nil), // 6: kindred.store.v1.PolicyRule
-	(*Experiment)(nil), // 7: kindred.store.v1.Experiment
-	(*Variant)(nil),    // 8: kindred.store.v1.Variant
-	(*Span)(nil),       // 9: kindred.store.v1.Span
-	(*Attribute)(nil),  // 10: kindred.store.v1.Attribute
-	(*Key)(nil),        // 11: kindred.store.v1.Key
-	(*Quota)(nil),      // 12: kindred.store.v1.Quota
-	(*Instant)(nil),    // 13: kindred.store.v1.Instant
+	(*Kept)(nil),       // 2: kindred.store.v1.Kept
+	(*EventType)(nil),  // 3: kindred.store.v1.EventType
+	(*Surface)(nil),    // 4: kindred.store.v1.Surface
+	(*Policy)(nil),     // 5: kindred.store.v1.Policy
+	(*PolicyCap)(nil),  // 6: kindred.store.v1.PolicyCap
+	(*PolicyRule)(nil), // 7: kindred.store.v1.PolicyRule
+	(*Experiment)(nil), // 8: kindred.store.v1.Experiment
+	(*Variant)(nil),    // 9: kindred.store.v1.Variant
+	(*Span)(nil),       // 10: kindred.store.v1.Span
+	(*Attribute)(nil),  // 11: kindred.store.v1.Attribute
+	(*Key)(nil),        // 12: kindred.store.v1.Key
+	(*Quota)(nil),      // 13: kindred.store.v1.Quota
+	(*Instant)(nil),    // 14: kindred.store.v1.Instant
 }
 var file_kindred_store_v1_tenant_proto_depIdxs = []int32{
-	13, // 0: kindred.store.v1.Tenant.created:type_name -> kindred.store.v1.Instant
-	2,  // 1: kindred.store.v1.Tenant.event_types:type_name -> kindred.store.v1.EventType
-	3,  // 2: kindred.store.v1.Tenant.surfaces:type_name -> kindred.store.v1.Surface
-	10, // 3: kindred.store.v1.Tenant.attributes:type_name -> kindred.store.v1.Attribute
-	4,  // 4: kindred.store.v1.Tenant.policies:type_name -> kindred.store.v1.Policy
-	7,  // 5: kindred.store.v1.Tenant.experiments:type_name -> kindred.store.v1.Experiment
-	13, // 6: kindred.store.v1.Policy.created:type_name -> kindred.store.v1.Instant
-	5,  // 7: kindred.store.v1.Policy.caps:type_name -> kindred.store.v1.PolicyCap
-	6,  // 8: kindred.store.v1.Policy.rules:type_name -> kindred.store.v1.PolicyRule
-	13, // 9: kindred.store.v1.PolicyRule.from:type_name -> kindred.store.v1.Instant
-	13, // 10: kindred.store.v1.PolicyRule.until:type_name -> kindred.store.v1.Instant
-	13, // 11: kindred.store.v1.Experiment.updated:type_name -> kindred.store.v1.Instant
-	8,  // 12: kindred.store.v1.Experiment.variants:type_name -> kindred.store.v1.Variant
-	13, // 13: kindred.store.v1.Experiment.start:type_name -> kindred.store.v1.Instant
-	13, // 14: kindred.store.v1.Experiment.end:type_name -> kindred.store.v1.Instant
-	9,  // 15: kindred.store.v1.Experiment.spans:type_name -> kindred.store.v1.Span
-	13, // 16: kindred.store.v1.Key.created:type_name -> kindred.store.v1.Instant
-	13, // 17: kindred.store.v1.Key.revoked:type_name -> kindred.store.v1.Instant
-	13, // 18: kindred.store.v1.Key.rotated:type_name -> kindred.store.v1.Instant
-	13, // 19: kindred.store.v1.Key.prior_until:type_name -> kindred.store.v1.Instant
-	12, // 20: kindred.store.v1.Key.quota:type_name -> kindred.store.v1.Quota
-	21, // [21:21] is the sub-list for method output_type
-	21, // [21:21] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	14, // 0: kindred.store.v1.Tenant.created:type_name -> kindred.store.v1.Instant
+	3,  // 1: kindred.store.v1.Tenant.event_types:type_name -> kindred.store.v1.EventType
+	4,  // 2: kindred.store.v1.Tenant.surfaces:type_name -> kindred.store.v1.Surface
+	11, // 3: kindred.store.v1.Tenant.attributes:type_name -> kindred.store.v1.Attribute
+	5,  // 4: kindred.store.v1.Tenant.policies:type_name -> kindred.store.v1.Policy
+	8,  // 5: kindred.store.v1.Tenant.experiments:type_name -> kindred.store.v1.Experiment
+	2,  // 6: kindred.store.v1.Tenant.kept:type_name -> kindred.store.v1.Kept
+	14, // 7: kindred.store.v1.Policy.created:type_name -> kindred.store.v1.Instant
+	6,  // 8: kindred.store.v1.Policy.caps:type_name -> kindred.store.v1.PolicyCap
+	7,  // 9: kindred.store.v1.Policy.rules:type_name -> kindred.store.v1.PolicyRule
+	14, // 10: kindred.store.v1.PolicyRule.from:type_name -> kindred.store.v1.Instant
+	14, // 11: kindred.store.v1.PolicyRule.until:type_name -> kindred.store.v1.Instant
+	14, // 12: kindred.store.v1.Experiment.updated:type_name -> kindred.store.v1.Instant
+	9,  // 13: kindred.store.v1.Experiment.variants:type_name -> kindred.store.v1.Variant
+	14, // 14: kindred.store.v1.Experiment.start:type_name -> kindred.store.v1.Instant
+	14, // 15: kindred.store.v1.Experiment.end:type_name -> kindred.store.v1.Instant
+	10, // 16: kindred.store.v1.Experiment.spans:type_name -> kindred.store.v1.Span
+	14, // 17: kindred.store.v1.Key.created:type_name -> kindred.store.v1.Instant
+	14, // 18: kindred.store.v1.Key.revoked:type_name -> kindred.store.v1.Instant
+	14, // 19: kindred.store.v1.Key.rotated:type_name -> kindred.store.v1.Instant
+	14, // 20: kindred.store.v1.Key.prior_until:type_name -> kindred.store.v1.Instant
+	13, // 21: kindred.store.v1.Key.quota:type_name -> kindred.store.v1.Quota
+	22, // [22:22] is the sub-list for method output_type
+	22, // [22:22] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_kindred_store_v1_tenant_proto_init() }
@@ -1487,14 +1582,14 @@ func file_kindred_store_v1_tenant_proto_init() {
 		return
 	}
 	file_kindred_store_v1_attribute_proto_init()
-	file_kindred_store_v1_tenant_proto_msgTypes[4].OneofWrappers = []any{}
+	file_kindred_store_v1_tenant_proto_msgTypes[5].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kindred_store_v1_tenant_proto_rawDesc), len(file_kindred_store_v1_tenant_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   13,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
