@@ -8,6 +8,7 @@
 //	go run ./loadtest compare    two repeated load tests: which figures differ beyond the noise
 //	go run ./loadtest experiment an experiment that runs on a server: variants side by side, at any time
 //	go run ./loadtest faults     a server broken on purpose: what callers got, whether data survived, how fast it was back
+//	go run ./loadtest tenants    a tenant at many times its quota beside another: what the neighbour notices
 //	go run ./loadtest soak       a server under load for long, with changes: leaks, drift, errors
 //	go run ./loadtest plan       memory, disk, cores and replicas for a number of items, users and requests
 //	go run ./loadtest index      recall and speed of an index engine on files of vectors
@@ -48,7 +49,9 @@ type cli struct {
 
 	Plan       planCommand       `cmd:"" help:"Say what memory, disk and cores a number of items, users and requests takes, from measured costs."`
 	Faults     faultsCommand     `cmd:"" help:"Break a running service on purpose, and check what it promises."`
+	Tenants    tenantsCommand    `cmd:"" help:"Measure what a tenant far past its quota costs a neighbour."`
 	Soak       soakCommand       `cmd:"" help:"Keep a server busy for long, and check that it stays as it was."`
+	Restart    restartCommand    `cmd:"" help:"Time how long a filled server takes to serve again."`
 	Experiment experimentCommand `cmd:"" help:"Read an experiment out of a server's logs, with verdicts that hold at every look."`
 
 	Sentiment sentimentCommand `cmd:"" help:"Cross-validate how well a comment's feeling is told from its words."`

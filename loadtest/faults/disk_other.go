@@ -25,16 +25,26 @@ func limitFiles(context.Context, *world, *Row) error {
 	return fmt.Errorf("%w: prlimit is of Linux", errUnsupported)
 }
 
-// delay is for Linux.
-type delay struct{}
+// What catches system calls is for Linux.
+type (
+	catcher struct{}
+	delay   struct{}
+	shifted struct{}
+)
 
-func (*delay) spawn(string, []string) (*process, error) { return nil, errUnsupported }
+func (*catcher) spawn(string, []string) (*process, error) { return nil, errUnsupported }
 
 // Launch becomes the server under a filter of system calls, on Linux and where Run asked for it.
 func Launch() {}
 
 func slowSyncs(context.Context, *world, *Row) error {
-	return fmt.Errorf("%w: system calls are delayed on Linux alone", errUnsupported)
+	return fmt.Errorf("%w: system calls are caught on Linux alone", errUnsupported)
 }
 
 func slowDisk(context.Context, *world, *Row) error { return errUnsupported }
+
+func shiftClock(context.Context, *world, *Row) error {
+	return fmt.Errorf("%w: system calls are caught on Linux alone", errUnsupported)
+}
+
+func stepClock(context.Context, *world, *Row) error { return errUnsupported }

@@ -13,8 +13,8 @@
 // batches without an answer are sent again with the same ids, the server is stopped and started, and the log is read back
 // with ExportEvents: each acknowledged event must be there once, and nothing else.
 //
-// The faults are those that machines and callers have: kill -9 of server and encoder, a full disk, a slow one, files with
-// flipped bits, more requests than the server admits, more connections than it takes, callers who dawdle, who send noise, or who
+// The faults are those that machines and callers have: kill -9 of server and encoder, a full disk, a slow one, a clock that is
+// set, files with flipped bits or cut short or gone, more requests than the server admits, more connections than it takes, callers who dawdle, who send noise, or who
 // do not read what they asked for. Where this machine does not allow one, its row says so: it is skipped, never passed.
 //
 // # How to use it
@@ -30,15 +30,21 @@
 // start, where the process was killed) to the first call of each kind that was begun after it and answered. A cell fails, the row
 // fails; a row fails, the result does.
 //
-// # Slow disk
+// # Damaged files
 //
-// On Linux the server runs under a seccomp filter that hands fsync, fdatasync and msync to the client, which lets them go
-// on after a delay (seccomp_unotify(2)): the calls themselves are late, no root is needed, and the server is the
-// binary that everybody runs. It is started through this program, which installs the filter on itself and then becomes
-// the server (Launch).
+// What is derived must be made anew, and the server serve. Where a file is the truth, it must either serve all that was
+// acknowledged or refuse to start, and then name the file and the way out; and the command verify must name it, too.
 //
-// Not tried: a step of the wall clock. Time namespaces move the monotonic and the boot clock alone, and a Go program reads the
-// wall clock without a system call that could be caught.
+// # Slow disk, and a clock that steps
+//
+// On Linux the server runs under a seccomp filter that hands some system calls to the client (seccomp_unotify(2)): no root is
+// needed, and the server is the binary that everybody runs. It is started through this program, which installs the filter on
+// itself and then becomes the server (Launch). For the slow disk they are fsync, fdatasync and msync, which go on after a delay.
+//
+// For the clock it is clock_gettime of the wall clock, which the client answers by a time of its own. A Go program reads the
+// clock in the vDSO, without a system call. So the client traces the start, and as the server is about to run takes the entry
+// AT_SYSINFO_EHDR from the auxiliary vector on its stack: then it asks the kernel. The monotonic clock stays the machine's, as
+// when somebody sets the clock. Times that the kernel itself notes, as of files, are not shifted.
 //
 // # Sources
 //

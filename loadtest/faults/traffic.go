@@ -89,6 +89,8 @@ type traffic struct {
 
 	// still holds back events: what is acknowledged while a store is tried that is thrown away would be missing rightly.
 	still atomic.Bool
+	// quiet holds back all calls: of a store that has lost everything nothing can be recommended.
+	quiet atomic.Bool
 
 	mu        sync.Mutex
 	recommend Calls
@@ -120,7 +122,7 @@ func (t *traffic) loop(ctx context.Context, rate int, to *Calls, call func(ctx c
 			return
 		case <-due.C:
 		}
-		if to == &t.write && t.still.Load() {
+		if t.quiet.Load() || to == &t.write && t.still.Load() {
 			continue
 		}
 		select {

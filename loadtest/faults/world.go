@@ -35,7 +35,9 @@ type world struct {
 	server     *process
 	grpc, http string
 	started    time.Duration // of the last start, until it served
-	delay      *delay        // of syncs; nil: the server runs without a filter
+	catcher    *catcher      // of system calls; nil: the server runs without a filter
+	delay      *delay        // of syncs, by the catcher
+	clock      *shifted      // by the catcher
 	encoder    *worker       // nil: the embedded table
 
 	conn    *grpc.ClientConn
@@ -84,8 +86,8 @@ func (w *world) start(ctx context.Context) error {
 		"--max-items", "8192", "--memtable", "8MiB", "--log-level", "info"}, w.args...)
 	began := time.Now()
 	var err error
-	if w.delay != nil {
-		w.server, err = w.delay.spawn(w.options.Server, args)
+	if w.catcher != nil {
+		w.server, err = w.catcher.spawn(w.options.Server, args)
 	} else {
 		w.server, err = spawn(w.options.Server, args, nil)
 	}

@@ -31,13 +31,18 @@ type Result struct {
 	Users         int              `json:"users"`
 	Seed          uint64           `json:"seed"`
 	Churn         Churn            `json:"churn"`
+	TrainEveryS   float64          `json:"train_every_s"`
 	Errors        map[string]int64 `json:"errors"`
 	Ended         string           `json:"process_ended,omitempty"` // its last words
 
-	Memory      Trend    `json:"memory"`
+	Memory      Trend    `json:"memory"`     // resident
+	Own         Trend    `json:"own_memory"` // without mapped files; 0 where the system does not tell
+	Mapped      Trend    `json:"mapped_files"`
+	Store       Trend    `json:"store"`     // files in the server's folder
+	Heap        Trend    `json:"heap_goal"` // of the collector, the lowest in each part of the time
 	Goroutines  Trend    `json:"goroutines"`
-	Descriptors Trend    `json:"descriptors"`
-	P99Drift    float64  `json:"p99_drift"` // share, last third over the middle one
+	Descriptors Trend    `json:"descriptors"` // without files of the store
+	P99Drift    float64  `json:"p99_drift"`   // share, last third over the middle one
 	Checks      []Check  `json:"checks"`
 	Passed      bool     `json:"passed"`
 	Samples     []Sample `json:"samples"`
@@ -68,19 +73,25 @@ const leastAmount = 10
 // conclude makes the checks; an error names those that failed.
 func (r *Result) conclude() error {
 	judged := r.Samples[int(float64(len(r.Samples))*warmUp):]
-	column := func(floor float64, of func(Sample) float64) Trend {
+	values := func(of func(Sample) float64) []float64 {
 		v := make([]float64, len(judged))
 		for i, s := range judged {
 			v[i] = of(s)
 		}
-		return judge(v, floor)
+		return v
 	}
-	r.Memory = column(leastAmount, func(s Sample) float64 { return s.RSSMB })
-	r.Goroutines = column(leastAmount, func(s Sample) float64 { return s.Goroutines })
-	r.Descriptors = column(leastAmount, func(s Sample) float64 { return s.Descriptors })
+	column := func(of func(Sample) float64) Trend { return judge(values(of), leastAmount) }
+	r.Memory = column(func(s Sample) float64 { return s.RSSMB })
+	r.Own = column(func(s Sample) float64 { return s.OwnMB })
+	r.Mapped = column(func(s Sample) float64 { return s.MappedMB })
+	r.Store = column(func(s Sample) float64 { return s.StoreMB })
+	r.Heap = judgeLows(values(func(s Sample) float64 { return s.HeapGoalMB }), leastAmount)
+	r.Goroutines = column(func(s Sample) float64 { return s.Goroutines })
+	r.Descriptors = column(func(s Sample) float64 { return s.Descriptors })
 	r.Checks = []Check{
-		flat("memory", r.Memory, "MB", len(judged)), flat("goroutines", r.Goroutines, "", len(judged)), flat("descriptors", r.Descriptors, "", len(judged)),
-		r.drift(), r.faultless(), {"process", r.Ended == "", orElse(r.Ended, "ran to the end")},
+		r.memory(len(judged)), r.mapped(), flat("heap", r.Heap, "MB", len(judged)),
+		flat("goroutines", r.Goroutines, "", len(judged)), flat("descriptors", r.Descriptors, "", len(judged)),
+		r.drift(), r.faultless(), r.changed(), r.trained(), r.promoted(), {"process", r.Ended == "", orElse(r.Ended, "ran to the end")},
 	}
 	var bad []string
 	for _, c := range r.Checks {
@@ -103,6 +114,25 @@ func flat(name string, t Trend, unit string, samples int) Check {
 	}
 	return Check{name, !t.Rising, strings.TrimSpace(fmt.Sprintf("%.0f to %.0f %s", t.First, t.Last, unit)) +
 		fmt.Sprintf(", rises by %+.1f%% over the time judged (p = %.3f)", 100*t.Rise, t.P)}
+}
+
+// memory judges what is the process's own, where the system tells it apart.
+func (r *Result) memory(samples int) Check {
+	if r.Own.Median == 0 {
+		return flat("memory", r.Memory, "MB", samples)
+	}
+	c := flat("memory", r.Own, "MB", samples)
+	c.Text += fmt.Sprintf("; with mapped files %.0f to %.0f MB", r.Memory.First, r.Memory.Last)
+	return c
+}
+
+// mapped judges the pages of mapped files: there may be more when the store has grown, and not otherwise, for then files that
+// are gone are held.
+func (r *Result) mapped() Check {
+	m, files := r.Mapped, r.Store
+	held := m.Rising && m.Rise*m.Median > max(0, files.Rise*files.Median)+leastAmount
+	return Check{"mapped files", !held, fmt.Sprintf("%.0f to %.0f MB resident, the kernel's to take back; the store's files went from %.0f to %.0f MB",
+		m.First, m.Last, files.First, files.Last)}
 }
 
 func (r *Result) drift() Check {
@@ -135,6 +165,29 @@ func (r *Result) faultless() Check {
 	return Check{"errors", false, strings.Join(text, ", ")}
 }
 
+// changed, trained and promoted see to it that what is meant to happen beside the load did: else nothing is shown by a
+// service that stayed as it was.
+func (r *Result) changed() Check {
+	c := r.Churn
+	return Check{"churn", c.Imports > 0 && c.ChangedItems > 0 && c.NewItems > 0 && c.DeletedItems > 0 && c.NewUsers > 0 && c.ErasedUsers > 0,
+		fmt.Sprintf("%d imports of the catalog: %d rows changed, %d new, %d deleted; %d users came, %d were erased",
+			c.Imports, c.ChangedItems, c.NewItems, c.DeletedItems, c.NewUsers, c.ErasedUsers)}
+}
+
+func (r *Result) trained() Check {
+	c := r.Churn
+	text := fmt.Sprintf("%d, one every %.0f s where it fits; the last: %s", c.Trainings, r.TrainEveryS, orElse(c.LastTraining, "none ended"))
+	if c.TrainingS > 0 {
+		text += fmt.Sprintf(" after %.0f s", c.TrainingS)
+	}
+	return Check{"training", c.Trainings > 0, text}
+}
+
+func (r *Result) promoted() Check {
+	c := r.Churn
+	return Check{"promotion", c.Promotions > 0, fmt.Sprintf("%d models came to serve, %d promoted by hand", c.Promotions, c.ByHand)}
+}
+
 func orElse(text, other string) string {
 	if text == "" {
 		return other
@@ -155,18 +208,8 @@ func (r *Result) about() string {
 	if r.SaturationRPS > 0 {
 		text += fmt.Sprintf(", of a saturation of %.0f", r.SaturationRPS)
 	}
-	return text + fmt.Sprintf("; %d items, %d users; %d imports of the whole catalog, %d models trained, %d promotions%s. %d cores (%s), shared with the client, load average %.1f before.",
-		r.Items, r.Users, r.Churn.Imports, r.Churn.Trainings, r.Churn.Promotions, byHand(r.Churn), m.Cores, m.Go, m.Load)
-}
-
-func byHand(c Churn) string {
-	switch {
-	case c.ByHand:
-		return " (by hand)"
-	case c.Promotions == 0:
-		return " (training: " + orElse(c.LastTraining, "none ended") + ")"
-	}
-	return ""
+	return text + fmt.Sprintf("; %d items, %d users. %d cores (%s), shared with the client, load average %.1f before.",
+		r.Items, r.Users, m.Cores, m.Go, m.Load)
 }
 
 // WriteTable writes the checks for people.
@@ -204,17 +247,22 @@ func (r *Result) Page() report.Page {
 	return report.Page{
 		Title: "Soak", Lead: r.about(),
 		Facts: []report.Fact{
-			{Name: "verdict", Value: word(r.Passed)}, {Name: "memory", Value: report.Number(r.Memory.Last) + " MB", Note: fmt.Sprintf("%+.1f%%", 100*r.Memory.Rise)},
+			{Name: "verdict", Value: word(r.Passed)}, {Name: "memory", Value: report.Number(r.Own.Last) + " MB", Note: fmt.Sprintf("%+.1f%%; with mapped files %s MB", 100*r.Own.Rise, report.Number(r.Memory.Last))},
+			{Name: "models trained", Value: fmt.Sprint(r.Churn.Trainings), Note: fmt.Sprintf("%d promoted", r.Churn.Promotions)},
 			{Name: "p99 drift", Value: fmt.Sprintf("%+.0f%%", 100*r.P99Drift)},
 		},
 		Sections: []report.Section{
 			{Title: "Checks", Table: checks, Wide: true},
 			line("Resident memory", "MB", func(s Sample) float64 { return s.RSSMB }),
+			line("Own memory, without mapped files", "MB", func(s Sample) float64 { return s.OwnMB }),
+			line("Files of the store", "MB", func(s Sample) float64 { return s.StoreMB }),
+			line("Heap at the next collection", "MB", func(s Sample) float64 { return s.HeapGoalMB }),
 			line("Goroutines", "goroutines", func(s Sample) float64 { return s.Goroutines }),
-			line("File descriptors", "descriptors", func(s Sample) float64 { return s.Descriptors }),
+			line("Descriptors, without the store's files", "descriptors", func(s Sample) float64 { return s.Descriptors }),
+			line("Files of the store that are open", "files", func(s Sample) float64 { return s.Tables }),
 			chart("p99 of Recommend, from the service's histogram", "ms", tail),
 		},
-		Foot: "The first third is warm-up. A series rises if the Mann-Kendall test finds a trend at 1% and the Theil-Sen slope comes to more than 5% of the median over the time judged.",
+		Foot: "The first third is warm-up. A series rises if the Mann-Kendall test finds a trend at 1% and the Theil-Sen slope comes to more than 5% of the median, and 10, over the time judged. Mapped files may rise with the store's.",
 	}
 }
 

@@ -3,6 +3,8 @@ package soak
 import (
 	"math"
 	"slices"
+
+	"gonum.org/v1/gonum/stat"
 )
 
 // Trend says whether a series rises.
@@ -19,16 +21,24 @@ type Trend struct {
 
 // What counts as a rise.
 const (
-	blocks      = 12   // means that a series is cut to
+	blocks      = 12   // that a series is cut to
 	level       = 0.01 // of the test
 	leastRise   = 0.05 // share of the median
 	fewestMeans = 5    // below it no order is unlikely enough
 )
 
-// judge finds the trend of values at even times; less than the floor is no rise, in the unit of the values. Fewer than five
-// values have none.
+// judge finds the trend of values at even times, by their means over blocks of the time; less than the floor is no rise, in the
+// unit of the values. Fewer than five values have none.
 func judge(values []float64, floor float64) Trend {
-	means := blockMeans(values, blocks)
+	return judgeBlocks(inBlocks(values, blocks, stat.Mean), floor)
+}
+
+// judgeLows finds the trend of what values come down to within each block: what swings far above a level that stays is flat.
+func judgeLows(values []float64, floor float64) Trend {
+	return judgeBlocks(inBlocks(values, blocks, func(part, _ []float64) float64 { return slices.Min(part) }), floor)
+}
+
+func judgeBlocks(means []float64, floor float64) Trend {
 	if len(means) == 0 {
 		return Trend{P: 1}
 	}
@@ -44,19 +54,16 @@ func judge(values []float64, floor float64) Trend {
 	return t
 }
 
-// blockMeans cuts a series into n parts of equal length and gives their means; a shorter series stays as it is.
-func blockMeans(values []float64, n int) []float64 {
+// inBlocks cuts a series into n parts of equal length and gives a figure of each; a shorter series stays as it is.
+func inBlocks(values []float64, n int, figure func(part, weights []float64) float64) []float64 {
 	if len(values) <= n {
 		return slices.Clone(values)
 	}
-	means := make([]float64, n)
-	for i := range means {
-		part := values[i*len(values)/n : (i+1)*len(values)/n]
-		for _, v := range part {
-			means[i] += v / float64(len(part))
-		}
+	figures := make([]float64, n)
+	for i := range figures {
+		figures[i] = figure(values[i*len(values)/n:(i+1)*len(values)/n], nil)
 	}
-	return means
+	return figures
 }
 
 // mannKendall is the probability, without a trend, of at least as many pairs in rising order, by the normal approximation
