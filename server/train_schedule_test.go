@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -40,6 +42,21 @@ func (s *served) status() *kindredv1.TrainingStatus {
 	return reply.Training
 }
 
+// metrics is the page for Prometheus.
+func (s *served) metrics() string {
+	s.t.Helper()
+	reply, err := http.Get("http://" + s.OpsAddr() + "/metrics")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer reply.Body.Close()
+	text, err := io.ReadAll(reply.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return string(text)
+}
+
 // await waits until a training has gone so.
 func (s *served) await(what string, ok func(*kindredv1.TrainingStatus) bool) *kindredv1.TrainingStatus {
 	s.t.Helper()
@@ -73,9 +90,12 @@ func (b *book) String() string {
 
 func TestAScheduledTrainingServesAndTheNextWaitsForEvents(t *testing.T) {
 	var log book
-	s := serve(t, scheduled(t, slog.New(slog.NewTextHandler(&log, nil)), quick...))
+	s := serve(t, scheduled(t, slog.New(slog.NewTextHandler(&log, nil)), quick...), func(c *service.Config) { c.Ops = "127.0.0.1:0" })
 	if st := s.status(); st == nil || st.Running || st.StartTime != nil {
 		t.Fatalf("with an empty log: %v", st)
+	}
+	if text := s.metrics(); !strings.Contains(text, `kindred_tenant_training_running{tenant="default"} 0`) || strings.Contains(text, "\nkindred_tenant_training_end") {
+		t.Errorf("metrics before a training:\n%s", text)
 	}
 	s.walk(60)
 	// It may have begun before all events were there, and then begins again.
@@ -87,6 +107,11 @@ func TestAScheduledTrainingServesAndTheNextWaitsForEvents(t *testing.T) {
 	}
 	if g := s.generation(); !strings.Contains(g, "bundle:") {
 		t.Errorf("generation %q", g)
+	}
+	for _, want := range []string{`training_failures{tenant="default"} 0`, `training_end_timestamp_seconds{tenant="default"} 1`} {
+		if text := s.metrics(); !strings.Contains(text, want) {
+			t.Errorf("the metrics do not say %s:\n%s", want, text)
+		}
 	}
 	for _, want := range []string{"training begins", "training ended", "outcome=promoted"} {
 		if !strings.Contains(log.String(), want) {

@@ -55,6 +55,16 @@ func parse(from io.Reader) (metrics, error) {
 	return m, lines.Err()
 }
 
+// labelled is the sum of a metric's values whose labels contain a text.
+func (m metrics) labelled(name, label string) (sum float64) {
+	for key, v := range m {
+		if labels, ok := strings.CutPrefix(key, name+"{"); ok && strings.Contains(labels, label) {
+			sum += v
+		}
+	}
+	return sum
+}
+
 // bucket of a histogram: how many observations were at most le, cumulative.
 type bucket struct{ le, count float64 }
 

@@ -36,6 +36,21 @@ func statusMB(text, name string) (mb float64, ok bool) {
 	return kib * 1024 / 1e6, err == nil
 }
 
+// writtenBy is what a process has had written to disk, in MB; 0 where the system does not tell.
+func writtenBy(pid int) float64 {
+	text, err := os.ReadFile(procFile(pid, "io"))
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(text), "\nwrite_bytes: ")
+	line, _, _ := strings.Cut(rest, "\n")
+	bytes, err := strconv.ParseFloat(line, 64)
+	if err != nil {
+		return 0
+	}
+	return bytes / 1e6
+}
+
 // tablesOf counts the descriptors of a process that are files in a folder. False: this system does not tell.
 func tablesOf(pid int, dir string) (n int, ok bool) {
 	names, err := os.ReadDir(procFile(pid, "fd"))

@@ -261,9 +261,20 @@ func (r *Result) Page() report.Page {
 			line("Descriptors, without the store's files", "descriptors", func(s Sample) float64 { return s.Descriptors }),
 			line("Files of the store that are open", "files", func(s Sample) float64 { return s.Tables }),
 			chart("p99 of Recommend, from the service's histogram", "ms", tail),
+			{Title: "What else was done meanwhile", Table: windowTable(r.Windows), Wide: true},
 		},
 		Foot: "The first third is warm-up. A series rises if the Mann-Kendall test finds a trend at 1% and the Theil-Sen slope comes to more than 5% of the median, and 10, over the time judged. Mapped files may rise with the store's.",
 	}
+}
+
+// windowTable sets the tail beside what else the service did.
+func windowTable(windows []Window) *report.Table {
+	t := &report.Table{Head: []string{"until, s", "p99, ms", "mean, ms", "calls", "processors", "written, MB", "training"}}
+	for _, w := range windows {
+		t.Rows = append(t.Rows, []string{fmt.Sprintf("%.0f", w.AtS), fmt.Sprintf("%.2f", w.P99MS), fmt.Sprintf("%.3f", w.MeanMS),
+			fmt.Sprintf("%.0f", w.Calls), fmt.Sprintf("%.2f", w.Processors), fmt.Sprintf("%.0f", w.WrittenMB), fmt.Sprintf("%.0f%%", 100*w.Training)})
+	}
+	return t
 }
 
 func chart(title, unit string, points []report.Point) report.Section {

@@ -22,13 +22,44 @@ type Sample struct {
 	Goroutines  float64 `json:"goroutines"`
 	Descriptors float64 `json:"descriptors"` // without Tables
 	Tables      float64 `json:"tables"`      // descriptors of the store's files. Linux only.
+	// ProcessorS and WrittenMB are what the service has used of processors and written to disk since it began; the children
+	// that train are not in it. WrittenMB: Linux only.
+	ProcessorS float64 `json:"processor_s"`
+	WrittenMB  float64 `json:"written_mb"`
+	Training   bool    `json:"training"` // a model is trained
 }
 
-// Window is the tail of Recommend over some time, from the service's histogram.
+// Window is how Recommend did over some time, from the service's histogram, and what else the service did then, by which a
+// tail that moves is explained.
 type Window struct {
-	AtS   float64 `json:"at_s"` // its end
-	P99MS float64 `json:"p99_ms"`
-	Calls float64 `json:"calls"`
+	AtS    float64 `json:"at_s"` // its end
+	P99MS  float64 `json:"p99_ms"`
+	MeanMS float64 `json:"mean_ms"`
+	Calls  float64 `json:"calls"`
+	// Processors is how many the service kept busy on average; Training is the share of the time in which a model was trained.
+	Processors float64 `json:"processors"`
+	WrittenMB  float64 `json:"written_mb"`
+	Training   float64 `json:"training"`
+}
+
+// window joins what was read at its two ends, and the samples within.
+func window(before, now metrics, within []Sample) Window {
+	const name = "kindred_rpc_seconds"
+	from, to := before.buckets(name, recommend), now.buckets(name, recommend)
+	first, last := within[0], within[len(within)-1]
+	w := Window{AtS: last.AtS, P99MS: 1000 * quantile(0.99, from, to), Calls: calls(to) - calls(from), WrittenMB: last.WrittenMB - first.WrittenMB}
+	if w.Calls > 0 {
+		w.MeanMS = 1000 * (now.labelled(name+"_sum", recommend) - before.labelled(name+"_sum", recommend)) / w.Calls
+	}
+	if span := last.AtS - first.AtS; span > 0 {
+		w.Processors = (last.ProcessorS - first.ProcessorS) / span
+	}
+	for _, s := range within {
+		if s.Training {
+			w.Training += 1 / float64(len(within))
+		}
+	}
+	return w
 }
 
 // sampler reads the metrics each second. It belongs to one goroutine until run returns.
@@ -48,7 +79,8 @@ const recommend = `method="/kindred.v1.RecommendationService/Recommend"`
 
 func (s *sampler) run(ctx context.Context) {
 	start, opened := time.Now(), time.Now()
-	var before []bucket
+	var before metrics
+	begun := 0 // first sample of the window
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
@@ -67,14 +99,13 @@ func (s *sampler) run(ctx context.Context) {
 		}
 		at := time.Since(start).Seconds()
 		s.samples = append(s.samples, s.sample(at, m))
-		now := m.buckets("kindred_rpc_seconds", recommend)
 		if before == nil {
-			before, opened = now, time.Now()
+			before, opened = m, time.Now()
 			continue
 		}
 		if time.Since(opened) >= s.window {
-			s.windows = append(s.windows, Window{AtS: at, P99MS: 1000 * quantile(0.99, before, now), Calls: calls(now) - calls(before)})
-			before, opened = now, time.Now()
+			s.windows = append(s.windows, window(before, m, s.samples[begun:]))
+			before, opened, begun = m, time.Now(), len(s.samples)-1
 		}
 	}
 }
@@ -84,6 +115,7 @@ func (s *sampler) sample(at float64, m metrics) Sample {
 	x := Sample{
 		AtS: at, RSSMB: m["process_resident_memory_bytes"] / 1e6, HeapGoalMB: m["go_memstats_next_gc_bytes"] / 1e6,
 		Goroutines: m["go_goroutines"], Descriptors: m["process_open_fds"], StoreMB: sizeOf(s.data),
+		ProcessorS: m["process_cpu_seconds_total"], WrittenMB: writtenBy(s.pid), Training: m.labelled("kindred_tenant_training_running", "") > 0,
 	}
 	if own, ok := memoryOf(s.pid); ok {
 		x.OwnMB, x.MappedMB = own.own, own.mapped

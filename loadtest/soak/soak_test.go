@@ -151,6 +151,28 @@ func TestQuantileIsOfTheWindow(t *testing.T) {
 	}
 }
 
+func TestAWindowTellsWhatElseWasDone(t *testing.T) {
+	reading := func(calls, seconds string) metrics {
+		m, err := parse(strings.NewReader(strings.NewReplacer("200", calls, "190", calls, "%", "0").Replace(page) +
+			`kindred_rpc_seconds_sum{method="/kindred.v1.RecommendationService/Recommend"} ` + seconds + "\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	read := func(calls, seconds string) metrics {
+		m := reading(calls, seconds)
+		for key, v := range m {
+			m[strings.Replace(key, "/a/Recommend", "/kindred.v1.RecommendationService/Recommend", 1)] = v
+		}
+		return m
+	}
+	w := window(read("200", "3"), read("600", "5"), []Sample{{AtS: 10, ProcessorS: 4, WrittenMB: 7}, {AtS: 15, Training: true}, {AtS: 20, ProcessorS: 9, WrittenMB: 19}})
+	if w.Calls != 400 || math.Abs(w.MeanMS-5) > 1e-9 || w.Processors != 0.5 || w.WrittenMB != 12 || math.Abs(w.Training-1.0/3) > 1e-9 || w.AtS != 20 || w.P99MS <= 10 {
+		t.Errorf("%+v", w)
+	}
+}
+
 func TestEachFaultOfASoakHasItsVerdict(t *testing.T) {
 	flat := func() *Result {
 		r := &Result{Churn: Churn{Imports: 3, ChangedItems: 9, NewItems: 3, DeletedItems: 3, NewUsers: 2, ErasedUsers: 1, Trainings: 2, Promotions: 1}, Windows: []Window{{P99MS: 9}, {P99MS: 5}, {P99MS: 5}, {P99MS: 5}, {P99MS: 5.5}, {P99MS: 5.5}}}

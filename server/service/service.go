@@ -120,6 +120,11 @@ func (s *Service) beginTraining() error {
 	return nil
 }
 
+// training says how the schedule does with a tenant; false: nothing is trained.
+func (s *Service) training(tenant string) (schedule.Status, bool) {
+	return s.trains.Load().Status(tenant)
+}
+
 // Lend makes a key that lives as long as this process, or until end.
 func (s *Service) Lend(tenant string, role record.Role, name string) (secret string, end func()) {
 	return s.keys.Lend(tenant, role, name)
@@ -167,7 +172,7 @@ func (s *Service) openTenants(ctx context.Context) error {
 	if s.tenants, err = shop.OpenAll(ctx, tenantStore{s.store}, c); err != nil {
 		return err
 	}
-	s.metrics.Registry.MustRegister(&tenantMetrics{tenants: s.tenants})
+	s.metrics.Registry.MustRegister(&tenantMetrics{tenants: s.tenants}, &trainingMetrics{tenants: s.tenants, status: s.training})
 	return nil
 }
 
@@ -218,7 +223,7 @@ func (s *Service) buildGRPC() {
 		grpc.ChainStreamInterceptor(requests.Stream, s.metrics.Stream, guard.Stream, gate.Stream, quotas.Stream, auditor.Stream, gate.PermitStream, permits.Stream, api.RefuseMalformedStream),
 	)...)
 	server := &api.Server{Tenants: s.tenants, Keys: s.keys, Audit: s.audit, Now: time.Now, Log: s.config.Log, Bounds: s.config.Bounds, Reload: s.config.Reload}
-	server.Training = func(tenant string) (schedule.Status, bool) { return s.trains.Load().Status(tenant) }
+	server.Training = s.training
 	server.Register(s.grpc)
 	s.addOperations(server)
 	s.health = health.NewServer()
