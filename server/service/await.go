@@ -53,5 +53,6 @@ func arrived(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.Un
 		a.keep()
 		a.timer.Stop()
 	}
+	deepen(false)
 	return next(ctx, req)
 }
