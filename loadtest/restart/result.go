@@ -1,11 +1,8 @@
 package restart
 
 import (
-	"bufio"
-	"context"
 	"fmt"
 	"io"
-	"net/http"
 	"regexp"
 	"strconv"
 	"strings"
@@ -59,33 +56,6 @@ func stagesIn(log string) (stages []Stage) {
 		}
 	}
 	return stages
-}
-
-// usage reads what the process has used, from its metrics.
-func usage(ctx context.Context, addr string) (processorS, residentMB float64, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/metrics", nil)
-	if err != nil {
-		return 0, 0, err
-	}
-	reply, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return 0, 0, fmt.Errorf("restart: metrics: %w", err)
-	}
-	defer reply.Body.Close()
-	lines := bufio.NewScanner(reply.Body)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		name, value, _ := strings.Cut(lines.Text(), " ")
-		v, err := strconv.ParseFloat(value, 64)
-		switch {
-		case err != nil:
-		case name == "process_cpu_seconds_total":
-			processorS = v
-		case name == "process_resident_memory_bytes":
-			residentMB = v / 1e6
-		}
-	}
-	return processorS, residentMB, lines.Err()
 }
 
 func (r *Result) about() string {

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/kindred-rec/kindred/loadtest/faults"
+	"github.com/kindred-rec/kindred/loadtest/internal/scrape"
 	"github.com/kindred-rec/kindred/loadtest/load"
 	kindredv1 "github.com/kindred-rec/kindred/proto/kindred/v1"
 )
@@ -132,9 +133,11 @@ func (r *runner) start(ctx context.Context, name string) (*Start, error) {
 		return nil, err
 	}
 	s := &Start{After: name, ReadyS: time.Since(began).Seconds()}
-	if s.ProcessorS, s.ResidentMB, err = usage(ctx, server.HTTP); err != nil {
+	used, err := scrape.Read(ctx, http.DefaultClient, server.HTTP)
+	if err != nil {
 		return nil, err
 	}
+	s.ProcessorS, s.ResidentMB = used[scrape.ProcessorSeconds], used[scrape.ResidentBytes]/1e6
 	s.Stages = stagesIn(server.Log())
 	if r.conn != nil {
 		_ = r.conn.Close() // of the process before

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 	"time"
+
+	"github.com/kindred-rec/kindred/loadtest/internal/scrape"
 )
 
 // Sample is one reading. What only Linux tells is 0 elsewhere.
@@ -43,13 +45,13 @@ type Window struct {
 }
 
 // window joins what was read at its two ends, and the samples within.
-func window(before, now metrics, within []Sample) Window {
+func window(before, now scrape.Page, within []Sample) Window {
 	const name = "kindred_rpc_seconds"
-	from, to := before.buckets(name, recommend), now.buckets(name, recommend)
+	from, to := before.Buckets(name, recommend), now.Buckets(name, recommend)
 	first, last := within[0], within[len(within)-1]
-	w := Window{AtS: last.AtS, P99MS: 1000 * quantile(0.99, from, to), Calls: calls(to) - calls(from), WrittenMB: last.WrittenMB - first.WrittenMB}
+	w := Window{AtS: last.AtS, P99MS: 1000 * scrape.Quantile(0.99, from, to), Calls: calls(to) - calls(from), WrittenMB: last.WrittenMB - first.WrittenMB}
 	if w.Calls > 0 {
-		w.MeanMS = 1000 * (now.labelled(name+"_sum", recommend) - before.labelled(name+"_sum", recommend)) / w.Calls
+		w.MeanMS = 1000 * (now.Labelled(name+"_sum", recommend) - before.Labelled(name+"_sum", recommend)) / w.Calls
 	}
 	if span := last.AtS - first.AtS; span > 0 {
 		w.Processors = (last.ProcessorS - first.ProcessorS) / span
@@ -79,7 +81,7 @@ const recommend = `method="/kindred.v1.RecommendationService/Recommend"`
 
 func (s *sampler) run(ctx context.Context) {
 	start, opened := time.Now(), time.Now()
-	var before metrics
+	var before scrape.Page
 	begun := 0 // first sample of the window
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -89,7 +91,7 @@ func (s *sampler) run(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		m, err := read(ctx, s.client, s.addr)
+		m, err := scrape.Read(ctx, s.client, s.addr)
 		if ctx.Err() != nil {
 			return
 		}
@@ -111,11 +113,11 @@ func (s *sampler) run(ctx context.Context) {
 }
 
 // sample joins what the service tells and what the system tells of its process.
-func (s *sampler) sample(at float64, m metrics) Sample {
+func (s *sampler) sample(at float64, m scrape.Page) Sample {
 	x := Sample{
-		AtS: at, RSSMB: m["process_resident_memory_bytes"] / 1e6, HeapGoalMB: m["go_memstats_next_gc_bytes"] / 1e6,
+		AtS: at, RSSMB: m[scrape.ResidentBytes] / 1e6, HeapGoalMB: m["go_memstats_next_gc_bytes"] / 1e6,
 		Goroutines: m["go_goroutines"], Descriptors: m["process_open_fds"], StoreMB: sizeOf(s.data),
-		ProcessorS: m["process_cpu_seconds_total"], WrittenMB: writtenBy(s.pid), Training: m.labelled("kindred_tenant_training_running", "") > 0,
+		ProcessorS: m[scrape.ProcessorSeconds], WrittenMB: writtenBy(s.pid), Training: m.Labelled("kindred_tenant_training_running", "") > 0,
 	}
 	if own, ok := memoryOf(s.pid); ok {
 		x.OwnMB, x.MappedMB = own.own, own.mapped
@@ -127,9 +129,9 @@ func (s *sampler) sample(at float64, m metrics) Sample {
 	return x
 }
 
-func calls(b []bucket) float64 {
+func calls(b []scrape.Bucket) float64 {
 	if len(b) == 0 {
 		return 0
 	}
-	return b[len(b)-1].count
+	return b[len(b)-1].Count
 }

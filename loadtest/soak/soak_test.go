@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"github.com/kindred-rec/kindred/loadtest/internal/scrape"
 )
 
 // series is noise around a level that rises by a share of it over the time.
@@ -118,49 +120,16 @@ go_goroutines 34
 process_resident_memory_bytes 1.5e+08
 `
 
-func TestQuantileIsOfTheWindow(t *testing.T) {
-	reading := func(first string) metrics {
-		m, err := parse(strings.NewReader(strings.ReplaceAll(page, "%", first)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return m
-	}
-	m := reading("100")
-	if m["go_goroutines"] != 34 || m["process_resident_memory_bytes"] != 1.5e8 {
-		t.Errorf("read %v", m)
-	}
-	b := m.buckets("kindred_rpc_seconds", "/a/Recommend")
-	if len(b) != 3 || !math.IsInf(b[2].le, 1) {
-		t.Fatalf("buckets %v", b)
-	}
-	if q := quantile(0.5, nil, b); q != 0.01 {
-		t.Errorf("median %v", q)
-	}
-	if q := quantile(0.725, nil, b); math.Abs(q-0.015) > 1e-9 {
-		t.Errorf("in the middle of the second bucket: %v", q)
-	}
-	if q := quantile(0.99, nil, b); q != 0.02 {
-		t.Errorf("past the last bound: %v", q)
-	}
-	if q := quantile(0.99, b, b); q != 0 {
-		t.Errorf("an empty window: %v", q)
-	}
-	if _, err := parse(strings.NewReader("novalue\n")); err == nil {
-		t.Error("a line without a value is taken")
-	}
-}
-
 func TestAWindowTellsWhatElseWasDone(t *testing.T) {
-	reading := func(calls, seconds string) metrics {
-		m, err := parse(strings.NewReader(strings.NewReplacer("200", calls, "190", calls, "%", "0").Replace(page) +
+	reading := func(calls, seconds string) scrape.Page {
+		m, err := scrape.Parse(strings.NewReader(strings.NewReplacer("200", calls, "190", calls, "%", "0").Replace(page) +
 			`kindred_rpc_seconds_sum{method="/kindred.v1.RecommendationService/Recommend"} ` + seconds + "\n"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		return m
 	}
-	read := func(calls, seconds string) metrics {
+	read := func(calls, seconds string) scrape.Page {
 		m := reading(calls, seconds)
 		for key, v := range m {
 			m[strings.Replace(key, "/a/Recommend", "/kindred.v1.RecommendationService/Recommend", 1)] = v

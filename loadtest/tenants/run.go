@@ -1,19 +1,17 @@
 package tenants
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/kindred-rec/kindred/loadtest/faults"
+	"github.com/kindred-rec/kindred/loadtest/internal/scrape"
 	"github.com/kindred-rec/kindred/loadtest/load"
 )
 
@@ -171,21 +169,13 @@ func warmUpOf(half time.Duration) time.Duration { return half / 10 }
 
 // processorTime is what the server has used so far, in seconds.
 func processorTime(ctx context.Context, addr string) (float64, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/metrics", nil)
+	page, err := scrape.Read(ctx, http.DefaultClient, addr)
 	if err != nil {
 		return 0, err
 	}
-	reply, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return 0, fmt.Errorf("tenants: read metrics: %w", err)
+	used, told := page[scrape.ProcessorSeconds]
+	if !told {
+		return 0, errors.New("tenants: the server's metrics do not tell its processor time")
 	}
-	defer reply.Body.Close()
-	lines := bufio.NewScanner(reply.Body)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		if text, ok := strings.CutPrefix(lines.Text(), "process_cpu_seconds_total "); ok {
-			return strconv.ParseFloat(text, 64)
-		}
-	}
-	return 0, errors.Join(lines.Err(), errors.New("tenants: the server's metrics do not tell its processor time"))
+	return used, nil
 }

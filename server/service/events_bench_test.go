@@ -29,24 +29,32 @@ func processorTime(b *testing.B) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// BenchmarkWriteEvents writes durable batches of 100 events by 8 writers over gRPC, as load --mode events does, until they are
-// applied. An operation is an event; cpu-us/event is the processor time of service and client.
-func BenchmarkWriteEvents(b *testing.B) {
-	const writers, rows, users, items = 8, 100, 10_000, 2_500
-	svc, err := service.Start(context.Background(), service.Config{Data: b.TempDir(), GRPC: "127.0.0.1:0", Store: store.DefaultOptions()})
+// serveBench is a connection to a service of its own, until the benchmark ends.
+func serveBench(b *testing.B, sync bool) *grpc.ClientConn {
+	config := service.Config{Data: b.TempDir(), GRPC: "127.0.0.1:0", Store: store.DefaultOptions()}
+	config.Store.Sync = sync
+	svc, err := service.Start(context.Background(), config)
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer func() {
+	b.Cleanup(func() {
 		if err := svc.Stop(); err != nil {
 			b.Error(err)
 		}
-	}()
+	})
 	conn, err := grpc.NewClient(svc.Addr(), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer conn.Close()
+	b.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+// BenchmarkWriteEvents writes durable batches of 100 events by 8 writers over gRPC, as load --mode events does, until they are
+// applied. An operation is an event; cpu-us/event is the processor time of service and client.
+func BenchmarkWriteEvents(b *testing.B) {
+	const writers, rows, users, items = 8, 100, 10_000, 2_500
+	conn := serveBench(b, true)
 	events := kindredv1.NewEventServiceClient(conn)
 	var next, added atomic.Int64
 	var wait sync.WaitGroup

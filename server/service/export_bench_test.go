@@ -9,34 +9,14 @@ import (
 	"io"
 	"testing"
 
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
-
 	kindredv1 "github.com/kindred-rec/kindred/proto/kindred/v1"
-	"github.com/kindred-rec/kindred/server/service"
-	"github.com/kindred-rec/kindred/server/store"
 )
 
 // BenchmarkExportDecisions reads the log of 2,000 lists of ten over gRPC, as each training does beside the load. An operation
 // is an export; cpu-us/decision is the processor time of service and reader.
 func BenchmarkExportDecisions(b *testing.B) {
 	const items, lists = 2_000, 2_000
-	config := service.Config{Data: b.TempDir(), GRPC: "127.0.0.1:0", Store: store.DefaultOptions()}
-	config.Store.Sync = false
-	svc, err := service.Start(context.Background(), config)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer func() {
-		if err := svc.Stop(); err != nil {
-			b.Error(err)
-		}
-	}()
-	conn, err := grpc.NewClient(svc.Addr(), grpc.WithTransportCredentials(insecure.NewCredentials()))
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer conn.Close()
+	conn := serveBench(b, false)
 	var rows []*kindredv1.Item
 	for i := range items {
 		rows = append(rows, item(fmt.Sprint("item-", i), fmt.Sprintf("Garden hose %d", i), "A"))
