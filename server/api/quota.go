@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
@@ -14,6 +13,7 @@ import (
 
 	kindredv1 "github.com/kindred-rec/kindred/proto/kindred/v1"
 	"github.com/kindred-rec/kindred/server/auth"
+	"github.com/kindred-rec/kindred/server/internal/pause"
 	"github.com/kindred-rec/kindred/server/quota"
 )
 
@@ -101,12 +101,8 @@ func (s *quotaStream) RecvMsg(m any) error {
 		if !s.waits {
 			return over.Answer(exceeded)
 		}
-		timer := time.NewTimer(over.Wait)
-		select {
-		case <-timer.C:
-		case <-s.Context().Done():
-			timer.Stop()
-			return status.FromContextError(s.Context().Err()).Err()
+		if err := pause.For(s.Context(), over.Wait); err != nil {
+			return status.FromContextError(err).Err()
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	kindredv1 "github.com/kindred-rec/kindred/proto/kindred/v1"
+	"github.com/kindred-rec/kindred/server/internal/pause"
 )
 
 // Uploaded says what an upload did.
@@ -101,10 +102,8 @@ func exchange(ctx context.Context, stream kindredv1.EventService_StreamEventsCli
 		if reply.GetRetryAfterMs() == 0 {
 			return reply, nil
 		}
-		select {
-		case <-time.After(time.Duration(reply.GetRetryAfterMs()) * time.Millisecond):
-		case <-ctx.Done():
-			return nil, ctx.Err()
+		if err := pause.For(ctx, time.Duration(reply.GetRetryAfterMs())*time.Millisecond); err != nil {
+			return nil, err
 		}
 	}
 }

@@ -8,6 +8,8 @@ import (
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/status"
+
+	"github.com/kindred-rec/kindred/server/internal/pause"
 )
 
 // patience paces the tries for one request: pauses that double up to a ceiling, spread by jitter so that writers do not
@@ -34,19 +36,12 @@ func (p *patience) wait(ctx context.Context, cause error, hint time.Duration) er
 	if p.since.IsZero() {
 		p.since = now
 	}
-	pause := p.pause(hint)
+	length := p.pause(hint)
 	p.tries++
-	if now.Add(pause).Sub(p.since) > p.limit {
+	if now.Add(length).Sub(p.since) > p.limit {
 		return fmt.Errorf("importer: %w after %s tries in %s: %s", ErrGaveUp, grouped(int64(p.tries)), p.limit, oneLine(status.Convert(cause).Message()))
 	}
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return pause.For(ctx, length)
 }
 
 // pause is between half and the whole of the doubled pause, or the hint and up to half more.

@@ -13,6 +13,7 @@ import (
 	"github.com/kindred-rec/kindred/embed/bundle"
 	"github.com/kindred-rec/kindred/index/hnsw"
 	"github.com/kindred-rec/kindred/server/api"
+	"github.com/kindred-rec/kindred/server/internal/pause"
 	"github.com/kindred-rec/kindred/server/record"
 	"github.com/kindred-rec/kindred/server/store"
 )
@@ -29,14 +30,7 @@ func (s *Service) verify(ctx context.Context, bytesPerSecond int64, progress fun
 		return nil, err
 	}
 	return found, VerifyFiles(s.config.Data, found, func(bytes int64) error {
-		t := time.NewTimer(time.Duration(float64(bytes) / float64(rate) * float64(time.Second)))
-		defer t.Stop()
-		select {
-		case <-t.C:
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+		return pause.For(ctx, time.Duration(float64(bytes)/float64(rate)*float64(time.Second)))
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/kindred-rec/kindred/server/internal/pause"
 	"github.com/kindred-rec/kindred/server/record"
 )
 
@@ -180,14 +181,7 @@ func (w *planWriter) flush() error {
 
 // pause waits a moment and reports whether there is use in going on.
 func (w *planWriter) pause() bool {
-	t := time.NewTimer(10 * time.Millisecond)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-w.ctx.Done():
-		return false
-	}
+	return pause.For(w.ctx, 10*time.Millisecond) == nil
 }
 
 func (w *planWriter) count(m *record.Mutation, o *record.Outcome) {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/kindred-rec/kindred/server/internal/pause"
 	"github.com/kindred-rec/kindred/server/record"
 )
 
@@ -84,10 +85,8 @@ func (s *Shop) sweep(ctx context.Context, texts bool) (removed int, err error) {
 		if from = next; n == 0 {
 			continue
 		}
-		select {
-		case <-ctx.Done():
-			return removed, ctx.Err()
-		case <-time.After(sweepPause):
+		if err := pause.For(ctx, sweepPause); err != nil {
+			return removed, err
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/dgraph-io/badger/v4"
 
+	"github.com/kindred-rec/kindred/server/internal/pause"
 	"github.com/kindred-rec/kindred/server/record"
 )
 
@@ -136,12 +137,8 @@ func (t *Tenant) expire(ctx context.Context, kind byte, e expiry) (out Expired, 
 			}
 			out.Removed += int64(len(old))
 		}
-		pause := time.NewTimer(expirePause)
-		select {
-		case <-pause.C:
-		case <-ctx.Done():
-			pause.Stop()
-			return out, ctx.Err()
+		if err := pause.For(ctx, expirePause); err != nil {
+			return out, err
 		}
 	}
 	return out, nil

@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"time"
+
+	"github.com/kindred-rec/kindred/server/internal/pause"
 )
 
 // VerifyServed is Verify for a store that serves. It reads so many bytes of rows a second
@@ -43,12 +45,5 @@ func (p *pace) read(ctx context.Context, bytes int) error {
 	if ahead < paceStep {
 		return nil
 	}
-	t := time.NewTimer(ahead)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return pause.For(ctx, ahead)
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/kindred-rec/kindred/embed/itemtext"
 	"github.com/kindred-rec/kindred/embed/train/history"
 	kindredv1 "github.com/kindred-rec/kindred/proto/kindred/v1"
+	"github.com/kindred-rec/kindred/server/internal/pause"
 	"github.com/kindred-rec/kindred/server/record"
 	"github.com/kindred-rec/kindred/server/shop"
 )
@@ -217,10 +218,8 @@ func (t *Tenant) Promote(ctx context.Context, h bundle.Hash, note string) (Verdi
 		case code != codes.ResourceExhausted || try == promoteTries:
 			return Verdict{}, fmt.Errorf("promoting the model: %w", err)
 		}
-		select {
-		case <-time.After(time.Duration(try) * time.Second):
-		case <-ctx.Done():
-			return Verdict{}, ctx.Err()
+		if err := pause.For(ctx, time.Duration(try)*time.Second); err != nil {
+			return Verdict{}, err
 		}
 	}
 }
